@@ -1,0 +1,75 @@
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+bin := .venv/bin
+pyprojects := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
+pytest := $(bin)/pytest
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: .venv/run.stamp ## Run the retail example from raw files to certified Gold (needs only Python)
+	$(bin)/podium run -f examples/retail/pipeline.yaml
+
+.PHONY: test
+test: lint spark ## Check the code and run every test that is quick
+	$(pytest) -m "not slow"
+
+.PHONY: test-unit
+test-unit: .venv/dev.stamp ## Run the unit tests, without Java
+	$(pytest) -m "not spark and not slow" libs services
+
+.PHONY: test-spark
+test-spark: spark ## Run the tests that need Spark
+	$(pytest) -m "spark and not slow"
+
+.PHONY: test-long
+test-long: spark ## Run the long tests: kill points, many seeds, big inputs
+	$(pytest) -m slow tests
+
+.PHONY: lint
+lint: .venv/dev.stamp ## Check style, types, imports, generated files and locks
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+	$(bin)/mypy
+	$(bin)/lint-imports
+	$(bin)/python proto/generate.py --check
+	$(bin)/python scripts/lock.py --check
+
+.PHONY: format
+format: .venv/dev.stamp ## Format the code and mend what can be mended
+	$(bin)/ruff check --fix-only --exit-zero
+	$(bin)/ruff format
+
+.PHONY: generate
+generate: .venv/dev.stamp ## Write the generated files anew
+	$(bin)/python proto/generate.py
+
+.PHONY: lock
+lock: ## Write the locks anew (make lock UPGRADE=--upgrade moves every pin)
+	$$(scripts/python) scripts/lock.py $(UPGRADE)
+
+.PHONY: bench
+bench: .venv/dev.stamp ## Measure the retail example
+	$(bin)/python tests/benchmarks/retail.py
+
+.PHONY: clean
+clean: ## Remove the environment, the tools and all caches
+	rm -rf .venv .tools .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find libs services proto scripts tests -name __pycache__ -prune -exec rm -rf {} +
+
+.PHONY: spark
+spark: .venv/dev.stamp
+	@scripts/java
+	@scripts/jars
+
+# Both locks share .venv, and `dev` holds all that `run` does.
+.venv/run.stamp: requirements/run.txt $(pyprojects)
+	scripts/venv run
+	@touch $@
+
+.venv/dev.stamp: requirements/dev.txt $(pyprojects)
+	scripts/venv dev
+	@touch $@ .venv/run.stamp

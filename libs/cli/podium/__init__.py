@@ -1,0 +1,1 @@
+"""Podium turns raw data into certified Bronze, Silver and Gold Delta tables."""

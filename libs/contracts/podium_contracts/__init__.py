@@ -1,0 +1,1 @@
+"""What crosses a boundary in Podium: the pipeline file, events, ledgers and names. No I/O."""

@@ -1,0 +1,78 @@
+"""Podium's errors: each is terminal (a person must act) or transient (the same call may pass later).
+
+    PodiumError
+    ├── TerminalError          a retry cannot help; the message says what to do
+    │   ├── InvalidPipeline    the pipeline file; lists every problem with its place
+    │   ├── BadSource          a source that cannot be read as declared
+    │   ├── LedgerImbalance    rows in and rows accounted for differ
+    │   ├── QualityHold        a failed verdict holds the dataset
+    │   └── ModelFailed        dbt refused a model or one of its tests
+    └── TransientError         a retry may help
+        └── CommitConflict     another writer changed a table after the intent had pinned it
+"""
+
+from dataclasses import dataclass
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a pipeline file: the path to it, what is wrong, and what would be right."""
+
+    path: Path
+    message: str
+    hint: str = ""
+
+    @property
+    def where(self) -> str:
+        """The path as people write it: `spec.datasets.sales.sources[0]`."""
+        text = ""
+        for part in self.path:
+            text += f"[{part}]" if isinstance(part, int) else f".{part}"
+        return text.lstrip(".")
+
+
+class PodiumError(Exception):
+    """The root of Podium's errors; `hint` is the next step for the person who reads it."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class TerminalError(PodiumError):
+    """A retry cannot help: somebody must change something first."""
+
+
+class TransientError(PodiumError):
+    """The same call may pass later."""
+
+
+class InvalidPipeline(TerminalError):
+    """The pipeline file has mistakes; `problems` holds all of them."""
+
+    def __init__(self, problems: list[Problem], *, file: str = "") -> None:
+        super().__init__(f"{file or 'the pipeline'} has {len(problems)} mistake(s)")
+        self.problems = problems
+        self.file = file
+
+
+class BadSource(TerminalError):
+    """A source that cannot be read as the pipeline declares it."""
+
+
+class LedgerImbalance(TerminalError):
+    """Rows that came in and rows accounted for differ; nothing has been completed."""
+
+
+class QualityHold(TerminalError):
+    """A failed verdict holds the dataset until somebody acts."""
+
+
+class ModelFailed(TerminalError):
+    """dbt refused a model or one of its tests; nothing has been committed."""
+
+
+class CommitConflict(TransientError):
+    """Another writer changed a table after the intent had pinned it; a new intent is needed."""

@@ -1,0 +1,25 @@
+"""Events: the CloudEvents that Podium's services announce, and their bytes on Kafka."""
+
+from podium_contracts.events.cloudevents import (
+    DATA_TYPES,
+    TOPIC,
+    CloudEvent,
+    EventData,
+    KafkaRecord,
+    MalformedEvent,
+    decode,
+    encode,
+    envelope,
+)
+
+__all__ = [
+    "DATA_TYPES",
+    "TOPIC",
+    "CloudEvent",
+    "EventData",
+    "KafkaRecord",
+    "MalformedEvent",
+    "decode",
+    "encode",
+    "envelope",
+]

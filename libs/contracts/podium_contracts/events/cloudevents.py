@@ -1,0 +1,145 @@
+"""CloudEvents 1.0 and their Kafka binary mode: attributes travel as `ce_` headers, the data is the record's value.
+
+The key is the pipeline's name (the `partitionkey` extension), so that a pipeline's events stay in order. The data is JSON,
+the protobuf mapping of `proto/podium/events/v1`. See the CloudEvents Kafka protocol binding, section 3.2.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from podium_contracts.errors import TerminalError
+from podium_contracts.events import v1
+from podium_contracts.events.mapping import Message, rfc3339
+from podium_contracts.model import Model
+from podium_contracts.names import Stage
+
+TOPIC = "podium.events.v1"
+DATA_CONTENT_TYPE = "application/json"
+
+EventData = v1.RunRequested | v1.LayerCompleted | v1.QualityEvaluated | v1.Published | v1.StageFailed
+
+DATA_TYPES: dict[str, type[Message]] = {
+    "dev.podium.run.requested.v1": v1.RunRequested,
+    "dev.podium.layer.completed.v1": v1.LayerCompleted,
+    "dev.podium.quality.evaluated.v1": v1.QualityEvaluated,
+    "dev.podium.published.v1": v1.Published,
+    "dev.podium.stage.failed.v1": v1.StageFailed,
+}
+_TYPE_OF = {data: name for name, data in DATA_TYPES.items()}
+
+Header = tuple[str, bytes]
+
+
+class MalformedEvent(TerminalError):
+    """A Kafka record that is not one of Podium's events; the message says which part and why."""
+
+
+class CloudEvent(Model):
+    """One event. `(source, id)` identifies it: the same event announced twice has the same pair."""
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: datetime
+    traceparent: str
+    correlationid: str
+    """The run's id."""
+    causationid: str
+    """The id of the event that this one answers; empty for the first of a run."""
+    sequence: str
+    """The stage's own number, zero-padded so that it sorts as text."""
+    partitionkey: str
+    """The pipeline's name."""
+    data: EventData
+
+    @property
+    def run(self) -> v1.Run:
+        """The run that the event belongs to.
+
+        Raises:
+            MalformedEvent: the data names no run.
+        """
+        if self.data.run is None:
+            raise MalformedEvent(f"event {self.id} names no run")
+        return self.data.run
+
+
+@dataclass(frozen=True)
+class KafkaRecord:
+    """A record as Kafka carries it."""
+
+    topic: str
+    key: bytes
+    headers: tuple[Header, ...]
+    value: bytes
+
+
+def envelope(
+    data: EventData, *, stage: Stage | None, subject: str, sequence: int, traceparent: str, causation: str
+) -> CloudEvent:
+    """Return the event that announces `data`; everything in it comes from the arguments, nothing from a clock.
+
+    `stage` is None for the request of a run, whose id is the run's own.
+    """
+    if data.run is None or data.run.requested_at is None:
+        raise MalformedEvent(f"a {type(data).__name__} without its run")
+    origin = stage or "run"
+    return CloudEvent(
+        id=f"{data.run.id}/{subject}/{sequence}" if stage else data.run.id,
+        source=f"/podium/{data.run.pipeline}/{origin}",
+        type=_TYPE_OF[type(data)],
+        subject=subject,
+        time=data.run.requested_at,
+        traceparent=traceparent,
+        correlationid=data.run.id,
+        causationid=causation,
+        sequence=f"{sequence:012d}",
+        partitionkey=data.run.pipeline,
+        data=data,
+    )
+
+
+def encode(event: CloudEvent) -> KafkaRecord:
+    """Return the event in Kafka binary mode."""
+    attributes = {
+        "specversion": "1.0",
+        **{name: getattr(event, name) for name in CloudEvent.model_fields if name not in {"time", "data"}},
+        "time": rfc3339(event.time),
+    }
+    headers = [("content-type", DATA_CONTENT_TYPE.encode())]
+    headers += [(f"ce_{name}", value.encode()) for name, value in attributes.items() if value]
+    headers.append(("traceparent", event.traceparent.encode()))
+    return KafkaRecord(TOPIC, event.partitionkey.encode(), tuple(headers), event.data.to_json())
+
+
+def decode(headers: Sequence[Header], value: bytes | None) -> CloudEvent:
+    """Return the event that a record carries; headers that are not CloudEvents attributes are ignored.
+
+    Raises:
+        MalformedEvent: a missing attribute, an unknown type, or data that does not fit the schema.
+    """
+    attributes: dict[str, str] = {}
+    for name, raw in headers:
+        if not name.startswith("ce_"):
+            continue
+        try:
+            attributes[name.removeprefix("ce_")] = raw.decode()
+        except UnicodeDecodeError as error:
+            raise MalformedEvent(f"header {name} is not UTF-8") from error
+    if attributes.pop("specversion", None) != "1.0":
+        raise MalformedEvent("no header ce_specversion with value 1.0: not a CloudEvent in binary mode")
+    data_type = DATA_TYPES.get(attributes.get("type", ""))
+    if data_type is None:
+        raise MalformedEvent(f"unknown event type {attributes.get('type')!r}")
+    known = {name: text for name, text in attributes.items() if name in CloudEvent.model_fields}
+    known.setdefault("causationid", "")
+    try:
+        return CloudEvent.model_validate({**known, "data": data_type.model_validate_json(value or b"")})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise MalformedEvent(f"{data_type.__name__}: {place or 'data'}: {first['msg']}") from error

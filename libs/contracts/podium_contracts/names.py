@@ -1,0 +1,60 @@
+"""The words that name things across Podium: layers, stages, verdicts, and how a column's name is standardised."""
+
+import re
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+"""A dataset, column, rule or lookup: lower case, starts with a letter, at most 63 characters."""
+
+ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?$")]
+"""A pipeline: a Kubernetes resource name, at most 53 characters so that derived names fit in 63."""
+
+UNKNOWN_MEMBER = -1
+"""The surrogate key of the unknown member of every dimension."""
+
+
+class Layer(StrEnum):
+    """What a table's rows have been through."""
+
+    BRONZE = "bronze"
+    SILVER = "silver"
+    GOLD = "gold"
+
+
+class Stage(StrEnum):
+    """One step of a pipeline, in the order a batch meets them."""
+
+    INGEST = "ingest"
+    CLEANSE = "cleanse"
+    MODEL = "model"
+    QUALITY = "quality"
+    PUBLISH = "publish"
+
+
+class Verdict(StrEnum):
+    """The quality stage's decision on a layer; readers see every version that is not `failed`."""
+
+    PASSED = "passed"
+    WARNED = "warned"
+    FAILED = "failed"
+
+
+def standard_name(name: str) -> str:
+    """Return the column name in lower case, its spaces and hyphens as `_`."""
+    return name.lower().replace(" ", "_").replace("-", "_")
+
+
+def storable_name(name: str) -> str:
+    """Return the name with the characters that a Delta table refuses as `_`; the catalogue keeps the original."""
+    return re.sub(r"[ ,;{}()\n\t=]", "_", name)
+
+
+def collisions(names: list[str]) -> list[list[str]]:
+    """Return the groups of names that become one under `standard_name`; Delta and Spark ignore case, too."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(standard_name(storable_name(name)), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]

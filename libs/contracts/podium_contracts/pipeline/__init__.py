@@ -1,0 +1,62 @@
+"""The pipeline file's models: what `podium run -f` and `kubectl apply -f` both read."""
+
+from podium_contracts.pipeline.dataset import (
+    Column,
+    CsvDialect,
+    Dataset,
+    Duplicates,
+    FileSource,
+    NullStrategy,
+    Source,
+    Standardise,
+)
+from podium_contracts.pipeline.document import (
+    DuckDbDestination,
+    Lookup,
+    PipelineDocument,
+    Quality,
+    Spec,
+    Threshold,
+)
+from podium_contracts.pipeline.patterns import portable, shared_pattern
+from podium_contracts.pipeline.resolved import Pipeline
+from podium_contracts.pipeline.rules import FormatValidation, RangeCheck, Rule
+from podium_contracts.pipeline.scoring import (
+    FULL_SCORE,
+    TIERS,
+    Deduction,
+    NullDeduction,
+    RangeDeduction,
+    Scoring,
+)
+from podium_contracts.pipeline.types import ColumnType
+
+__all__ = [
+    "FULL_SCORE",
+    "TIERS",
+    "Column",
+    "ColumnType",
+    "CsvDialect",
+    "Dataset",
+    "Deduction",
+    "DuckDbDestination",
+    "Duplicates",
+    "FileSource",
+    "FormatValidation",
+    "Lookup",
+    "NullDeduction",
+    "NullStrategy",
+    "Pipeline",
+    "PipelineDocument",
+    "Quality",
+    "RangeCheck",
+    "RangeDeduction",
+    "Rule",
+    "Scoring",
+    "Source",
+    "Spec",
+    "Standardise",
+    "Threshold",
+    "portable",
+    "shared_pattern",
+]

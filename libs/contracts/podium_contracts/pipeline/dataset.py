@@ -1,0 +1,108 @@
+"""A dataset of the pipeline file: its sources, its columns, and what cleansing does to them."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from podium_contracts.model import Model
+from podium_contracts.names import Name
+from podium_contracts.pipeline.rules import Rule
+from podium_contracts.pipeline.scoring import Scoring
+from podium_contracts.pipeline.types import TypeName
+
+
+class CsvDialect(Model):
+    """How a CSV file is written. Given, never guessed: a guess can reshape a malformed file."""
+
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    quote: str = Field(default='"', min_length=1, max_length=1)
+    escape: str = Field(default='"', min_length=1, max_length=1)
+
+
+class FileSource(Model):
+    """Files by a glob pattern, relative to the pipeline file; `.gz` files are decompressed."""
+
+    path: str = Field(min_length=1)
+    format: Literal["csv"] = "csv"
+    csv: CsvDialect = CsvDialect()
+    source_system: str = "file_upload"
+
+
+class Source(Model):
+    """Where a dataset's rows come from: exactly one kind."""
+
+    files: FileSource
+
+
+class Column(Model):
+    """A typed column of Silver.
+
+    It is read from the source column named `from` (by default the one whose standardised name is this column's), or it is
+    an expression over the other columns, computed after standardisation.
+    """
+
+    type: TypeName
+    source: str | None = Field(default=None, alias="from")
+    expression: str | None = None
+    description: str = ""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if self.source and self.expression:
+            raise ValueError("a column has either `from` or `expression`")
+        return self
+
+
+class NullStrategy(Model):
+    """What happens where a column is null: `drop` the row, fill in `default_value`, or `flag` it.
+
+    `flag` adds the column `<column>_is_null_flag`, and fills in `default_value` where one is given.
+    """
+
+    strategy: Literal["drop", "default", "flag"]
+    default_value: str | int | bool | None = None
+
+    @model_validator(mode="after")
+    def _default_given(self) -> Self:
+        if self.strategy == "default" and self.default_value is None:
+            raise ValueError("strategy `default` needs a default_value")
+        if self.strategy == "drop" and self.default_value is not None:
+            raise ValueError("strategy `drop` takes no default_value")
+        return self
+
+
+class Standardise(Model):
+    """How a column's values are brought to one form: by an expression, or by a lookup of known variants.
+
+    `missing` says what becomes of a value that the lookup does not know: `quarantine` the row, or `keep` the value.
+    """
+
+    expression: str | None = None
+    lookup: Name | None = None
+    missing: Literal["quarantine", "keep"] = "quarantine"
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.expression is None) == (self.lookup is None):
+            raise ValueError("give either `expression` or `lookup`")
+        return self
+
+
+class Duplicates(Model):
+    """Which accepted rows are the same thing, and which of them stays: the last by `order`."""
+
+    keys: tuple[Name, ...] = Field(min_length=1)
+    order: tuple[Name, ...] = ()
+    strategy: Literal["keep_latest"] = "keep_latest"
+
+
+class Dataset(Model):
+    """One logical table as it passes through the layers."""
+
+    sources: tuple[Source, ...] = Field(min_length=1)
+    columns: dict[Name, Column] = Field(min_length=1)
+    nulls: dict[Name, NullStrategy] = Field(default_factory=dict)
+    standardise: dict[Name, Standardise] = Field(default_factory=dict)
+    rules: dict[Name, Rule] = Field(default_factory=dict)
+    duplicates: Duplicates
+    scoring: Scoring = Scoring()

@@ -1,0 +1,82 @@
+"""The pipeline file as a whole: the same document that `kubectl apply` takes."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from podium_contracts.model import Model
+from podium_contracts.names import Name, ResourceName
+from podium_contracts.pipeline.dataset import Dataset
+
+
+class Metadata(Model):
+    """What identifies the pipeline."""
+
+    name: ResourceName
+
+
+class Lakehouse(Model):
+    """Where the tables lie: a URI, or a path relative to the pipeline file."""
+
+    uri: str = Field(min_length=1)
+
+
+class Lookup(Model):
+    """Reference data from a CSV file with a header: the variants in column `key` stand for the value in column `value`."""
+
+    path: str = Field(min_length=1)
+    key: Name
+    value: Name
+
+
+class Modelling(Model):
+    """The dbt project whose models make Gold, relative to the pipeline file."""
+
+    dbt: str = Field(min_length=1)
+
+
+class Threshold(Model):
+    """A bound on a metric: `minimum` or `maximum`. Below or above it the verdict is `warned`, or `failed` if CRITICAL."""
+
+    type: Literal["minimum", "maximum"]
+    value: float
+    severity: Literal["WARNING", "CRITICAL"] = "WARNING"
+
+
+class Quality(Model):
+    """Thresholds by table (`sales`, `fact_sale`) and metric, and what a failed verdict does."""
+
+    thresholds: dict[Name, dict[Name, Threshold]] = Field(default_factory=dict)
+    on_failure: Literal["hold"] = "hold"
+
+
+class DuckDbDestination(Model):
+    """One DuckDB file with every Gold table, replaced atomically; relative to the pipeline file."""
+
+    path: str = Field(min_length=1)
+
+
+class Publish(Model):
+    """Where certified Gold is served from."""
+
+    duckdb: DuckDbDestination | None = None
+
+
+class Spec(Model):
+    """What the pipeline does."""
+
+    lakehouse: Lakehouse
+    lookups: dict[Name, Lookup] = Field(default_factory=dict)
+    datasets: dict[Name, Dataset] = Field(min_length=1)
+    model: Modelling | None = None
+    quality: Quality = Quality()
+    publish: Publish = Publish()
+
+
+class PipelineDocument(Model):
+    """A Pipeline resource."""
+
+    api_version: Literal["podium.dev/v1alpha1"] = Field(alias="apiVersion")
+    kind: Literal["Pipeline"]
+    metadata: Metadata
+    spec: Spec

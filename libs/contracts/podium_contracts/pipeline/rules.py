@@ -1,0 +1,37 @@
+"""The rules that a row must keep to be accepted; a row that breaks one is quarantined under the rule's name."""
+
+from decimal import Decimal
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from podium_contracts.model import Model
+from podium_contracts.names import Name
+from podium_contracts.pipeline.patterns import Pattern
+
+class RangeCheck(Model):
+    """A value between `min` and `max`, both included; null passes."""
+
+    type: Literal["range_check"]
+    column: Name
+    min: Decimal | None = None
+    max: Decimal | None = None
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("give `min`, `max` or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min} is above max {self.max}")
+        return self
+
+
+class FormatValidation(Model):
+    """A text that matches `pattern` as a whole; null passes."""
+
+    type: Literal["format_validation"]
+    column: Name
+    pattern: Pattern
+
+
+Rule = Annotated[RangeCheck | FormatValidation, Field(discriminator="type")]

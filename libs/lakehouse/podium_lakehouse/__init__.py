@@ -1,0 +1,1 @@
+"""The lakehouse: Delta tables, Podium's own records, and the engines that fill them."""

@@ -1,0 +1,1 @@
+"""Cleansing: from the pipeline file's dataset to one statement per engine."""

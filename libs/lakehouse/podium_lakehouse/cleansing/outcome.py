@@ -1,0 +1,126 @@
+"""Where each staged row goes, decided among the rows themselves and against what Silver holds.
+
+    repeated → ranked ─┐
+    candidates ── held ┴► outcome
+
+"Latest" is a total order: the declared order columns, then the content hash of the business columns. Neither depends on when or
+in which file a row arrived, so any cut into batches ends in the same Silver. The hash is computed only for the few rows whose
+key occurs twice, and from stored columns, so it takes no room.
+"""
+
+from podium_contracts.pipeline import Dataset
+from sqlglot import exp
+
+from podium_lakehouse.cleansing import columns as names
+from podium_lakehouse.expressions.dialects import Dialect
+
+STAGED = "staged"
+BASE = "base"
+DISPOSITION = "_disposition"
+
+INSERT, UPDATE, UNCHANGED, LATE = "inserted", "updated", "unchanged", "late"
+DEDUPLICATED, QUARANTINED, DROPPED = "deduplicated", "quarantined", "dropped"
+
+
+def exceptions_statement(dataset: Dataset, dialect: Dialect, *, with_base: bool) -> exp.Select:
+    """Return the statement that finds the accepted rows which are not simply inserted.
+
+    It reads the relation `staged` and, `with_base`, the relation `base`: Silver's business columns at the pinned version. Its rows
+    are `source_file`, `_row` and `_disposition` (updated, unchanged, late or deduplicated).
+    """
+    build = _Outcome(dataset, dialect)
+    steps = build.duplicate_steps()
+    if with_base:
+        steps |= build.base_steps()
+        final = build.against_base()
+    else:
+        final = build.select(
+            ["source_file", names.ROW, f"{dialect.text(DEDUPLICATED)} AS {DISPOSITION}"], "ranked", "_rank > 1"
+        )
+    for name, step in steps.items():
+        final = final.with_(name, as_=step, dialect=dialect.name)
+    return final
+
+
+class _Outcome:
+    def __init__(self, dataset: Dataset, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.keys = [self._name(name) for name in dataset.duplicates.keys]
+        self.order = [self._name(name) for name in dataset.duplicates.order]
+        business = names.business_columns(dataset)
+        self.content = dialect.content_hash([(self._name(name), kind) for name, kind in business.items()])
+        self.accepted = f"NOT {names.REFUSED} AND {names.DROPPED_BY} IS NULL"
+
+    def duplicate_steps(self) -> dict[str, exp.Select]:
+        """Rows whose key occurs more than once in the batch, ranked from the latest; ties are the same content."""
+        repeated = self.select([names.KEY_HASH], STAGED, self.accepted).group_by(names.KEY_HASH)
+        newest = ", ".join(f"{column} DESC" for column in [*self.order, self.content, "source_file", names.ROW])
+        rank = f"row_number() OVER (PARTITION BY {', '.join(self.keys)} ORDER BY {newest}) AS _rank"
+        candidates = f"{self.accepted} AND {names.KEY_HASH} IN (SELECT {names.KEY_HASH} FROM repeated)"
+        return {
+            "repeated": repeated.having("count(*) > 1"),
+            "ranked": self.select(["source_file", names.ROW, rank], STAGED, candidates),
+        }
+
+    def base_steps(self) -> dict[str, exp.Select]:
+        """Rows whose key Silver already holds, with how they compare."""
+        base_columns = [*(f"{BASE}.{name}" for name in self.keys)]
+        order = [f"{BASE}.{name} AS _base_{index}" for index, name in enumerate(self.order)]
+        held = self.select([*base_columns, *order, f"{self.content} AS _base_content"], BASE).where(
+            self._same_key_exists(), dialect=self.dialect.name
+        )
+        ours = [f"{STAGED}.source_file", f"{STAGED}.{names.ROW}", *self._sides()]
+        join = " AND ".join(f"{STAGED}.{key} = held.{key}" for key in self.keys)
+        matched = (
+            self.select([*ours], STAGED)
+            .join("held", on=join, dialect=self.dialect.name)
+            .where(self.accepted, dialect=self.dialect.name)
+        )
+        return {"held": held, "matched": matched}
+
+    def _same_key_exists(self) -> str:
+        same = " AND ".join(f"{STAGED}.{key} = {BASE}.{key}" for key in self.keys)
+        return f"EXISTS (SELECT 1 FROM {STAGED} WHERE {same})"
+
+    def _sides(self) -> list[str]:
+        content = self.content
+        ours, theirs = [*(f"{STAGED}.{name}" for name in self.order)], [
+            f"held._base_{index}" for index in range(len(self.order))
+        ]
+        newer, equal = "FALSE", "TRUE"
+        pairs = [*zip(ours, theirs, strict=True), (self._staged(content), "held._base_content")]
+        for mine, yours in pairs:
+            newer = f"({newer} OR ({equal} AND {mine} > {yours}))"
+            equal = f"({equal} AND {mine} = {yours})"
+        return [f"{newer} AS _newer", f"{equal} AS _equal"]
+
+    def _staged(self, content: str) -> str:
+        """The content hash with its columns taken from the staged row."""
+        tree = self.dialect.build(content)
+        for column in tree.find_all(exp.Column):
+            column.set("table", exp.to_identifier(STAGED))
+        return self.dialect.statement(tree)
+
+    def against_base(self) -> exp.Select:
+        """Return the exceptions: duplicates first, then how the others compare with what Silver holds."""
+        disposition = (
+            f"CASE WHEN ranked._rank > 1 THEN {self.dialect.text(DEDUPLICATED)} "
+            f"WHEN matched._newer THEN {self.dialect.text(UPDATE)} "
+            f"WHEN matched._equal THEN {self.dialect.text(UNCHANGED)} "
+            f"ELSE {self.dialect.text(LATE)} END AS {DISPOSITION}"
+        )
+        row = [f"coalesce(matched.{name}, ranked.{name}) AS {name}" for name in ("source_file", names.ROW)]
+        same_row = f"matched.source_file = ranked.source_file AND matched.{names.ROW} = ranked.{names.ROW}"
+        return (
+            self.select([*row, disposition], "matched")
+            .join("ranked", on=same_row, join_type="full", dialect=self.dialect.name)
+            .where(f"ranked._rank > 1 OR matched.{names.ROW} IS NOT NULL", dialect=self.dialect.name)
+        )
+
+    def select(self, columns: list[str], relation: str, where: str = "") -> exp.Select:
+        """Return a SELECT of columns written in the dialect."""
+        select = exp.select(*columns, dialect=self.dialect.name).from_(relation)
+        return select.where(where, dialect=self.dialect.name) if where else select
+
+    def _name(self, name: str) -> str:
+        return self.dialect.identifier(name)

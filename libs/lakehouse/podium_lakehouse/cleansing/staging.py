@@ -1,0 +1,342 @@
+"""The statement that types, completes, standardises, judges and scores every row of a batch, a CTE per step.
+
+    source → schema → nulls → standardised → derived → rules → scored → staged
+
+It reads only its own row (and the lookups), so it streams; what needs other rows, finding duplicates and comparing with what
+Silver holds, is `outcome.py`, over the rows that this statement has staged.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from podium_contracts.errors import BadSource
+from podium_contracts.names import standard_name
+from podium_contracts.pipeline import (
+    FULL_SCORE,
+    TIERS,
+    ColumnType,
+    Dataset,
+    Deduction,
+    Lookup,
+    NullDeduction,
+    RangeCheck,
+    Rule,
+    Standardise,
+)
+from podium_contracts.pipeline.types import BOOLEAN, STRING
+from sqlglot import exp
+
+from podium_lakehouse.cleansing import columns as names
+from podium_lakehouse.expressions.compiler import compile_expression
+from podium_lakehouse.expressions.dialects import Dialect
+
+BRONZE = "bronze"
+Selected = list[tuple[str, str]]
+"""(alias, SQL text) pairs in the engine's dialect."""
+
+
+def lookup_relation(name: str) -> str:
+    """Return the name under which the engine offers a lookup."""
+    return f"lookup__{name}"
+
+
+def staging_statement(
+    dataset: Dataset, lookups: Mapping[str, Lookup], source_names: Mapping[str, str], dialect: Dialect
+) -> exp.Select:
+    """Return the statement over the relation `bronze`.
+
+    `source_names` maps Bronze's columns to the names they had in the source.
+
+    Raises:
+        BadSource: a declared column is nowhere in the source.
+    """
+    return _Staging(dataset, lookups, bronze_columns(dataset, source_names), dialect).statement()
+
+
+def bronze_columns(dataset: Dataset, source_names: Mapping[str, str]) -> dict[str, str]:
+    """Return the Bronze column of every declared column that is read from the source.
+
+    Raises:
+        BadSource: naming each declared column that the source does not have.
+    """
+    exact = {source: stored for stored, source in source_names.items()}
+    standard = {standard_name(source): stored for stored, source in source_names.items()}
+    found = {
+        name: exact.get(column.source) if column.source else standard.get(name)
+        for name, column in dataset.columns.items()
+        if not column.expression
+    }
+    missing = [name for name, stored in found.items() if stored is None]
+    if missing:
+        have = ", ".join(source_names.values())
+        raise BadSource(
+            f"the source has no column for {', '.join(missing)}; it has: {have}",
+            hint="name the source's column with `from:` in the pipeline file",
+        )
+    return {name: stored for name, stored in found.items() if stored}
+
+
+@dataclass(frozen=True)
+class _Staging:
+    dataset: Dataset
+    lookups: Mapping[str, Lookup]
+    stored: Mapping[str, str]
+    dialect: Dialect
+
+    def statement(self) -> exp.Select:
+        steps = {
+            "source": self._source(),
+            "schema": self._schema(),
+            "nulls": self._nulls(),
+            "standardised": self._standardised(),
+            "derived": self._derived(),
+            "rules": self._rules(),
+            "scored": self._scored(),
+        }
+        final = self._select(self._staged(), "scored")
+        for name, step in steps.items():
+            final = final.with_(name, as_=step, dialect=self.dialect.name)
+        return final
+
+    def _source(self) -> exp.Select:
+        kept = [*dict.fromkeys(self.stored.values()), *names.BRONZE_METADATA, *names.BRONZE_POSITION]
+        return self._select([(name, self._name(name)) for name in kept], BRONZE)
+
+    def _schema(self) -> exp.Select:
+        typed: Selected = []
+        for name, stored in self.stored.items():
+            kind, text = self.dataset.columns[name].type, self._name(stored)
+            typed.append((name, self._typed(text, kind)))
+            if kind != STRING:
+                typed.append((f"_text_{name}", text))
+        raw = [(member, self._name(member)) for member in dict.fromkeys(self.stored.values())]
+        corrupt = self._name(names.CORRUPT_RECORD)
+        typed.append((names.RAW, f"coalesce({corrupt}, {self.dialect.json_object(raw)})"))
+        return self._select([*typed, *self._carried()], "source")
+
+    def _typed(self, text: str, kind: ColumnType) -> str:
+        if kind.accepts is None:
+            return text
+        return f"CASE WHEN {self._fits(text, kind)} THEN {self.dialect.try_cast(f'trim({text})', kind)} END"
+
+    def _fits(self, text: str, kind: ColumnType) -> str:
+        return self.dialect.matches_verbatim(text, kind.accepts or "")
+
+    def _nulls(self) -> exp.Select:
+        selected: Selected = []
+        for name in self.stored:
+            column = self._name(name)
+            if self.dataset.columns[name].type != STRING:
+                text = self._name(f"_text_{name}")
+                selected.append((f"_unreadable_{name}", f"({text} IS NOT NULL AND {column} IS NULL)"))
+            if name in self._watched_nulls():
+                selected.append((f"_null_{name}", f"({column} IS NULL)"))
+            selected.append((name, self._filled(name, column)))
+        return self._select([*selected, (names.RAW, names.RAW), *self._carried()], "schema")
+
+    def _watched_nulls(self) -> set[str]:
+        deductions = self.dataset.scoring.deductions.values()
+        scored = {item.column for item in deductions if isinstance(item, NullDeduction)}
+        handled = {name for name, rule in self.dataset.nulls.items() if rule.strategy != "default"}
+        return (scored | handled) & set(self.stored)
+
+    def _filled(self, name: str, column: str) -> str:
+        rule = self.dataset.nulls.get(name)
+        if rule is None or rule.default_value is None:
+            return column
+        kind = self.dataset.columns[name].type
+        value = str(rule.default_value).lower() if kind == BOOLEAN else str(rule.default_value)
+        default = f"cast({self.dialect.text(value)} AS {self.dialect.type_name(kind)})"
+        if kind == STRING:
+            return f"coalesce({column}, {default})"
+        return f"CASE WHEN {self._name(f'_text_{name}')} IS NULL THEN {default} ELSE {column} END"
+
+    def _standardised(self) -> exp.Select:
+        selected: Selected = []
+        joins: list[str] = []
+        for name in self.stored:
+            rule, column = self.dataset.standardise.get(name), self._name(name)
+            if rule is None:
+                selected.append((name, f"nulls.{column}"))
+            elif rule.expression:
+                lowered = compile_expression(rule.expression, self._read_types(), self.dialect)
+                selected.append((name, lowered.sql))
+            else:
+                joins.append(name)
+                selected += self._looked_up(name, rule)
+        select = self._select([*selected, *self._flags("nulls."), *self._kept("nulls.")], "nulls")
+        for name in joins:
+            lookup = self.dataset.standardise[name].lookup or ""
+            alias = self._name(f"_lookup_{name}")
+            key = self._name(self.lookups[lookup].key)
+            select = select.join(
+                f"{lookup_relation(lookup)} AS {alias}",
+                on=f"nulls.{self._name(name)} = {alias}.{key}",
+                join_type="left",
+                dialect=self.dialect.name,
+            )
+        return select
+
+    def _looked_up(self, name: str, rule: Standardise) -> Selected:
+        column = f"nulls.{self._name(name)}"
+        value = f"{self._name(f'_lookup_{name}')}.{self._name(self.lookups[rule.lookup or ''].value)}"
+        selected = [(name, f"coalesce({value}, {column})")]
+        if rule.missing == "quarantine":
+            selected.append((f"_unknown_{name}", f"({column} IS NOT NULL AND {value} IS NULL)"))
+        return selected
+
+    def _derived(self) -> exp.Select:
+        known = self._read_types()
+        selected: Selected = []
+        for name, column in self.dataset.columns.items():
+            if column.expression:
+                lowered = compile_expression(column.expression, known, self.dialect)
+                kind = self.dialect.type_name(column.type)
+                selected.append((name, f"cast({lowered.sql} AS {kind})"))
+            else:
+                selected.append((name, self._name(name)))
+        return self._select([*selected, *self._flags(), *self._unknown(), *self._kept()], "standardised")
+
+    def _rules(self) -> exp.Select:
+        corrupt = f"{self._name(names.CORRUPT_RECORD)} IS NOT NULL"
+        broken = [(condition, rule) for rule, condition in self._conditions().items()]
+        whole = [condition for condition, _ in broken]
+        refused = " OR ".join([corrupt, *whole])
+        listed = self.dialect.list_of([(corrupt, "csv.corrupt"), *broken])
+        dropped = [
+            f"WHEN {self._name(f'_null_{name}')} THEN {self.dialect.text(name)}"
+            for name, rule in self.dataset.nulls.items()
+            if rule.strategy == "drop"
+        ]
+        dropped_by = f"CASE {' '.join(dropped)} END" if dropped else "NULL"
+        selected: Selected = [(name, self._name(name)) for name in self._business()]
+        selected += [
+            (names.REFUSED, f"({refused})"),
+            (names.RULES, f"CASE WHEN {refused} THEN {listed} END"),
+            (names.DROPPED_BY, f"CASE WHEN NOT ({refused}) THEN cast({dropped_by} AS {self._string()}) END"),
+        ]
+        return self._select([*selected, *self._kept()], "derived")
+
+    def _conditions(self) -> dict[str, str]:
+        """Each rule's id and the condition under which a row breaks it; never null."""
+        intact = f"{self._name(names.CORRUPT_RECORD)} IS NULL"
+        conditions: dict[str, str] = {}
+        for name in self.stored:
+            if self.dataset.columns[name].type != STRING:
+                conditions[f"schema.{name}"] = self._name(f"_unreadable_{name}")
+            rule = self.dataset.standardise.get(name)
+            if rule and rule.lookup and rule.missing == "quarantine":
+                conditions[f"lookup.{name}"] = self._name(f"_unknown_{name}")
+        for identifier, declared in self.dataset.rules.items():
+            conditions[f"rule.{identifier}"] = f"coalesce({self._broken(declared)}, FALSE)"
+        required = dict.fromkeys([*self.dataset.duplicates.keys, *self.dataset.duplicates.order])
+        dropping = {name for name, rule in self.dataset.nulls.items() if rule.strategy == "drop"}
+        for name in required:
+            if name not in dropping:
+                conditions[f"key.{name}"] = f"({self._name(name)} IS NULL AND {intact})"
+        return conditions
+
+    def _broken(self, rule: Rule) -> str:
+        column = self._name(rule.column)
+        if isinstance(rule, RangeCheck):
+            return self._outside(column, rule.min, rule.max)
+        return f"NOT {self.dialect.matches(column, rule.pattern, whole=True)}"
+
+    def _outside(self, column: str, low: Decimal | None, high: Decimal | None) -> str:
+        sides = [f"{column} < {low}" if low is not None else "", f"{column} > {high}" if high is not None else ""]
+        return f"({' OR '.join(side for side in sides if side)})"
+
+    def _scored(self) -> exp.Select:
+        points = [self._deducted(item) for item in self.dataset.scoring.deductions.values()]
+        kind = self.dialect.type_name(names.SCORE_TYPE)
+        wide = self.dialect.type_name(ColumnType.decimal(10, 1))
+        sum_ = " - ".join([f"cast({FULL_SCORE} AS {wide})", *points])
+        selected: Selected = [(name, self._name(name)) for name in self._business()]
+        selected.append(("quality_score", f"cast(greatest({sum_}, cast(0 AS {wide})) AS {kind})"))
+        judged = [(name, name) for name in (names.REFUSED, names.RULES, names.DROPPED_BY)]
+        return self._select([*selected, *judged, *self._kept()], "rules")
+
+    def _deducted(self, item: Deduction) -> str:
+        column = self._name(item.column)
+        if isinstance(item, NullDeduction):
+            watched = item.column in self.stored
+            condition = self._name(f"_null_{item.column}") if watched else f"{column} IS NULL"
+        else:
+            condition = self._outside(column, item.min_value, item.max_value)
+        wide = self.dialect.type_name(ColumnType.decimal(10, 1))
+        return f"CASE WHEN {condition} THEN cast({item.deduction} AS {wide}) ELSE cast(0 AS {wide}) END"
+
+    def _staged(self) -> Selected:
+        *better, (worst, _) = TIERS
+        tiers = " ".join(f"WHEN quality_score >= {low} THEN {self.dialect.text(tier)}" for tier, low in better)
+        keys = [self._name(name) for name in self.dataset.duplicates.keys]
+        refused = self._name(names.REFUSED)
+        return [
+            *((name, self._name(name)) for name in names.business_columns(self.dataset)),
+            ("quality_score", "quality_score"),
+            ("quality_tier", f"CASE {tiers} ELSE {self.dialect.text(worst)} END"),
+            ("source_file", "source_file"),
+            ("ingestion_batch_id", "ingestion_batch_id"),
+            (names.ROW, self._name(names.ROW)),
+            (names.KEY_HASH, self.dialect.row_hash(keys)),
+            (names.REFUSED, refused),
+            (names.RULES, self._name(names.RULES)),
+            (names.DROPPED_BY, self._name(names.DROPPED_BY)),
+            (names.RAW, f"CASE WHEN {refused} THEN {self._name(names.RAW)} END"),
+            (names.CORRUPT_REASON, f"CASE WHEN {refused} THEN {self._name(names.CORRUPT_REASON)} END"),
+        ]
+
+    def _business(self) -> list[str]:
+        nulls = [f"_null_{name}" for name in sorted(self._watched_nulls())]
+        return [*names.business_columns(self.dataset), *nulls]
+
+    def _flags(self, table: str = "") -> Selected:
+        """The null flags, and the marks they are made of."""
+        marks = sorted(self._watched_nulls())
+        flags = [name for name, rule in self.dataset.nulls.items() if rule.strategy == "flag"]
+        source = "_null_" if table else ""
+        made = [
+            (names.null_flag(name), table + self._name(source + name if table else names.null_flag(name)))
+            for name in flags
+        ]
+        return [*made, *((f"_null_{name}", table + self._name(f"_null_{name}")) for name in marks)]
+
+    def _unknown(self) -> Selected:
+        unknown = [
+            f"_unknown_{name}"
+            for name, rule in self.dataset.standardise.items()
+            if rule.lookup and rule.missing == "quarantine"
+        ]
+        return [(name, self._name(name)) for name in unknown]
+
+    def _kept(self, table: str = "") -> Selected:
+        """What a row carries beside its business columns from the nulls step on."""
+        unreadable = [f"_unreadable_{name}" for name in self.stored if self.dataset.columns[name].type != STRING]
+        return [(name, table + self._name(name)) for name in [*unreadable, names.RAW, *self._position()]]
+
+    def _carried(self) -> Selected:
+        return [(name, self._name(name)) for name in self._position()]
+
+    @staticmethod
+    def _position() -> list[str]:
+        return [
+            "source_file",
+            "ingestion_batch_id",
+            names.ROW,
+            names.CORRUPT_RECORD,
+            names.CORRUPT_REASON,
+        ]
+
+    def _read_types(self) -> dict[str, ColumnType]:
+        return {name: self.dataset.columns[name].type for name in self.stored}
+
+    def _string(self) -> str:
+        return self.dialect.type_name(STRING)
+
+    def _name(self, name: str) -> str:
+        return self.dialect.identifier(name)
+
+    def _select(self, selected: Iterable[tuple[str, str]], relation: str) -> exp.Select:
+        parts = [exp.alias_(self.dialect.build(sql), alias, quoted=True) for alias, sql in selected]
+        return exp.select(*parts).from_(relation)

@@ -1,0 +1,113 @@
+"""One commit per table and intent, whatever is killed or raced: `commit_once`.
+
+A commit carries a transaction identifier: the application id names the pipeline, stage and table, the number is the intent's.
+Spark's Delta skips a repeated identifier by itself; delta-rs writes it again. So the identifier is looked up and the commit is
+made on the *same* `DeltaTable` object: if somebody else commits in between, delta-rs refuses the stale object, and the look-up
+starts again on a fresh one. Opening the table by path for the commit would lose that fence.
+"""
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.exceptions import CommitFailedError
+from podium_contracts.errors import CommitConflict
+
+MAX_ATTEMPTS = 50
+"""Lost races before giving up. Records are shared by all stages of a lakehouse, so a burst of losses is normal."""
+MAX_BACKOFF_SECONDS = 0.2
+TRANSACTION_KEY = "podium.transaction"
+MAINTENANCE = frozenset({"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD COLUMN"})
+"""Operations that change no row, so that a pinned base stays what it was."""
+
+Change = Callable[[DeltaTable, CommitProperties], object]
+
+
+@dataclass(frozen=True)
+class TransactionId:
+    """The identifier of one commit to one table."""
+
+    app_id: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.app_id}#{self.number}"
+
+
+@dataclass(frozen=True)
+class Committed:
+    """A commit that is in the table: its version, and whether an earlier try had already made it."""
+
+    version: int
+    repeated: bool
+    metrics: Mapping[str, int] = field(default_factory=dict)
+
+
+def commit_once(
+    uri: str,
+    transaction: TransactionId,
+    change: Change,
+    *,
+    base: int | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> Committed:
+    """Apply `change` to the table as one commit, unless a commit with this identifier is already there.
+
+    `change` gets the table and the commit properties it must pass on; it may run several times when writers race.
+    `base` is the version that the caller computed against; None skips the check (records only ever append).
+
+    Raises:
+        CommitConflict: rows have changed since `base`, or every attempt lost its race.
+    """
+    properties = CommitProperties(
+        custom_metadata={TRANSACTION_KEY: str(transaction), **(metadata or {})},
+        max_commit_retries=0,
+        app_transactions=[Transaction(transaction.app_id, transaction.number)],
+    )
+    for attempt in range(MAX_ATTEMPTS):
+        table = DeltaTable(uri)
+        if is_committed(table, transaction):
+            return Committed(committed_version(table, transaction), repeated=True)
+        if base is not None:
+            _check_base(table, base)
+        try:
+            metrics = change(table, properties)
+        except CommitFailedError:
+            time.sleep(random.uniform(0, min(MAX_BACKOFF_SECONDS, 0.005 * 2**attempt)))
+            continue
+        numbers = metrics if isinstance(metrics, dict) else {}
+        return Committed(table.version(), repeated=False, metrics=numbers)
+    raise CommitConflict(f"{uri}: lost {MAX_ATTEMPTS} races to commit {transaction}", hint="run it again")
+
+
+def is_committed(table: DeltaTable, transaction: TransactionId) -> bool:
+    """Whether the table already has this commit, or a later one of the same application."""
+    number = table.transaction_version(transaction.app_id)
+    return number is not None and number >= transaction.number
+
+
+def committed_version(table: DeltaTable, transaction: TransactionId) -> int:
+    """Return the version that this identifier was committed as.
+
+    Raises:
+        CommitConflict: a later commit of the same application has overtaken it.
+    """
+    for entry in table.history():
+        if entry.get(TRANSACTION_KEY) == str(transaction):
+            return int(entry["version"])
+    raise CommitConflict(f"{table.table_uri}: {transaction} was overtaken by a later commit", hint="run it again")
+
+
+def _check_base(table: DeltaTable, base: int) -> None:
+    behind = table.version() - base
+    if behind <= 0:
+        return
+    foreign = [entry for entry in table.history(behind) if entry.get("operation") not in MAINTENANCE]
+    if foreign:
+        raise CommitConflict(
+            f"{table.table_uri}: {foreign[0].get('operation')} changed the table after version {base}, "
+            "which this intent had pinned",
+            hint="run it again: a new intent will start from the table as it is now",
+        )

@@ -1,0 +1,121 @@
+"""Data files written by an engine, brought into a table as one commit with statistics from their footers."""
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable
+from deltalake.transaction import AddAction
+
+INDEXED_COLUMNS = 32
+"""Delta's own default: statistics for the first 32 columns."""
+TEXT_PREFIX = 32
+"""Characters of a text that go into its minimum and maximum."""
+LAST_CHARACTER = "\U0010ffff"
+EXACT_DIGITS = 15
+"""Decimals up to this width survive being a JSON number; wider ones get no minimum and maximum."""
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A Parquet file inside a table's folder that no commit knows yet."""
+
+    path: Path
+    rows: int
+    action: AddAction
+
+
+def data_files(table_path: Path, folder: Path) -> list[DataFile]:
+    """Return the non-empty Parquet files of a folder inside the table's; empty ones are deleted."""
+    found = []
+    for path in sorted(folder.rglob("*.parquet")):
+        footer = pq.read_metadata(path)
+        if footer.num_rows == 0:
+            path.unlink()
+            continue
+        found.append(DataFile(path, footer.num_rows, _add_action(table_path, path, footer)))
+    return found
+
+
+def append_files(table: DeltaTable, properties: CommitProperties, files: Iterable[DataFile]) -> None:
+    """Commit the files to the table.
+
+    Raises:
+        FileNotFoundError: a file is gone; delta-rs itself would commit it all the same.
+    """
+    actions = []
+    for file in files:
+        if not file.path.exists():
+            raise FileNotFoundError(file.path)
+        actions.append(file.action)
+    table.create_write_transaction(
+        actions, mode="append", schema=table.schema(), commit_properties=properties
+    )
+
+
+def _add_action(table_path: Path, path: Path, footer: pq.FileMetaData) -> AddAction:
+    stat = path.stat()
+    relative = path.relative_to(table_path).as_posix()
+    return AddAction(relative, stat.st_size, {}, stat.st_mtime_ns // 1_000_000, True, _statistics(footer))
+
+
+def _statistics(footer: pq.FileMetaData) -> str:
+    lows: dict[str, object] = {}
+    highs: dict[str, object] = {}
+    nulls: dict[str, int] = {}
+    for index in range(min(footer.num_columns, INDEXED_COLUMNS)):
+        column = footer.schema.column(index)
+        if column.max_repetition_level or "." in column.path:
+            continue
+        parts = [footer.row_group(group).column(index).statistics for group in range(footer.num_row_groups)]
+        if any(part is None or not part.has_null_count for part in parts):
+            continue
+        nulls[column.path] = sum(part.null_count for part in parts)
+        bounded = [part for part in parts if part.has_min_max]
+        if not bounded or any(not part.has_min_max and part.num_values for part in parts):
+            continue
+        low, high = _low(min(part.min for part in bounded)), _high(max(part.max for part in bounded))
+        if low is not None and high is not None:
+            lows[column.path], highs[column.path] = low, high
+    return json.dumps(
+        {"numRecords": footer.num_rows, "minValues": lows, "maxValues": highs, "nullCount": nulls},
+        ensure_ascii=False,
+    )
+
+
+def _low(value: object) -> object | None:
+    if isinstance(value, str):
+        return value[:TEXT_PREFIX]
+    return _moment(value, timedelta(0)) if isinstance(value, datetime) else _plain(value)
+
+
+def _high(value: object) -> object | None:
+    if isinstance(value, str):
+        return value if len(value) <= TEXT_PREFIX else value[:TEXT_PREFIX] + LAST_CHARACTER
+    if isinstance(value, datetime):
+        return _moment(value, timedelta(microseconds=-value.microsecond % 1000))
+    return _plain(value)
+
+
+def _moment(value: datetime, rounding: timedelta) -> str:
+    moment = value + rounding
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def _plain(value: object) -> object | None:
+    match value:
+        case bool() | bytes():
+            return None
+        case Decimal():
+            return float(value) if len(value.as_tuple().digits) <= EXACT_DIGITS else None
+        case float():
+            return value if math.isfinite(value) else None
+        case date():
+            return value.isoformat()
+        case _:
+            return value

@@ -1,0 +1,92 @@
+"""Opening, creating and reading Delta tables."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+from deltalake import DeltaTable, Field, Schema
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from podium_contracts.errors import TransientError
+from podium_contracts.pipeline import ColumnType
+
+CHANGE_FEED = {"delta.enableChangeDataFeed": "true"}
+
+_ARROW = {
+    "string": pa.string(),
+    "boolean": pa.bool_(),
+    "integer": pa.int32(),
+    "bigint": pa.int64(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+
+
+def arrow_type(column: ColumnType) -> pa.DataType:
+    """Return the Arrow type that a column type is stored as."""
+    return pa.decimal128(column.precision, column.scale) if column.name == "decimal" else _ARROW[column.name]
+
+
+def arrow_schema(columns: Mapping[str, ColumnType]) -> pa.Schema:
+    """Return the Arrow schema of columns; all are nullable, as Delta's writers agree on."""
+    return pa.schema([pa.field(name, arrow_type(kind), nullable=True) for name, kind in columns.items()])
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A table at one version."""
+
+    uri: str
+    version: int
+
+    def open(self) -> DeltaTable:
+        """Return the table at this version."""
+        return DeltaTable(self.uri, version=self.version)
+
+    def files(self, predicate: str | None = None) -> list[str]:
+        """Return the URIs of the data files, without those that the predicate's column statistics rule out."""
+        return self.open().file_uris(file_pruning_predicate=predicate)
+
+    def rows(self) -> int:
+        """Return the number of rows, from the files' statistics."""
+        return int(self.open().count())
+
+
+def find(uri: str) -> DeltaTable | None:
+    """Return the table, or None where there is none."""
+    try:
+        return DeltaTable(uri)
+    except TableNotFoundError:
+        return None
+
+
+def ensure(uri: str, schema: pa.Schema, configuration: Mapping[str, str] | None = None) -> DeltaTable:
+    """Return the table, created empty as version 0 where there is none; safe when several writers try at once."""
+    for _ in range(3):
+        if table := find(uri):
+            return table
+        try:
+            DeltaTable.create(uri, Schema.from_arrow(schema), mode="ignore", configuration=dict(configuration or {}))
+        except DeltaError:
+            continue
+    raise TransientError(f"{uri}: the table could not be created", hint="run it again")
+
+
+def add_columns(uri: str, schema: pa.Schema) -> None:
+    """Add the columns of `schema` that the table lacks, as nullable ones."""
+    table = DeltaTable(uri)
+    present = {field.name for field in table.schema().fields}
+    missing = [Field.from_arrow(field) for field in schema if field.name not in present]
+    if missing:
+        table.alter.add_columns(missing)
+
+
+def column_names(table: DeltaTable) -> list[str]:
+    """Return the table's columns in order."""
+    return [field.name for field in table.schema().fields]
+
+
+def schema_fingerprint(table: DeltaTable) -> str:
+    """Return a SHA-256 over the names and types of the columns, in order."""
+    text = "\n".join(f"{field.name} {field.type}" for field in table.schema().fields)
+    return hashlib.sha256(text.encode()).hexdigest()

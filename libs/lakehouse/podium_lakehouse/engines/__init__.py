@@ -1,0 +1,1 @@
+"""What executes a stage's statements: DuckDB with delta-rs on one machine."""

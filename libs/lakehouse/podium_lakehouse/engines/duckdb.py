@@ -1,0 +1,184 @@
+"""The duckdb engine: statements run in DuckDB over the Parquet files of Delta tables; delta-rs makes the commits.
+
+New rows are written by DuckDB straight into the table's folder and become part of it by one commit that lists the files, so each
+row is encoded once. Files that no commit lists (a killed try's) are not part of the table; VACUUM removes them.
+"""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, WriterProperties
+from sqlglot import exp
+
+from podium_lakehouse.delta.commits import Committed, TransactionId, commit_once
+from podium_lakehouse.delta.parquet import append_files, data_files
+from podium_lakehouse.delta.tables import Snapshot
+from podium_lakehouse.expressions.dialects import DUCKDB
+
+MEMORY_LIMIT = "1GB"
+"""DuckDB spills to disk above this; delta-rs works outside of it."""
+ROW_GROUP_ROWS = 122_880
+"""DuckDB's own vector-friendly default; small enough for statistics to prune within a file."""
+FILE_BYTES = "64MB"
+PARQUET = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+MERGE_BATCH_ROWS = 100_000
+
+Statement = str | exp.Expression
+
+
+@dataclass(frozen=True)
+class DuckDbEngine:
+    """A connection, and a folder for what need not outlive it."""
+
+    connection: duckdb.DuckDBPyConnection
+    scratch: Path
+
+    def execute(self, statement: Statement) -> list[tuple[object, ...]]:
+        """Run a statement and return its rows."""
+        text = statement if isinstance(statement, str) else DUCKDB.statement(statement)
+        return self.connection.execute(text).fetchall()
+
+    def offer(self, name: str, files: Sequence[str], schema: pa.Schema, where: str = "TRUE") -> None:
+        """Offer the rows of data files as a relation with the columns of `schema`; a column that no file has is null."""
+        self.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {self._read(files, schema)} WHERE {where}")
+
+    def offer_table(self, name: str, snapshot: Snapshot, prune: str | None = None, where: str = "TRUE") -> None:
+        """Offer a Delta table at one version; `prune` lets delta-rs leave out files by their statistics."""
+        table = snapshot.open()
+        files = table.file_uris(file_pruning_predicate=prune)
+        self.offer(name, files, pa.schema(table.schema().to_arrow()), where)
+
+    def _read(self, files: Sequence[str], schema: pa.Schema) -> str:
+        present: set[str] = set()
+        if files:
+            listed = ", ".join(DUCKDB.text(uri.removeprefix("file://")) for uri in files)
+            source = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+            present = set(self.connection.sql(f"FROM {source}").columns)
+        columns = []
+        for field in schema:
+            name = DUCKDB.identifier(field.name)
+            columns.append(name if field.name in present else f"NULL::{self._type(field.type)} AS {name}")
+        source = source if files else "(SELECT 1 WHERE FALSE)"
+        return f"SELECT {', '.join(columns)} FROM {source}"
+
+    def _type(self, kind: pa.DataType) -> str:
+        empty = pa.table({"x": pa.array([], kind)})
+        return str(self.connection.from_arrow(empty).types[0])
+
+    def materialise(self, name: str, statement: Statement) -> Path:
+        """Run a statement once and offer its rows as a relation, kept on disk, not in memory."""
+        path = self.scratch / f"{name}.parquet"
+        text = statement if isinstance(statement, str) else DUCKDB.statement(statement)
+        codec = f"FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+        self.execute(f"COPY ({text}) TO {DUCKDB.text(str(path))} ({codec})")
+        self.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS FROM read_parquet({DUCKDB.text(str(path))})")
+        return path
+
+    def write(self, table_uri: str, statement: Statement) -> Path:
+        """Write a statement's rows as data files into a table's folder, for a commit to list; return their folder."""
+        folder = Path(table_uri) / "data" / uuid.uuid4().hex[:12]
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        text = statement if isinstance(statement, str) else DUCKDB.statement(statement)
+        pattern = "part-{i}"
+        self.execute(
+            f"COPY ({text}) TO {DUCKDB.text(str(folder))} "
+            f"({PARQUET}, FILE_SIZE_BYTES '{FILE_BYTES}', FILENAME_PATTERN '{pattern}')"
+        )
+        return folder
+
+    def append(
+        self,
+        table_uri: str,
+        folder: Path,
+        transaction: TransactionId,
+        *,
+        base: int,
+        metadata: Mapping[str, str],
+    ) -> Committed:
+        """Commit the data files of a folder to a table, once; without rows there is still a commit."""
+        files = data_files(Path(table_uri), folder)
+
+        def change(table: DeltaTable, properties: CommitProperties) -> None:
+            append_files(table, properties, files)
+
+        committed = commit_once(table_uri, transaction, change, base=base, metadata=metadata)
+        if committed.repeated:
+            shutil.rmtree(folder, ignore_errors=True)
+        return committed
+
+    def merge(
+        self,
+        table_uri: str,
+        statement: Statement,
+        keys: Sequence[str],
+        transaction: TransactionId,
+        *,
+        base: int,
+        metadata: Mapping[str, str],
+        keep: Sequence[str] = (),
+        delete_where: str | None = None,
+    ) -> Committed:
+        """Bring a statement's rows into a table by key, in one commit with change data.
+
+        Matching rows are updated but for the columns in `keep`, the others inserted. Rows for which `delete_where` (over the
+        source `s`) holds are deleted; the column it names is not part of the table. Only files whose statistics admit the
+        source's range of the first key are read.
+        """
+        text = statement if isinstance(statement, str) else DUCKDB.statement(statement)
+        first = DUCKDB.identifier(keys[0])
+        bounds = self.execute(f"SELECT min({first}), max({first}) FROM ({text})")[0]
+        predicate = [f"t.{name} = s.{name}" for name in keys]
+        if isinstance(bounds[0], str | int):
+            predicate += [
+                f"t.{keys[0]} >= {_literal(bounds[0])}",
+                f"t.{keys[0]} <= {_literal(bounds[1])}",
+            ]
+
+        def change(table: DeltaTable, properties: CommitProperties) -> dict[str, object]:
+            source = self.connection.sql(text).to_arrow_reader(MERGE_BATCH_ROWS)
+            columns = [field.name for field in table.schema().fields]
+            merger = table.merge(
+                source,
+                predicate=" AND ".join(predicate),
+                source_alias="s",
+                target_alias="t",
+                streamed_exec=False,
+                commit_properties=properties,
+                writer_properties=WriterProperties(compression="ZSTD", compression_level=3),
+            )
+            if delete_where:
+                merger = merger.when_matched_delete(delete_where)
+            live = f"NOT ({delete_where})" if delete_where else None
+            updates = {name: f"s.{name}" for name in columns if name not in {*keys, *keep}}
+            merger = merger.when_matched_update(updates, live)
+            return dict(merger.when_not_matched_insert({name: f"s.{name}" for name in columns}, live).execute())
+
+        return commit_once(table_uri, transaction, change, base=base, metadata=metadata)
+
+
+def _literal(value: object) -> str:
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
+
+
+@contextmanager
+def duckdb_engine(database: str = ":memory:") -> Iterator[DuckDbEngine]:
+    """Open an engine; its scratch folder goes with it."""
+    scratch = Path(tempfile.mkdtemp(prefix="podium-"))
+    try:
+        with duckdb.connect(database) as connection:
+            threads = len(os.sched_getaffinity(0))
+            connection.execute(
+                f"SET TimeZone = 'UTC'; SET threads = {threads}; SET memory_limit = '{MEMORY_LIMIT}'; "
+                f"SET temp_directory = {DUCKDB.text(str(scratch / 'spill'))}"
+            )
+            yield DuckDbEngine(connection, scratch)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)

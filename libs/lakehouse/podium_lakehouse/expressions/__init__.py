@@ -1,0 +1,1 @@
+"""Expressions of the pipeline file: a closed list of functions with one meaning each, lowered per engine."""

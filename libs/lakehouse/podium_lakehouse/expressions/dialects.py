@@ -1,0 +1,195 @@
+"""What the engines write differently for the same meaning: types, casts, patterns, hashes.
+
+Every method returns SQL text in the engine's own dialect; `build` makes it part of a sqlglot tree.
+"""
+
+from dataclasses import dataclass
+
+import sqlglot
+from podium_contracts.pipeline import ColumnType, portable
+from sqlglot import exp
+
+FIELD_SEPARATOR = "\x1f"
+NULL_MARK = "\x1e"
+HASH_DIGITS = 15
+"""Hexadecimal digits of a content hash: 60 bits, so that it fits a signed 64-bit integer."""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """An engine's SQL. `name` is sqlglot's name for it."""
+
+    name: str
+
+    def build(self, text: str) -> exp.Expression:
+        """Return the tree of an expression written in this dialect."""
+        return sqlglot.parse_one(text, dialect=self.name)
+
+    def statement(self, tree: exp.Expression, *, pretty: bool = False) -> str:
+        """Return the SQL text of a tree."""
+        return tree.sql(dialect=self.name, pretty=pretty)
+
+    def identifier(self, name: str) -> str:
+        """Return a quoted name."""
+        return exp.to_identifier(name, quoted=True).sql(dialect=self.name)
+
+    def text(self, value: str) -> str:
+        """Return a string literal."""
+        return exp.Literal.string(value).sql(dialect=self.name)
+
+    def type_name(self, kind: ColumnType) -> str:
+        """Return the engine's name for a column type."""
+        raise NotImplementedError
+
+    def matches(self, text: str, pattern: str, *, whole: bool) -> str:
+        """Return whether a text matches a shared pattern, as a whole or somewhere."""
+        raise NotImplementedError
+
+    def matches_verbatim(self, text: str, pattern: str) -> str:
+        """Return whether a whole text matches a pattern that is portable as it stands."""
+        raise NotImplementedError
+
+    def try_cast(self, text: str, kind: ColumnType) -> str:
+        """Return an accepted text as a value of a type, null where no such value exists (30 February)."""
+        raise NotImplementedError
+
+    def canonical(self, value: str, kind: ColumnType) -> str:
+        """Return the one text form of a value that content hashes are made of."""
+        raise NotImplementedError
+
+    def hash60(self, text: str) -> str:
+        """Return the first 60 bits of the text's MD5 as a bigint, 0 to 2^60 - 1."""
+        raise NotImplementedError
+
+    def row_hash(self, values: list[str]) -> str:
+        """Return a fast 64-bit hash for finding candidates; it never leaves the engine."""
+        raise NotImplementedError
+
+    def list_of(self, items: list[tuple[str, str]]) -> str:
+        """Return the array of those texts whose condition holds, from (condition, text) pairs."""
+        raise NotImplementedError
+
+    def json_object(self, members: list[tuple[str, str]]) -> str:
+        """Return a JSON object's text from (name, text value) pairs; nulls stay as null."""
+        raise NotImplementedError
+
+    def hash_text(self, values: list[tuple[str, ColumnType]]) -> str:
+        """Return what a content hash is made of: the canonical texts, separated, nulls marked."""
+        mark = self.text(NULL_MARK)
+        parts = [f"coalesce({self.canonical(value, kind)}, {mark})" for value, kind in values]
+        return f"concat_ws({self.text(FIELD_SEPARATOR)}, {', '.join(parts)})"
+
+    def content_hash(self, values: list[tuple[str, ColumnType]]) -> str:
+        """Return the first 15 hexadecimal digits of the MD5 of the values' canonical texts."""
+        return f"substring(md5({self.hash_text(values)}), 1, {HASH_DIGITS})"
+
+
+class DuckDb(Dialect):
+    """DuckDB 2.0."""
+
+    def type_name(self, kind: ColumnType) -> str:
+        """See `Dialect`."""
+        names = {"string": "VARCHAR", "timestamp": "TIMESTAMPTZ"}
+        return names.get(kind.name, str(kind).upper())
+
+    def matches(self, text: str, pattern: str, *, whole: bool) -> str:
+        """See `Dialect`."""
+        if whole:
+            return self.matches_verbatim(text, portable(pattern, whole=True))
+        return f"regexp_matches({text}, {self.text(portable(pattern, whole=False))})"
+
+    def matches_verbatim(self, text: str, pattern: str) -> str:
+        """See `Dialect`."""
+        return f"regexp_full_match({text}, {self.text(pattern)})"
+
+    def try_cast(self, text: str, kind: ColumnType) -> str:
+        """See `Dialect`. Integers go by way of a decimal: DuckDB rounds '1.5' when it casts text to an integer."""
+        if kind.name in {"integer", "bigint"}:
+            text = f"try_cast({text} AS DECIMAL(38,0))"
+        return f"try_cast({text} AS {self.type_name(kind)})"
+
+    def canonical(self, value: str, kind: ColumnType) -> str:
+        """See `Dialect`."""
+        if kind.name == "timestamp":
+            value = f"epoch_us({value})"
+        return value if kind.name == "string" else f"cast({value} AS VARCHAR)"
+
+    def hash60(self, text: str) -> str:
+        """See `Dialect`."""
+        return f"cast('0x' || substring(md5({text}), 1, {HASH_DIGITS}) AS BIGINT)"
+
+    def row_hash(self, values: list[str]) -> str:
+        """See `Dialect`."""
+        return f"hash({', '.join(values)})"
+
+    def list_of(self, items: list[tuple[str, str]]) -> str:
+        """See `Dialect`."""
+        if not items:
+            return "cast([] AS VARCHAR[])"
+        texts = [f"CASE WHEN {condition} THEN {self.text(text)} END" for condition, text in items]
+        return f"list_filter([{', '.join(texts)}], x -> x IS NOT NULL)"
+
+    def json_object(self, members: list[tuple[str, str]]) -> str:
+        """See `Dialect`."""
+        pairs = ", ".join(f"{self.text(name)}, {value}" for name, value in members)
+        return f"cast(json_object({pairs}) AS VARCHAR)"
+
+
+class Spark(Dialect):
+    """Spark SQL 4.2, session time zone UTC."""
+
+    def type_name(self, kind: ColumnType) -> str:
+        """See `Dialect`."""
+        names = {"integer": "INT", "string": "STRING"}
+        return names.get(kind.name, str(kind).upper())
+
+    def text(self, value: str) -> str:
+        """Return a string literal; Spark reads backslashes in one as escapes."""
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+    def matches(self, text: str, pattern: str, *, whole: bool) -> str:
+        """See `Dialect`. Java's RLIKE finds a match anywhere, so a whole match is anchored."""
+        if whole:
+            return self.matches_verbatim(text, portable(pattern, whole=True))
+        return f"regexp_like({text}, {self.text(portable(pattern, whole=False))})"
+
+    def matches_verbatim(self, text: str, pattern: str) -> str:
+        """See `Dialect`."""
+        anchored = rf"\A(?:{pattern})\z"
+        return f"regexp_like({text}, {self.text(anchored)})"
+
+    def try_cast(self, text: str, kind: ColumnType) -> str:
+        """See `Dialect`."""
+        if kind.name in {"integer", "bigint"}:
+            text = f"try_cast({text} AS DECIMAL(38,0))"
+        return f"try_cast({text} AS {self.type_name(kind)})"
+
+    def canonical(self, value: str, kind: ColumnType) -> str:
+        """See `Dialect`."""
+        if kind.name == "timestamp":
+            value = f"unix_micros({value})"
+        return value if kind.name == "string" else f"cast({value} AS STRING)"
+
+    def hash60(self, text: str) -> str:
+        """See `Dialect`."""
+        return f"cast(conv(substring(md5({text}), 1, {HASH_DIGITS}), 16, 10) AS BIGINT)"
+
+    def row_hash(self, values: list[str]) -> str:
+        """See `Dialect`."""
+        return f"xxhash64({', '.join(values)})"
+
+    def list_of(self, items: list[tuple[str, str]]) -> str:
+        """See `Dialect`."""
+        if not items:
+            return "cast(array() AS ARRAY<STRING>)"
+        texts = [f"CASE WHEN {condition} THEN {self.text(text)} END" for condition, text in items]
+        return f"filter(array({', '.join(texts)}), x -> x IS NOT NULL)"
+
+    def json_object(self, members: list[tuple[str, str]]) -> str:
+        """See `Dialect`."""
+        pairs = ", ".join(f"{value} AS {self.identifier(name)}" for name, value in members)
+        return f"to_json(struct({pairs}), map('ignoreNullFields', 'false'))"
+
+
+DUCKDB = DuckDb("duckdb")
+SPARK = Spark("spark")

@@ -1,0 +1,138 @@
+"""The closed list of functions that an expression may call. Each has one meaning, whatever the engine.
+
+An argument's family is `string`, `number`, `date` (date or timestamp) or `any`; `pattern`, `text` and `count` must be written
+as literals. What the engines do differently is settled here and shown equal by the conformance tests.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from podium_contracts.pipeline import ColumnType, portable
+from podium_contracts.pipeline.types import BIGINT, BOOLEAN, INTEGER, STRING
+
+from podium_lakehouse.expressions.dialects import Dialect
+
+Family = Literal["string", "number", "date", "any", "pattern", "text", "count"]
+Lowering = Callable[[Dialect, Sequence[str], Sequence[ColumnType]], str]
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the closed list. The last parameter repeats where `variadic`."""
+
+    name: str
+    parameters: tuple[Family, ...]
+    result: ColumnType | None
+    """None: the type of the first argument."""
+    lower: Lowering
+    meaning: str
+    variadic: bool = False
+
+    @property
+    def signature(self) -> str:
+        """The function as the docs write it: `substring(string, count, count) → string`."""
+        inside = ", ".join(self.parameters) + (", …" if self.variadic else "")
+        return f"{self.name}({inside}) → {self.result or 'as the first argument'}"
+
+
+def _call(template: str) -> Lowering:
+    return lambda _dialect, args, _types: template.format(*args)
+
+
+def _extract(part: str) -> Lowering:
+    return lambda _dialect, args, _types: f"cast(extract({part} FROM {args[0]}) AS INTEGER)"
+
+
+def _replace_pattern(dialect: Dialect, args: Sequence[str], _types: Sequence[ColumnType]) -> str:
+    pattern = dialect.text(portable(args[1], whole=False))
+    everywhere = ", 'g'" if dialect.name == "duckdb" else ""
+    return f"regexp_replace({args[0]}, {pattern}, {dialect.text(args[2])}{everywhere})"
+
+
+def _case(direction: Literal["upper", "lower"]) -> Lowering:
+    def lower(dialect: Dialect, args: Sequence[str], _types: Sequence[ColumnType]) -> str:
+        if dialect.name == "duckdb":
+            return f"{direction}({args[0]})"
+        origin, target = case_mapping(direction)
+        return f"translate({args[0]}, {dialect.text(origin)}, {dialect.text(target)})"
+
+    return lower
+
+
+def case_mapping(direction: Literal["upper", "lower"]) -> tuple[str, str]:
+    """Return the characters that change case one to one, and what they become.
+
+    Java maps some characters to several (`ß` to `SS`) and by context (final sigma); the meaning here is the simple mapping of
+    the Unicode Character Database, which DuckDB follows.
+    """
+    pairs = [
+        (chr(code), mapped)
+        for code in range(0x80, 0x250)
+        if len(mapped := getattr(chr(code), direction)()) == 1 and mapped != chr(code)
+    ]
+    plain = "abcdefghijklmnopqrstuvwxyz"
+    ascii_from, ascii_to = (plain, plain.upper()) if direction == "upper" else (plain.upper(), plain)
+    return ascii_from + "".join(a for a, _ in pairs), ascii_to + "".join(b for _, b in pairs)
+
+
+_FUNCTIONS = (
+    Function("upper", ("string",), STRING, _case("upper"), "letters in upper case, one to one"),
+    Function("lower", ("string",), STRING, _case("lower"), "letters in lower case, one to one"),
+    Function("trim", ("string",), STRING, _call("trim({0})"), "without spaces at both ends"),
+    Function("length", ("string",), INTEGER, _call("cast(length({0}) AS INTEGER)"), "Unicode characters"),
+    Function(
+        "substring",
+        ("string", "count", "count"),
+        STRING,
+        _call("substring({0}, {1}, {2})"),
+        "from the first position (1 is the first character), at most so many characters",
+    ),
+    Function(
+        "replace",
+        ("string", "text", "text"),
+        STRING,
+        lambda dialect, args, _: f"replace({args[0]}, {dialect.text(args[1])}, {dialect.text(args[2])})",
+        "every occurrence of the first text replaced by the second",
+    ),
+    Function(
+        "regexp_replace",
+        ("string", "pattern", "text"),
+        STRING,
+        _replace_pattern,
+        "every match of the pattern replaced by the text",
+    ),
+    Function(
+        "matches",
+        ("string", "pattern"),
+        BOOLEAN,
+        lambda dialect, args, _: dialect.matches(args[0], args[1], whole=True),
+        "whether the whole string matches the pattern",
+    ),
+    Function("starts_with", ("string", "string"), BOOLEAN, _call("starts_with({0}, {1})"), "begins with"),
+    Function("contains", ("string", "string"), BOOLEAN, _call("contains({0}, {1})"), "holds somewhere"),
+    Function("coalesce", ("any", "any"), None, _call("coalesce({0}, {1})"), "the first that is not null"),
+    Function("nullif", ("any", "any"), None, _call("nullif({0}, {1})"), "null where both are equal"),
+    Function("abs", ("number",), None, _call("abs({0})"), "without its sign"),
+    Function("year", ("date",), INTEGER, _extract("year"), "the year, in UTC"),
+    Function("month", ("date",), INTEGER, _extract("month"), "the month, 1 to 12, in UTC"),
+    Function("day", ("date",), INTEGER, _extract("day"), "the day of the month, 1 to 31, in UTC"),
+    Function("hour", ("date",), INTEGER, _extract("hour"), "the hour, 0 to 23, in UTC"),
+    Function(
+        "content_hash",
+        ("any",),
+        STRING,
+        lambda dialect, args, types: dialect.content_hash(list(zip(args, types, strict=True))),
+        "15 hexadecimal digits of the MD5 of the values' canonical texts",
+        variadic=True,
+    ),
+    Function(
+        "hash60",
+        ("any",),
+        BIGINT,
+        lambda dialect, args, types: dialect.hash60(dialect.hash_text(list(zip(args, types, strict=True)))),
+        "the content hash as a bigint, 0 to 2^60 - 1",
+        variadic=True,
+    ),
+)
+FUNCTIONS = {function.name: function for function in _FUNCTIONS}

@@ -1,0 +1,97 @@
+"""The lakehouse as the stages see it: where its tables lie, its records, and who watches."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+from podium_contracts.errors import TerminalError
+from podium_contracts.names import Layer
+
+from podium_lakehouse.records import catalogue, completions, intents, metrics, runs
+from podium_lakehouse.records.lookups import LookupTable
+from podium_lakehouse.records.table import RecordTable
+
+Observer = Callable[[str], None]
+
+
+def _nobody(point: str) -> None:
+    del point
+
+
+@dataclass(frozen=True)
+class Lakehouse:
+    """A folder of Delta tables.
+
+    `reached` is told the name of every point that matters to whoever watches or breaks a stage: `cleanse.silver.sales intent
+    written`, always in pairs, `before …` and `after …`.
+    """
+
+    uri: str
+    reached: Observer = _nobody
+
+    @cached_property
+    def path(self) -> Path:
+        """The lakehouse's folder.
+
+        Raises:
+            TerminalError: the URI is not on a local file system.
+        """
+        if "://" in self.uri:
+            raise TerminalError(
+                f"{self.uri}: the duckdb engine keeps a lakehouse on a local path", hint="set spec.lakehouse.uri"
+            )
+        return Path(self.uri)
+
+    def table_uri(self, layer: Layer, name: str) -> str:
+        """Return where a table of a layer lies."""
+        return f"{self.uri}/{layer}/{name}"
+
+    def quarantine_uri(self, dataset: str) -> str:
+        """Return where a dataset's quarantine lies."""
+        return f"{self.uri}/quarantine/{dataset}"
+
+    def record_uri(self, name: str) -> str:
+        """Return where a table of Podium's own records lies."""
+        return f"{self.uri}/_podium/{name}"
+
+    @cached_property
+    def intents(self) -> intents.Intents:
+        """What stages have pinned."""
+        return intents.Intents(self._records("intents", intents.SCHEMA))
+
+    @cached_property
+    def completions(self) -> completions.Completions:
+        """What stages have done."""
+        return completions.Completions(self._records("completions", completions.SCHEMA))
+
+    @cached_property
+    def runs(self) -> runs.Runs:
+        """The runs of every pipeline."""
+        return runs.Runs(self._records("runs", runs.SCHEMA))
+
+    @cached_property
+    def catalogue(self) -> catalogue.Catalogue:
+        """The columns of every table."""
+        return catalogue.Catalogue(self._records("catalogue", catalogue.SCHEMA))
+
+    @cached_property
+    def metrics(self) -> metrics.Metrics:
+        """The quality metrics of every verdict."""
+        return metrics.Metrics(self._records("quality_metrics", metrics.SCHEMA))
+
+    def lookup(self, name: str) -> LookupTable:
+        """Return the table of a lookup."""
+        return LookupTable(name, self.record_uri(f"lookup_{name}"))
+
+    def _records(self, name: str, schema: pa.Schema) -> RecordTable:
+        return RecordTable(self.record_uri(name), schema)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Tell the observer before and after a step that must survive being killed on either side."""
+        self.reached(f"before {name}")
+        yield
+        self.reached(f"after {name}")

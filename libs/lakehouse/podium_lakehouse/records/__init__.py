@@ -1,0 +1,1 @@
+"""Podium's own records, all of them Delta tables under `_podium/`: intents, completions, runs, catalogue, metrics."""

@@ -1,0 +1,83 @@
+"""Completions: the one record that a stage is done. It is the stage's commit and its outbox."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+from podium_contracts.events import CloudEvent
+from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated
+from podium_contracts.names import Verdict
+
+from podium_lakehouse.records.intents import Intent, Scope
+from podium_lakehouse.records.table import RecordTable
+
+SCHEMA = pa.schema(
+    [
+        ("pipeline", pa.string()),
+        ("stage", pa.string()),
+        ("subject", pa.string()),
+        ("sequence", pa.int64()),
+        ("run_id", pa.string()),
+        ("time", pa.timestamp("us", tz="UTC")),
+        ("event_id", pa.string()),
+        ("ledger", pa.string()),
+        ("event", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Completions:
+    """The table of completions."""
+
+    table: RecordTable
+
+    def put(self, intent: Intent, event: CloudEvent) -> CloudEvent:
+        """Complete an intent, once; return the event that announces it, which is the same at every try."""
+        ledger = event.data.ledger if isinstance(event.data, LayerCompleted) else None
+        row = {
+            "pipeline": intent.scope.pipeline,
+            "stage": intent.scope.stage,
+            "subject": intent.scope.subject,
+            "sequence": intent.sequence,
+            "run_id": intent.run.id,
+            "time": intent.time,
+            "event_id": event.id,
+            "ledger": ledger.to_json().decode() if ledger else None,
+            "event": event.model_dump_json(by_alias=True),
+        }
+        won = self.table.put(intent.scope.key, intent.sequence, [row])
+        return event if won else self.read(intent.scope, intent.sequence)
+
+    def read(self, scope: Scope, sequence: int) -> CloudEvent:
+        """Return the event of a completion that has been put."""
+        rows = self.table.rows(
+            pipeline=scope.pipeline, stage=scope.stage, subject=scope.subject, sequence=sequence
+        )
+        return CloudEvent.model_validate_json(str(rows[0]["event"]))
+
+    def last_sequence(self, scope: Scope) -> int:
+        """Return the number of the scope's last completion, 0 before the first."""
+        return self.table.last(scope.key) or 0
+
+    def last(self, scope: Scope) -> CloudEvent | None:
+        """Return the event of the scope's last completion."""
+        sequence = self.last_sequence(scope)
+        return self.read(scope, sequence) if sequence else None
+
+    def all(self, pipeline: str) -> list[CloudEvent]:
+        """Return every completion's event of a pipeline, in order of time, then stage by stage."""
+        rows = self.table.rows(pipeline=pipeline)
+        events = [CloudEvent.model_validate_json(str(row["event"])) for row in rows]
+        return sorted(events, key=lambda event: (event.time, event.source, event.subject, event.sequence))
+
+    def certified(self, scope: Scope) -> CloudEvent | None:
+        """Return the last event of a quality scope whose verdict is not `failed`."""
+        for sequence in range(self.last_sequence(scope), 0, -1):
+            rows = self.table.rows(
+                pipeline=scope.pipeline, stage=scope.stage, subject=scope.subject, sequence=sequence
+            )
+            for row in rows:
+                event = CloudEvent.model_validate_json(str(row["event"]))
+                if isinstance(event.data, QualityEvaluated) and event.data.verdict != Verdict.FAILED:
+                    return event
+        return None

@@ -1,0 +1,191 @@
+"""Intents: what a stage has pinned before it starts, written once, so that a second try computes the same thing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import pyarrow as pa
+from podium_contracts.events.v1 import Run
+from podium_contracts.model import Model
+from podium_contracts.names import Stage
+from pydantic import Field
+
+from podium_lakehouse.delta.commits import MAINTENANCE, TransactionId, is_committed
+from podium_lakehouse.delta.tables import find
+from podium_lakehouse.records.table import RecordTable
+
+ABSENT = -1
+"""The base version of a table that does not exist yet."""
+
+
+class Scope(Model):
+    """What a stage counts its intents for: a pipeline, the stage, and its subject (`silver.sales`, `gold`)."""
+
+    pipeline: str
+    stage: Stage
+    subject: str
+
+    @property
+    def key(self) -> str:
+        """The scope as the key of its records."""
+        return f"{self.pipeline}/{self.stage}/{self.subject}"
+
+
+class SourceFile(Model):
+    """A file as it was when the intent pinned it; `modified_ns` is its modification time in nanoseconds."""
+
+    path: str
+    size: int
+    modified_ns: int
+    sha256: str
+
+
+class Input(Model):
+    """A table that a stage reads: rows of versions after `from_version`, up to `to_version`.
+
+    For Bronze, `from_batch` (exclusive) and `to_batch` name the same news by the number of the ingestion.
+    """
+
+    uri: str
+    from_version: int = ABSENT
+    to_version: int
+    from_batch: int = 0
+    to_batch: int = 0
+
+
+class Intent(Model):
+    """Everything that a stage's outcome depends on."""
+
+    scope: Scope
+    sequence: int
+    run: Run
+    traceparent: str
+    fingerprint: str
+    """Of the pipeline that this intent was planned under."""
+    answers: tuple[str, ...] = ()
+    """The ids of the events that the stage answers."""
+    files: tuple[SourceFile, ...] = ()
+    inputs: dict[str, Input] = Field(default_factory=dict)
+    bases: dict[str, int] = Field(default_factory=dict)
+    """By URI: the version of each table that will change."""
+    lookups: dict[str, int] = Field(default_factory=dict)
+    """By name: the version of each lookup."""
+
+    @property
+    def time(self) -> datetime:
+        """The time of the run, in UTC: the only time that a stage writes.
+
+        Raises:
+            ValueError: the run was requested without one.
+        """
+        if self.run.requested_at is None:
+            raise ValueError(f"run {self.run.id} has no time")
+        return self.run.requested_at
+
+    @property
+    def batch_id(self) -> str:
+        """The ingestion's id: `retail.sales.000007`."""
+        return f"{self.scope.pipeline}.{self.scope.subject.split('.')[-1]}.{self.sequence:06d}"
+
+    def transaction(self, table: str) -> TransactionId:
+        """Return the identifier of this intent's commit to a table."""
+        return TransactionId(f"{self.scope.pipeline}/{self.scope.stage}/{table}", self.sequence)
+
+    @property
+    def commit_metadata(self) -> Mapping[str, str]:
+        """What each commit of this intent says of where it came from."""
+        return {
+            "podium.run": self.run.id,
+            "podium.events": ",".join(self.answers),
+            "podium.traceparent": self.traceparent,
+        }
+
+
+SCHEMA = pa.schema(
+    [
+        ("pipeline", pa.string()),
+        ("stage", pa.string()),
+        ("subject", pa.string()),
+        ("sequence", pa.int64()),
+        ("run_id", pa.string()),
+        ("time", pa.timestamp("us", tz="UTC")),
+        ("fingerprint", pa.string()),
+        ("intent", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Intents:
+    """The table of intents."""
+
+    table: RecordTable
+    cache: dict[str, Intent] = field(default_factory=dict)
+
+    def put(self, intent: Intent) -> Intent:
+        """Write the intent if its number is still free; return the one that stands there."""
+        scope = intent.scope
+        row = {
+            "pipeline": scope.pipeline,
+            "stage": scope.stage,
+            "subject": scope.subject,
+            "sequence": intent.sequence,
+            "run_id": intent.run.id,
+            "time": intent.time,
+            "fingerprint": intent.fingerprint,
+            "intent": intent.model_dump_json(),
+        }
+        won = self.table.put(scope.key, intent.sequence, [row])
+        return intent if won else self.read(scope, intent.sequence)
+
+    def read(self, scope: Scope, sequence: int) -> Intent:
+        """Return an intent that has been put."""
+        rows = self.table.rows(
+            pipeline=scope.pipeline, stage=scope.stage, subject=scope.subject, sequence=sequence
+        )
+        return Intent.model_validate_json(str(rows[0]["intent"]))
+
+    def all(self, scope: Scope) -> list[Intent]:
+        """Return every intent of a scope, oldest first."""
+        rows = self.table.rows(pipeline=scope.pipeline, stage=scope.stage, subject=scope.subject)
+        return sorted(
+            (Intent.model_validate_json(str(row["intent"])) for row in rows), key=lambda intent: intent.sequence
+        )
+
+    def next_sequence(self, scope: Scope) -> int:
+        """Return the first free number of a scope."""
+        return (self.table.last(scope.key) or 0) + 1
+
+    def pending(self, scope: Scope, completed: int, fingerprint: str) -> Intent | None:
+        """Return the scope's intent that is not completed, if it still stands.
+
+        It no longer stands if none of its tables has been committed and either the pipeline has changed since, or a table
+        it meant to change has: then a new intent takes its place.
+        """
+        last = self.table.last(scope.key) or 0
+        if last <= completed:
+            return None
+        intent = self.read(scope, last)
+        if any(_committed(intent, uri) for uri in intent.bases):
+            return intent
+        if intent.fingerprint != fingerprint or any(_moved(uri, base) for uri, base in intent.bases.items()):
+            return None
+        return intent
+
+
+def _committed(intent: Intent, uri: str) -> bool:
+    table = find(uri)
+    return table is not None and is_committed(table, intent.transaction(table_name(uri)))
+
+
+def _moved(uri: str, base: int) -> bool:
+    table = find(uri)
+    if table is None or base == ABSENT:
+        return table is not None and table.version() > 0
+    behind = table.version() - base
+    return behind > 0 and any(entry.get("operation") not in MAINTENANCE for entry in table.history(behind))
+
+
+def table_name(uri: str) -> str:
+    """Return the name of the table at a URI: `silver/sales`."""
+    return "/".join(uri.rstrip("/").split("/")[-2:])

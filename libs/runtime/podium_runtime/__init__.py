@@ -1,0 +1,1 @@
+"""What every Podium host needs: settings, bus, telemetry, retries."""

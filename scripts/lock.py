@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""Write the locks in requirements/ from the pyproject files, or check that they have not drifted.
+
+scripts/lock.py             adds and removes what the pyproject files ask for, keeps the other pins
+scripts/lock.py --upgrade   moves every pin to the newest allowed version
+scripts/lock.py --check     exits 1 if dependencies changed since the locks were written; needs no network
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = ROOT / "requirements"
+DIGEST = LOCKS / "dependencies.sha256"
+COMPILE = (
+    "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes", "--no-header",
+)  # fmt: skip
+
+
+def declared() -> dict[str, dict[str, object]]:
+    """What each pyproject file asks for, by package name; the root's groups under ''."""
+    files = [ROOT / "pyproject.toml", *sorted(ROOT.glob("libs/*/pyproject.toml"))]
+    files += sorted(ROOT.glob("services/*/pyproject.toml"))
+    found: dict[str, dict[str, object]] = {}
+    for file in files:
+        content = tomllib.loads(file.read_text())
+        project = content.get("project", {})
+        keys = ("dependencies", "optional-dependencies", "requires-python")
+        asked = {key: project[key] for key in keys if key in project}
+        found[project.get("name", "")] = asked or content["dependency-groups"]
+    return found
+
+
+def digest() -> str:
+    """A digest of everything the locks depend on."""
+    return hashlib.sha256(json.dumps(declared(), sort_keys=True).encode()).hexdigest() + "\n"
+
+
+def write(options: list[str]) -> None:
+    """Resolve the three locks; `run` is a part of `dev`, so that both can share one environment."""
+    ours = [option for name in declared() if name for option in ("--no-emit-package", name)]
+    run, dev = LOCKS / "run.txt", LOCKS / "dev.txt"
+
+    def resolve(target: Path, *inputs: str) -> None:
+        # Relative: uv writes the paths it is given into its annotations.
+        output = ("--output-file", str(target.relative_to(ROOT)))
+        subprocess.run((ROOT / "scripts/uv", *COMPILE, *ours, *inputs, *output), cwd=ROOT, check=True)
+
+    resolve(LOCKS / "uv.txt", "--group", "uv", *options)
+    resolve(dev, "--group", "build", "--group", "dev", *options)
+    shutil.copy(dev, run)  # uv keeps the pins that it finds in the file it is to write
+    resolve(run, "--group", "build", "libs/cli/pyproject.toml")
+    DIGEST.write_text(digest())
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check, as asked."""
+    if arguments != ["--check"]:
+        write(arguments)
+        return 0
+    if DIGEST.read_text() == digest():
+        return 0
+    sys.stderr.write("requirements/ is older than the pyproject files: run `make lock`\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

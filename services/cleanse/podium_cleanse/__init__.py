@@ -1,0 +1,1 @@
+"""Podium's cleanse stage: Bronze into Silver and quarantine."""

@@ -1,0 +1,1 @@
+"""Podium's ingest stage: sources into Bronze."""

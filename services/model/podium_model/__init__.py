@@ -1,0 +1,1 @@
+"""Podium's model stage: Silver into Gold with dbt."""

@@ -1,0 +1,1 @@
+"""Podium's publish stage: certified Gold into its destinations."""

@@ -1,0 +1,1 @@
+"""Podium's quality stage: the verdict on a layer."""
