@@ -8,9 +8,15 @@ from pathlib import Path
 
 import pyarrow as pa
 from podium_contracts.errors import TerminalError
+from podium_contracts.events import CloudEvent, EventData, envelope
+from podium_contracts.events.v1 import TableVersion
 from podium_contracts.names import Layer
+from podium_contracts.pipeline import Pipeline
 
+from podium_lakehouse.delta.commits import Committed
+from podium_lakehouse.delta.tables import Snapshot, find, schema_fingerprint
 from podium_lakehouse.records import catalogue, completions, intents, metrics, runs
+from podium_lakehouse.records.intents import ABSENT, Intent, Scope
 from podium_lakehouse.records.lookups import LookupTable
 from podium_lakehouse.records.table import RecordTable
 
@@ -86,6 +92,11 @@ class Lakehouse:
         """Return the table of a lookup."""
         return LookupTable(name, self.record_uri(f"lookup_{name}"))
 
+    def load_lookup(self, name: str, pipeline: Pipeline) -> int:
+        """Bring a lookup's table up to its file; return the version that holds the file's content."""
+        lookup = pipeline.spec.lookups[name]
+        return self.lookup(name).load(Path(pipeline.resolve(lookup.path)), lookup)
+
     def _records(self, name: str, schema: pa.Schema) -> RecordTable:
         return RecordTable(self.record_uri(name), schema)
 
@@ -95,3 +106,56 @@ class Lakehouse:
         self.reached(f"before {name}")
         yield
         self.reached(f"after {name}")
+
+    def pending(self, scope: Scope, pipeline: Pipeline) -> Intent | None:
+        """Return the intent that an interrupted try of this scope left behind, if it still stands."""
+        completed = self.completions.last_sequence(scope)
+        return self.intents.pending(scope, completed, pipeline.fingerprint)
+
+    def pin(self, intent: Intent) -> Intent:
+        """Write an intent; return the one that counts, should another try have been faster."""
+        self.runs.put(intent.run, intent.traceparent)
+        with self.step(f"{intent.scope.stage} {intent.scope.subject} intent"):
+            return self.intents.put(intent)
+
+    @contextmanager
+    def commit(self, intent: Intent, table: str) -> Iterator[None]:
+        """Surround the commit of an intent to a table."""
+        with self.step(f"{intent.scope.stage} {intent.scope.subject} commit {table}"):
+            yield
+
+    def complete(self, intent: Intent, data: EventData) -> CloudEvent:
+        """Complete an intent; return the event to announce, the same at every try."""
+        event = envelope(
+            data,
+            stage=intent.scope.stage,
+            subject=intent.scope.subject,
+            sequence=intent.sequence,
+            traceparent=intent.traceparent,
+            causation=intent.answers[-1],
+        )
+        with self.step(f"{intent.scope.stage} {intent.scope.subject} completion"):
+            return self.completions.put(intent, event)
+
+    def version(self, uri: str) -> int:
+        """Return a table's version now, `ABSENT` where there is no table."""
+        table = find(uri)
+        return table.version() if table else ABSENT
+
+
+def table_version(name: str, uri: str, base: int, committed: Committed) -> TableVersion:
+    """Return how a stage left a table that it found at version `base`."""
+    snapshot = Snapshot(uri, committed.version)
+    return TableVersion(
+        name=name,
+        uri=uri,
+        from_version=None if base == ABSENT else base,
+        to_version=committed.version,
+        rows=snapshot.rows(),
+        schema_fingerprint=schema_fingerprint(snapshot.open()),
+    )
+
+
+def rows_at(uri: str, version: int) -> int:
+    """Return a table's rows at a version, 0 where it did not exist."""
+    return 0 if version == ABSENT else Snapshot(uri, version).rows()

@@ -15,18 +15,22 @@ from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.expressions.dialects import Dialect
 
 STAGED = "staged"
+EXCEPTIONS = "exceptions"
 BASE = "base"
 DISPOSITION = "_disposition"
 
 INSERT, UPDATE, UNCHANGED, LATE = "inserted", "updated", "unchanged", "late"
 DEDUPLICATED, QUARANTINED, DROPPED = "deduplicated", "quarantined", "dropped"
 
+ROW_IDENTITY = ("source_file", "ingestion_batch_id", names.ROW)
+"""What tells the rows of a batch apart: the same file may be read twice, in two ingestions."""
+
 
 def exceptions_statement(dataset: Dataset, dialect: Dialect, *, with_base: bool) -> exp.Select:
     """Return the statement that finds the accepted rows which are not simply inserted.
 
     It reads the relation `staged` and, `with_base`, the relation `base`: Silver's business columns at the pinned version. Its rows
-    are `source_file`, `_row` and `_disposition` (updated, unchanged, late or deduplicated).
+    are a row's identity and `_disposition` (updated, unchanged, late or deduplicated).
     """
     build = _Outcome(dataset, dialect)
     steps = build.duplicate_steps()
@@ -35,7 +39,7 @@ def exceptions_statement(dataset: Dataset, dialect: Dialect, *, with_base: bool)
         final = build.against_base()
     else:
         final = build.select(
-            ["source_file", names.ROW, f"{dialect.text(DEDUPLICATED)} AS {DISPOSITION}"], "ranked", "_rank > 1"
+            [*ROW_IDENTITY, f"{dialect.text(DEDUPLICATED)} AS {DISPOSITION}"], "ranked", "_rank > 1"
         )
     for name, step in steps.items():
         final = final.with_(name, as_=step, dialect=dialect.name)
@@ -54,12 +58,12 @@ class _Outcome:
     def duplicate_steps(self) -> dict[str, exp.Select]:
         """Rows whose key occurs more than once in the batch, ranked from the latest; ties are the same content."""
         repeated = self.select([names.KEY_HASH], STAGED, self.accepted).group_by(names.KEY_HASH)
-        newest = ", ".join(f"{column} DESC" for column in [*self.order, self.content, "source_file", names.ROW])
+        newest = ", ".join(f"{column} DESC" for column in [*self.order, self.content, *ROW_IDENTITY])
         rank = f"row_number() OVER (PARTITION BY {', '.join(self.keys)} ORDER BY {newest}) AS _rank"
         candidates = f"{self.accepted} AND {names.KEY_HASH} IN (SELECT {names.KEY_HASH} FROM repeated)"
         return {
             "repeated": repeated.having("count(*) > 1"),
-            "ranked": self.select(["source_file", names.ROW, rank], STAGED, candidates),
+            "ranked": self.select([*ROW_IDENTITY, rank], STAGED, candidates),
         }
 
     def base_steps(self) -> dict[str, exp.Select]:
@@ -69,7 +73,7 @@ class _Outcome:
         held = self.select([*base_columns, *order, f"{self.content} AS _base_content"], BASE).where(
             self._same_key_exists(), dialect=self.dialect.name
         )
-        ours = [f"{STAGED}.source_file", f"{STAGED}.{names.ROW}", *self._sides()]
+        ours = [*(f"{STAGED}.{name}" for name in ROW_IDENTITY), *self._sides()]
         join = " AND ".join(f"{STAGED}.{key} = held.{key}" for key in self.keys)
         matched = (
             self.select([*ours], STAGED)
@@ -109,8 +113,8 @@ class _Outcome:
             f"WHEN matched._equal THEN {self.dialect.text(UNCHANGED)} "
             f"ELSE {self.dialect.text(LATE)} END AS {DISPOSITION}"
         )
-        row = [f"coalesce(matched.{name}, ranked.{name}) AS {name}" for name in ("source_file", names.ROW)]
-        same_row = f"matched.source_file = ranked.source_file AND matched.{names.ROW} = ranked.{names.ROW}"
+        row = [f"coalesce(matched.{name}, ranked.{name}) AS {name}" for name in ROW_IDENTITY]
+        same_row = " AND ".join(f"matched.{name} = ranked.{name}" for name in ROW_IDENTITY)
         return (
             self.select([*row, disposition], "matched")
             .join("ranked", on=same_row, join_type="full", dialect=self.dialect.name)

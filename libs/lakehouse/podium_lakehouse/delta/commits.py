@@ -18,6 +18,8 @@ from podium_contracts.errors import CommitConflict
 MAX_ATTEMPTS = 50
 """Lost races before giving up. Records are shared by all stages of a lakehouse, so a burst of losses is normal."""
 MAX_BACKOFF_SECONDS = 0.2
+RECENT = 5
+"""Commits to look through before reading a table's whole history."""
 TRANSACTION_KEY = "podium.transaction"
 MAINTENANCE = frozenset({"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD COLUMN"})
 """Operations that change no row, so that a pinned base stays what it was."""
@@ -78,7 +80,8 @@ def commit_once(
             time.sleep(random.uniform(0, min(MAX_BACKOFF_SECONDS, 0.005 * 2**attempt)))
             continue
         numbers = metrics if isinstance(metrics, dict) else {}
-        return Committed(table.version(), repeated=False, metrics=numbers)
+        table.update_incremental()
+        return Committed(committed_version(table, transaction), repeated=False, metrics=numbers)
     raise CommitConflict(f"{uri}: lost {MAX_ATTEMPTS} races to commit {transaction}", hint="run it again")
 
 
@@ -94,9 +97,10 @@ def committed_version(table: DeltaTable, transaction: TransactionId) -> int:
     Raises:
         CommitConflict: a later commit of the same application has overtaken it.
     """
-    for entry in table.history():
-        if entry.get(TRANSACTION_KEY) == str(transaction):
-            return int(entry["version"])
+    for limit in (RECENT, None):
+        for entry in table.history(limit):
+            if entry.get(TRANSACTION_KEY) == str(transaction):
+                return int(entry["version"])
     raise CommitConflict(f"{table.table_uri}: {transaction} was overtaken by a later commit", hint="run it again")
 
 

@@ -97,21 +97,22 @@ class DuckDbEngine:
     def append(
         self,
         table_uri: str,
-        folder: Path,
+        folders: Sequence[Path],
         transaction: TransactionId,
         *,
         base: int,
         metadata: Mapping[str, str],
     ) -> Committed:
-        """Commit the data files of a folder to a table, once; without rows there is still a commit."""
-        files = data_files(Path(table_uri), folder)
+        """Commit the data files of folders to a table, once; without rows there is still a commit."""
+        files = [file for folder in folders for file in data_files(Path(table_uri), folder)]
 
         def change(table: DeltaTable, properties: CommitProperties) -> None:
             append_files(table, properties, files)
 
         committed = commit_once(table_uri, transaction, change, base=base, metadata=metadata)
         if committed.repeated:
-            shutil.rmtree(folder, ignore_errors=True)
+            for folder in folders:
+                shutil.rmtree(folder, ignore_errors=True)
         return committed
 
     def merge(

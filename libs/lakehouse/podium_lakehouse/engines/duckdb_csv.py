@@ -22,6 +22,8 @@ class CsvFile:
     path: Path
     name: str
     columns: tuple[str, ...]
+    header: tuple[str, ...]
+    """The same columns as the file names them."""
 
 
 @dataclass(frozen=True)
@@ -126,3 +128,28 @@ def _count(engine: DuckDbEngine, folders: Sequence[Path], files: Sequence[CsvFil
             before = counts[str(name)]
             counts[str(name)] = Read(before.rows + int(str(rows)), before.corrupt + int(str(corrupt)))
     return counts
+
+
+@dataclass(frozen=True)
+class LineBreaks:
+    """Line breaks inside the values of a file's rows, and how many of them leave a blank line."""
+
+    breaks: int
+    blank: int
+
+
+def count_line_breaks(
+    engine: DuckDbEngine, folders: Sequence[Path], columns: Sequence[str], name: str
+) -> LineBreaks:
+    """Return the line breaks inside the values that were read from a file."""
+    written = [str(path) for folder in folders for path in sorted(folder.rglob("*.parquet"))]
+    listed = ", ".join(DUCKDB.text(path) for path in written)
+    values = [f"coalesce({DUCKDB.identifier(column)}, '')" for column in [*columns, CORRUPT_RECORD]]
+    breaks = " + ".join(f"length({value}) - length(replace({value}, chr(10), ''))" for value in values)
+    blank = " + ".join(f"len(regexp_extract_all({value}, '\\n(?:\\r?\\n)+'))" for value in values)
+    query = (
+        f"SELECT coalesce(sum({breaks}), 0), coalesce(sum({blank}), 0) "
+        f"FROM read_parquet([{listed}]) WHERE source_file = {DUCKDB.text(name)}"
+    )
+    row = engine.execute(query)[0]
+    return LineBreaks(int(str(row[0])), int(str(row[1])))

@@ -64,6 +64,11 @@ class Completions:
         sequence = self.last_sequence(scope)
         return self.read(scope, sequence) if sequence else None
 
+    def sequences(self, scope: Scope) -> set[int]:
+        """Return the numbers of every completion of a scope."""
+        rows = self.table.rows(pipeline=scope.pipeline, stage=scope.stage, subject=scope.subject)
+        return {int(str(row["sequence"])) for row in rows}
+
     def all(self, pipeline: str) -> list[CloudEvent]:
         """Return every completion's event of a pipeline, in order of time, then stage by stage."""
         rows = self.table.rows(pipeline=pipeline)

@@ -38,6 +38,10 @@ class SourceFile(Model):
     size: int
     modified_ns: int
     sha256: str
+    lines: int
+    """Lines of text, the header among them; a last line counts without its line break, too."""
+    blank: int
+    """Lines without any text."""
 
 
 class Input(Model):

@@ -1,0 +1,87 @@
+"""The rows of a staged batch by where they go: Silver, quarantine, or nowhere but the ledger."""
+
+from datetime import datetime
+
+import pyarrow as pa
+from podium_contracts.pipeline import Dataset
+from sqlglot import exp
+
+from podium_lakehouse.cleansing import columns as names
+from podium_lakehouse.cleansing import outcome
+from podium_lakehouse.expressions.dialects import Dialect
+
+
+class Dispatch:
+    """Statements over the relations `staged` and `exceptions`; `time` is the intent's."""
+
+    QUARANTINE = pa.schema(
+        [
+            ("quarantine_id", pa.string()),
+            ("quarantined_at", pa.timestamp("us", tz="UTC")),
+            ("rules", pa.list_(pa.string())),
+            ("reason", pa.string()),
+            ("source_file", pa.string()),
+            ("source_row", pa.int64()),
+            ("ingestion_batch_id", pa.string()),
+            ("raw", pa.string()),
+        ]
+    )
+    """A quarantine: each refused row with the rules that refused it, why its line did not parse, where it came from (the row of
+    its file, 1 is the first; the line where it did not parse), and its source columns as JSON, or the line itself."""
+
+    def __init__(self, dataset: Dataset, dialect: Dialect, time: datetime) -> None:
+        self.dataset = dataset
+        self.dialect = dialect
+        self._moment = f"cast({dialect.text(time.isoformat())} AS {dialect.type_name(names.SILVER_METADATA['created_at'])})"
+
+    def counts(self) -> exp.Select:
+        """Rows by disposition, and by the rule that dropped them."""
+        disposition = (
+            f"CASE WHEN {names.REFUSED} THEN {self.dialect.text(outcome.QUARANTINED)} "
+            f"WHEN {names.DROPPED_BY} IS NOT NULL THEN {self.dialect.text(outcome.DROPPED)} "
+            f"ELSE coalesce({outcome.DISPOSITION}, {self.dialect.text(outcome.INSERT)}) END"
+        )
+        select = self._select([f"{disposition} AS disposition", f"{names.DROPPED_BY} AS rule", "count(*) AS rows"])
+        return self._with_exceptions(select).group_by("1", "2", dialect=self.dialect.name)
+
+    def accepted(self) -> exp.Select:
+        """The rows that Silver gets, with its columns."""
+        written = {"created_at": self._moment, "updated_at": self._moment}
+        columns = [
+            f"{written.get(name, f'staged.{self.dialect.identifier(name)}')} AS {self.dialect.identifier(name)}"
+            for name in names.silver_columns(self.dataset)
+        ]
+        updated = f"{outcome.DISPOSITION} = {self.dialect.text(outcome.UPDATE)}"
+        return self._with_exceptions(self._select(columns)).where(
+            f"NOT {names.REFUSED}",
+            f"{names.DROPPED_BY} IS NULL",
+            f"({outcome.DISPOSITION} IS NULL OR {updated})",
+            dialect=self.dialect.name,
+        )
+
+    def refused(self) -> exp.Select:
+        """The rows that quarantine gets, with its columns."""
+        origin = f"concat_ws('/', source_file, ingestion_batch_id, cast({names.ROW} AS {self._text()}))"
+        columns = [
+            f"substring(md5({origin}), 1, 12) AS quarantine_id",
+            f"{self._moment} AS quarantined_at",
+            f"{names.RULES} AS rules",
+            f"{names.CORRUPT_REASON} AS reason",
+            "source_file",
+            f"{names.ROW} AS source_row",
+            "ingestion_batch_id",
+            f"{names.RAW} AS raw",
+        ]
+        return self._select(columns).where(names.REFUSED, dialect=self.dialect.name)
+
+    def _text(self) -> str:
+        return self.dialect.type_name(names.SILVER_METADATA["source_file"])
+
+    def _select(self, columns: list[str]) -> exp.Select:
+        return exp.select(*columns, dialect=self.dialect.name).from_(outcome.STAGED)
+
+    def _with_exceptions(self, select: exp.Select) -> exp.Select:
+        same = [f"staged.{name} = exceptions.{name}" for name in ("source_file", "ingestion_batch_id", names.ROW)]
+        return select.join(
+            outcome.EXCEPTIONS, on=" AND ".join(same), join_type="left", dialect=self.dialect.name
+        )

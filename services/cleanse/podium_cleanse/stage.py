@@ -1,0 +1,271 @@
+"""Cleanse: new Bronze rows into Silver or quarantine, each exactly once, whatever the batches."""
+
+from dataclasses import dataclass
+from time import monotonic
+
+from podium_contracts import ledger as ledgers
+from podium_contracts.errors import LedgerImbalance
+from podium_contracts.events import CloudEvent
+from podium_contracts.events.v1 import (
+    Flow,
+    LayerCompleted,
+    Ledger,
+    QualityEvaluated,
+    QuarantineStock,
+    Stock,
+    Timings,
+)
+from podium_contracts.names import Layer, Stage, Verdict
+from podium_contracts.pipeline import Dataset, Pipeline
+from podium_lakehouse.cleansing import columns as names
+from podium_lakehouse.cleansing import outcome
+from podium_lakehouse.cleansing.dispatch import Dispatch
+from podium_lakehouse.cleansing.staging import BRONZE, lookup_relation, staging_statement
+from podium_lakehouse.delta.commits import Committed
+from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, arrow_schema, ensure
+from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
+from podium_lakehouse.expressions.dialects import DUCKDB
+from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
+from podium_lakehouse.records.intents import Input, Intent, Scope, table_name
+
+
+def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[CloudEvent]:
+    """Bring a dataset's Silver up to Bronze; answers a Bronze completion, or the verdict that lets waiting rows go on.
+
+    While the dataset is held by a failed verdict, its last completion is announced again and later rows wait in Bronze.
+
+    Raises:
+        LedgerImbalance: a row was lost or made up; nothing was completed.
+    """
+    name = event.subject.split(".", 1)[1]
+    started = monotonic()
+    scope = Scope(pipeline=pipeline.name, stage=Stage.CLEANSE, subject=f"{Layer.SILVER}.{name}")
+    intent = lakehouse.pending(scope, pipeline) or _plan(event, scope, name, pipeline, lakehouse)
+    if intent is None:
+        last = lakehouse.completions.last(scope)
+        return [last] if last and not isinstance(event.data, QualityEvaluated) else []
+
+    dataset = pipeline.spec.datasets[name]
+    with duckdb_engine() as engine:
+        _offer_inputs(engine, intent, name, dataset, pipeline, lakehouse)
+        source_names = lakehouse.catalogue.source_names(Layer.BRONZE, name)
+        engine.materialise(
+            outcome.STAGED, staging_statement(dataset, pipeline.spec.lookups, source_names, DUCKDB)
+        )
+        silver = lakehouse.table_uri(Layer.SILVER, name)
+        with_base = _offer_base(engine, Snapshot(silver, intent.bases[silver]), dataset)
+        engine.materialise(
+            outcome.EXCEPTIONS, outcome.exceptions_statement(dataset, DUCKDB, with_base=with_base)
+        )
+        dispatch = Dispatch(dataset, DUCKDB, intent.time)
+        counts = _Counts.of(engine.execute(dispatch.counts()))
+        accepted = _commit_silver(engine, intent, dispatch, counts, lakehouse, silver)
+        quarantine = lakehouse.quarantine_uri(name)
+        refused = _commit_quarantine(engine, intent, dispatch, lakehouse, quarantine)
+
+    tables = (
+        table_version(f"silver.{name}", silver, intent.bases[silver], accepted),
+        table_version(f"quarantine.{name}", quarantine, intent.bases[quarantine], refused),
+    )
+    ledger = _ledger(intent, counts, tables[0].rows, tables[1].rows, silver, quarantine)
+    return [
+        lakehouse.complete(
+            intent,
+            LayerCompleted(
+                run=intent.run,
+                layer=Layer.SILVER,
+                subject=name,
+                sequence=intent.sequence,
+                tables=tables,
+                ledger=ledgers.check(ledger),
+                timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
+            ),
+        )
+    ]
+
+
+def _plan(
+    event: CloudEvent, scope: Scope, name: str, pipeline: Pipeline, lakehouse: Lakehouse
+) -> Intent | None:
+    """Pin the Bronze rows that no cleansing has seen, if there are any and no failed verdict holds the dataset."""
+    ingest = Scope(pipeline=pipeline.name, stage=Stage.INGEST, subject=f"{Layer.BRONZE}.{name}")
+    bronze = lakehouse.completions.last(ingest)
+    if bronze is None or not isinstance(bronze.data, LayerCompleted) or _held(scope, lakehouse):
+        return None
+    done = lakehouse.completions.last_sequence(scope)
+    previous = lakehouse.intents.read(scope, done).inputs[BRONZE] if done else None
+    table = bronze.data.tables[0]
+    news = Input(
+        uri=table.uri,
+        from_version=previous.to_version if previous else -1,
+        to_version=table.to_version,
+        from_batch=previous.to_batch if previous else 0,
+        to_batch=bronze.data.sequence,
+    )
+    if news.from_batch == news.to_batch:
+        return None
+    uris = (lakehouse.table_uri(Layer.SILVER, name), lakehouse.quarantine_uri(name))
+    return lakehouse.pin(
+        Intent(
+            scope=scope,
+            sequence=lakehouse.intents.next_sequence(scope),
+            run=bronze.run,
+            traceparent=bronze.traceparent,
+            fingerprint=pipeline.fingerprint,
+            answers=tuple(dict.fromkeys((bronze.id, event.id))),
+            inputs={BRONZE: news},
+            bases={uri: lakehouse.version(uri) for uri in uris},
+            lookups=_pin_lookups(pipeline.spec.datasets[name], pipeline, lakehouse),
+        )
+    )
+
+
+def _held(scope: Scope, lakehouse: Lakehouse) -> bool:
+    verdict = lakehouse.completions.last(scope.model_copy(update={"stage": Stage.QUALITY}))
+    if verdict is None or not isinstance(verdict.data, QualityEvaluated):
+        return False
+    return verdict.data.verdict == Verdict.FAILED
+
+
+def _pin_lookups(dataset: Dataset, pipeline: Pipeline, lakehouse: Lakehouse) -> dict[str, int]:
+    wanted = {rule.lookup for rule in dataset.standardise.values() if rule.lookup}
+    return {name: lakehouse.load_lookup(name, pipeline) for name in sorted(wanted)}
+
+
+def _offer_inputs(
+    engine: DuckDbEngine,
+    intent: Intent,
+    name: str,
+    dataset: Dataset,
+    pipeline: Pipeline,
+    lakehouse: Lakehouse,
+) -> None:
+    """Offer the news of Bronze and the lookups, at the pinned versions."""
+    news = intent.inputs[BRONZE]
+    new = f"{names.BATCH} > {news.from_batch} AND {names.BATCH} <= {news.to_batch}"
+    engine.offer_table(BRONZE, Snapshot(news.uri, news.to_version), prune=new, where=new)
+    for lookup, version in intent.lookups.items():
+        engine.offer_table(lookup_relation(lookup), Snapshot(lakehouse.lookup(lookup).uri, version))
+
+
+def _offer_base(engine: DuckDbEngine, silver: Snapshot, dataset: Dataset) -> bool:
+    """Offer the part of Silver that may hold the batch's keys; return whether there is any."""
+    if silver.version < 1:
+        return False
+    key = DUCKDB.identifier(dataset.duplicates.keys[0])
+    low, high = engine.execute(f"SELECT min({key}), max({key}) FROM {outcome.STAGED} WHERE NOT {names.REFUSED}")[0]
+    prune = None
+    if isinstance(low, str) and isinstance(high, str):
+        low, high = low.replace("'", "''"), high.replace("'", "''")
+        prune = f"{dataset.duplicates.keys[0]} >= '{low}' AND {dataset.duplicates.keys[0]} <= '{high}'"
+    engine.offer_table(outcome.BASE, silver, prune=prune)
+    return True
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Rows by disposition, and the dropped ones by rule."""
+
+    by: dict[str, int]
+    dropped: dict[str, int]
+
+    @classmethod
+    def of(cls, rows: list[tuple[object, ...]]) -> "_Counts":
+        by: dict[str, int] = {}
+        dropped: dict[str, int] = {}
+        for disposition, rule, count in rows:
+            by[str(disposition)] = by.get(str(disposition), 0) + int(str(count))
+            if disposition == outcome.DROPPED:
+                dropped[f"nulls.{rule}"] = int(str(count))
+        return cls(by, dropped)
+
+    def __getitem__(self, disposition: str) -> int:
+        return self.by.get(disposition, 0)
+
+
+def _commit_silver(
+    engine: DuckDbEngine,
+    intent: Intent,
+    dispatch: Dispatch,
+    counts: _Counts,
+    lakehouse: Lakehouse,
+    uri: str,
+) -> Committed:
+    """Append the accepted rows, or merge them where any replaces an older one."""
+    ensure(uri, arrow_schema(names.silver_columns(dispatch.dataset)), CHANGE_FEED)
+    transaction = intent.transaction(table_name(uri))
+    base = max(intent.bases[uri], 0)
+    if not counts[outcome.UPDATE]:
+        folder = engine.write(uri, dispatch.accepted())
+        with lakehouse.commit(intent, "silver"):
+            return engine.append(uri, [folder], transaction, base=base, metadata=intent.commit_metadata)
+    with lakehouse.commit(intent, "silver"):
+        committed = engine.merge(
+            uri,
+            dispatch.accepted(),
+            dispatch.dataset.duplicates.keys,
+            transaction,
+            base=base,
+            metadata=intent.commit_metadata,
+            keep=("created_at",),
+        )
+    if not committed.repeated:
+        _check_merge(committed, counts)
+    return committed
+
+
+def _check_merge(committed: Committed, counts: _Counts) -> None:
+    """Hold Delta's own count of a merge against the dispositions."""
+    pairs = {
+        "num_target_rows_inserted": counts[outcome.INSERT],
+        "num_target_rows_updated": counts[outcome.UPDATE],
+    }
+    for metric, expected in pairs.items():
+        if committed.metrics.get(metric) != expected:
+            raise LedgerImbalance(f"the merge reports {metric} = {committed.metrics.get(metric)}, not {expected}")
+
+
+def _commit_quarantine(
+    engine: DuckDbEngine, intent: Intent, dispatch: Dispatch, lakehouse: Lakehouse, uri: str
+) -> Committed:
+    ensure(uri, dispatch.QUARANTINE)
+    folder = engine.write(uri, dispatch.refused())
+    with lakehouse.commit(intent, "quarantine"):
+        return engine.append(
+            uri,
+            [folder],
+            intent.transaction(table_name(uri)),
+            base=max(intent.bases[uri], 0),
+            metadata=intent.commit_metadata,
+        )
+
+
+def _ledger(
+    intent: Intent, counts: _Counts, silver_rows: int, quarantine_rows: int, silver: str, quarantine: str
+) -> Ledger:
+    news = intent.inputs[BRONZE]
+    return Ledger(
+        flow=Flow(
+            rows_in=rows_at(news.uri, news.to_version) - rows_at(news.uri, news.from_version),
+            inserted=counts[outcome.INSERT],
+            updated=counts[outcome.UPDATE],
+            unchanged=counts[outcome.UNCHANGED],
+            deduplicated=counts[outcome.DEDUPLICATED],
+            late=counts[outcome.LATE],
+            quarantined=counts[outcome.QUARANTINED],
+            dropped=counts.dropped,
+        ),
+        stocks=(
+            Stock(
+                table=f"silver.{intent.scope.subject.split('.', 1)[1]}",
+                before=rows_at(silver, intent.bases[silver]),
+                inserted=counts[outcome.INSERT],
+                after=silver_rows,
+            ),
+        ),
+        quarantine=QuarantineStock(
+            opening=rows_at(quarantine, intent.bases[quarantine]),
+            added=counts[outcome.QUARANTINED],
+            closing=quarantine_rows,
+        ),
+    )

@@ -1,0 +1,153 @@
+"""Ingest: files into Bronze, every value as text, every line accounted for."""
+
+from pathlib import Path
+from time import monotonic
+
+import pyarrow as pa
+from podium_contracts import ledger as ledgers
+from podium_contracts.errors import BadSource
+from podium_contracts.events import CloudEvent
+from podium_contracts.events.v1 import Flow, LayerCompleted, Ledger, Stock, Timings
+from podium_contracts.names import Layer, Stage, collisions, storable_name
+from podium_contracts.pipeline import Dataset, FileSource, Pipeline
+from podium_lakehouse.cleansing.columns import BRONZE_METADATA, BRONZE_POSITION
+from podium_lakehouse.delta.tables import add_columns, arrow_schema, ensure
+from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
+from podium_lakehouse.engines.duckdb_csv import CsvFile, Ingestion, Read, count_line_breaks, write_csv
+from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
+from podium_lakehouse.records.intents import Intent, Scope, SourceFile
+
+from podium_ingest import files
+
+
+def ingest(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[CloudEvent]:
+    """Bring what is new in the sources of every dataset of a run into Bronze.
+
+    Raises:
+        BadSource: a source cannot be read as declared; nothing of that dataset was ingested.
+    """
+    completed = [_ingest_dataset(event, name, pipeline, lakehouse) for name in event.run.datasets]
+    return [done for done in completed if done]
+
+
+def _ingest_dataset(
+    event: CloudEvent, name: str, pipeline: Pipeline, lakehouse: Lakehouse
+) -> CloudEvent | None:
+    started = monotonic()
+    scope = Scope(pipeline=pipeline.name, stage=Stage.INGEST, subject=f"{Layer.BRONZE}.{name}")
+    intent = lakehouse.pending(scope, pipeline) or _plan(event, scope, name, pipeline, lakehouse)
+    if intent is None:
+        return lakehouse.completions.last(scope)
+
+    dataset, uri = pipeline.spec.datasets[name], lakehouse.table_uri(Layer.BRONZE, name)
+    source = _file_source(dataset)
+    inputs = _inputs(intent, source, pipeline)
+    columns = _prepare_table(intent, name, inputs, lakehouse, uri)
+    mark = Ingestion(intent.time, intent.batch_id, intent.sequence, source.source_system)
+    with duckdb_engine() as engine:
+        folders, read = write_csv(engine, uri, inputs, columns, source.csv, mark)
+        rows_in = sum(_lines_in(file, read[file.path], engine, folders, columns) for file in intent.files)
+        with lakehouse.commit(intent, "bronze"):
+            committed = engine.append(
+                uri,
+                folders,
+                intent.transaction(f"bronze/{name}"),
+                base=max(intent.bases[uri], 0),
+                metadata=intent.commit_metadata,
+            )
+    inserted = sum(file.rows + file.corrupt for file in read.values())
+    before = rows_at(uri, intent.bases[uri])
+    table = table_version(f"bronze.{name}", uri, intent.bases[uri], committed)
+    ledger = Ledger(
+        flow=Flow(rows_in=rows_in, inserted=inserted),
+        stocks=(Stock(table=table.name, before=before, inserted=inserted, after=table.rows),),
+    )
+    return lakehouse.complete(
+        intent,
+        LayerCompleted(
+            run=intent.run,
+            layer=Layer.BRONZE,
+            subject=name,
+            sequence=intent.sequence,
+            tables=(table,),
+            ledger=ledgers.check(ledger),
+            timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
+        ),
+    )
+
+
+def _plan(
+    event: CloudEvent, scope: Scope, name: str, pipeline: Pipeline, lakehouse: Lakehouse
+) -> Intent | None:
+    """Pin the files that are new, if any."""
+    done = lakehouse.completions.sequences(scope)
+    earlier = [intent for intent in lakehouse.intents.all(scope) if intent.sequence in done]
+    known = [file for intent in earlier for file in intent.files]
+    paths = files.listing(pipeline, [_file_source(pipeline.spec.datasets[name])])
+    fresh = files.news(pipeline, paths, known)
+    if not fresh:
+        return None
+    uri = lakehouse.table_uri(Layer.BRONZE, name)
+    return lakehouse.pin(
+        Intent(
+            scope=scope,
+            sequence=lakehouse.intents.next_sequence(scope),
+            run=event.run,
+            traceparent=event.traceparent,
+            fingerprint=pipeline.fingerprint,
+            answers=(event.id,),
+            files=tuple(fresh),
+            bases={uri: lakehouse.version(uri)},
+        )
+    )
+
+
+def _file_source(dataset: Dataset) -> FileSource:
+    return dataset.sources[0].files
+
+
+def _inputs(intent: Intent, source: FileSource, pipeline: Pipeline) -> list[CsvFile]:
+    inputs = []
+    for pinned in intent.files:
+        path = Path(pipeline.resolve(pinned.path))
+        files.unchanged(path, pinned)
+        names = files.header(path, source.csv)
+        inputs.append(CsvFile(path, pinned.path, tuple(storable_name(name) for name in names), tuple(names)))
+    return inputs
+
+
+def _prepare_table(
+    intent: Intent, dataset: str, inputs: list[CsvFile], lakehouse: Lakehouse, uri: str
+) -> list[str]:
+    """Create or widen the Bronze table for the files' columns; return the columns that come from the source."""
+    known = lakehouse.catalogue.source_names(Layer.BRONZE, dataset)
+    merged = dict(known)
+    for file in inputs:
+        merged |= dict(zip(file.columns, file.header, strict=True))
+    reserved = {*BRONZE_METADATA, *BRONZE_POSITION, "data_quality_score"}
+    clashes = [*collisions(list(merged)), *([name] for name in merged if name.lower() in reserved)]
+    if clashes:
+        listed = "; ".join(" and ".join(repr(merged[name]) for name in group) for group in clashes)
+        raise BadSource(f"{dataset}: {listed} would be the same column in Bronze", hint="rename it in the source")
+    if merged != known:
+        lakehouse.catalogue.put(Layer.BRONZE, dataset, intent.sequence, merged)
+    schema = pa.schema(
+        [
+            *[pa.field(name, pa.string()) for name in merged],
+            *arrow_schema(BRONZE_METADATA),
+            pa.field("data_quality_score", pa.float64()),
+            *arrow_schema(BRONZE_POSITION),
+        ]
+    )
+    ensure(uri, schema)
+    add_columns(uri, schema)
+    return list(merged)
+
+
+def _lines_in(file: SourceFile, read: Read, engine: DuckDbEngine, folders: list[Path], columns: list[str]) -> int:
+    """Return the rows that a file holds by its own lines: without the header, blank lines and breaks inside values."""
+    rows = max(file.lines - file.blank - 1, 0)
+    if rows == read.rows + read.corrupt:
+        return rows
+    breaks = count_line_breaks(engine, folders, columns, file.path)
+    return rows - breaks.breaks + breaks.blank
