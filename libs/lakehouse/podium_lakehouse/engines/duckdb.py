@@ -48,13 +48,57 @@ class DuckDbEngine:
 
     def offer(self, name: str, files: Sequence[str], schema: pa.Schema, where: str = "TRUE") -> None:
         """Offer the rows of data files as a relation with the columns of `schema`; a column that no file has is null."""
-        self.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {self._read(files, schema)} WHERE {where}")
+        self.execute(f"CREATE OR REPLACE VIEW {name} AS {self._read(files, schema)} WHERE {where}")
 
     def offer_table(self, name: str, snapshot: Snapshot, prune: str | None = None, where: str = "TRUE") -> None:
         """Offer a Delta table at one version; `prune` lets delta-rs leave out files by their statistics."""
         table = snapshot.open()
         files = table.file_uris(file_pruning_predicate=prune)
         self.offer(name, files, pa.schema(table.schema().to_arrow()), where)
+
+    def offer_changes(self, name: str, now: Snapshot, since: int) -> None:
+        """Offer the old and new images of the rows that changed after version `since`, from the table's change feed.
+
+        A table without a change feed (a lookup: small, and replaced as a whole) offers all of both versions.
+        """
+        table = now.open()
+        if since == now.version:
+            self.execute(f"CREATE OR REPLACE VIEW {name} AS FROM {name.split('__', 1)[1]} LIMIT 0")
+        elif since < 0 or table.metadata().configuration.get("delta.enableChangeDataFeed") != "true":
+            self.offer_table(f"before_{name}", Snapshot(now.uri, max(since, 0)))
+            self.offer_table(f"after_{name}", now)
+            union = f"FROM before_{name} UNION ALL BY NAME FROM after_{name}"
+            self.execute(f"CREATE OR REPLACE VIEW {name} AS {union}")
+        else:
+            self._load_feed(name, now, since)
+
+    def offer_signed(self, name: str, now: Snapshot, since: int) -> None:
+        """Offer the rows that came and went after version `since`, all rows where it is negative.
+
+        `_sign` is 1 for a row as it is now and -1 for one as it was; `_arrived` and `_departed` tell whether its key is new or gone.
+        """
+        if since < 0:
+            self.offer_table(f"all_{name}", now)
+            signs = "1 AS _sign, TRUE AS _arrived, FALSE AS _departed"
+            self.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT *, {signs} FROM all_{name}")
+            return
+        if since == now.version:
+            self.offer_signed(f"now_{name}", now, -1)
+            self.execute(f"CREATE OR REPLACE VIEW {name} AS FROM now_{name} LIMIT 0")
+            return
+        self._load_feed(f"feed_{name}", now, since)
+        kind = "_change_type"
+        self.execute(
+            f"CREATE OR REPLACE VIEW {name} AS SELECT *, "
+            f"CASE WHEN {kind} IN ('insert', 'update_postimage') THEN 1 ELSE -1 END AS _sign, "
+            f"{kind} = 'insert' AS _arrived, {kind} = 'delete' AS _departed FROM feed_{name}"
+        )
+
+    def _load_feed(self, name: str, now: Snapshot, since: int) -> None:
+        feed = now.open().load_cdf(starting_version=since + 1, ending_version=now.version)
+        self.connection.register("feed", pa.RecordBatchReader.from_stream(feed))
+        self.execute(f"CREATE OR REPLACE TABLE {name} AS FROM feed")
+        self.connection.unregister("feed")
 
     def _read(self, files: Sequence[str], schema: pa.Schema) -> str:
         present: set[str] = set()
@@ -79,7 +123,7 @@ class DuckDbEngine:
         text = statement if isinstance(statement, str) else DUCKDB.statement(statement)
         codec = f"FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
         self.execute(f"COPY ({text}) TO {DUCKDB.text(str(path))} ({codec})")
-        self.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS FROM read_parquet({DUCKDB.text(str(path))})")
+        self.execute(f"CREATE OR REPLACE VIEW {name} AS FROM read_parquet({DUCKDB.text(str(path))})")
         return path
 
     def write(self, table_uri: str, statement: Statement) -> Path:

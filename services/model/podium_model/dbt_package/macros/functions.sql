@@ -1,0 +1,38 @@
+{# What the engines write differently, one meaning each. #}
+
+{# The first 60 bits of the text's MD5 as a bigint: surrogate keys that any engine and any rebuild make alike. #}
+{% macro hash60(expression) %}{{ return(adapter.dispatch('hash60', 'podium')(expression)) }}{% endmacro %}
+{% macro duckdb__hash60(expression) %}cast('0x' || substr(md5({{ expression }}), 1, 15) as bigint){% endmacro %}
+{% macro spark__hash60(expression) %}cast(conv(substr(md5({{ expression }}), 1, 15), 16, 10) as bigint){% endmacro %}
+
+{# One row per number from 0 to count - 1, in a column `n`. #}
+{% macro numbers(count) %}{{ return(adapter.dispatch('numbers', 'podium')(count)) }}{% endmacro %}
+{% macro duckdb__numbers(count) %}(select cast(range as integer) as n from range({{ count }})){% endmacro %}
+{% macro spark__numbers(count) %}(select cast(id as integer) as n from range({{ count }})){% endmacro %}
+
+{# A date plus whole days. #}
+{% macro add_days(date, days) %}{{ return(adapter.dispatch('add_days', 'podium')(date, days)) }}{% endmacro %}
+{% macro duckdb__add_days(date, days) %}({{ date }} + cast({{ days }} as integer)){% endmacro %}
+{% macro spark__add_days(date, days) %}date_add({{ date }}, cast({{ days }} as int)){% endmacro %}
+
+{# Monday is 1, Sunday is 7. #}
+{% macro iso_weekday(date) %}{{ return(adapter.dispatch('iso_weekday', 'podium')(date)) }}{% endmacro %}
+{% macro duckdb__iso_weekday(date) %}cast(isodow({{ date }}) as integer){% endmacro %}
+{% macro spark__iso_weekday(date) %}(weekday({{ date }}) + 1){% endmacro %}
+
+{# 20091201; null for null. #}
+{% macro date_key(date) %}cast(year({{ date }}) * 10000 + month({{ date }}) * 100 + day({{ date }}) as integer){% endmacro %}
+
+{# 74500 for 07:45:00. #}
+{% macro time_key(moment) %}cast(hour({{ moment }}) * 10000 + minute({{ moment }}) * 100 + second({{ moment }}) as integer){% endmacro %}
+
+{# A quotient of exact numbers as a double, null where the divisor is 0. #}
+{% macro ratio(numerator, denominator, digits=4) %}round(cast({{ numerator }} as double) / nullif(cast({{ denominator }} as double), 0), {{ digits }}){% endmacro %}
+
+{# The time of the run, the only time that a model writes. #}
+{% macro run_time() %}(select max(run_time) from {{ podium.relation('podium_context', '') }}){% endmacro %}
+
+{# The date of a date_key. #}
+{% macro key_date(key) %}{{ return(adapter.dispatch('key_date', 'podium')(key)) }}{% endmacro %}
+{% macro duckdb__key_date(key) %}make_date({{ key }} // 10000, ({{ key }} // 100) % 100, {{ key }} % 100){% endmacro %}
+{% macro spark__key_date(key) %}make_date({{ key }} div 10000, ({{ key }} div 100) % 100, {{ key }} % 100){% endmacro %}

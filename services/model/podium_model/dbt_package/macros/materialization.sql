@@ -1,0 +1,86 @@
+{#
+  A model's SQL returns the replacement rows of the *affected keys*. Nothing here writes Delta: the rows are staged, what is
+  downstream sees "certified minus affected, plus staged", and the host commits after every model and test has passed.
+
+  The host offers, beside the sources:
+    podium_context     one row per model: run_time, incremental, folder (where its rows are staged)
+    changed__<table>   old and new images of the rows that changed, for every source and model
+    cert__<model>      the certified rows of a model that runs incrementally
+#}
+
+{% materialization podium_delta, default, supported_languages=['sql'] %}
+  {%- set stage = podium.relation('stage') -%}
+  {%- set keys = podium.relation('keys') -%}
+  {%- set cert = podium.relation('cert') -%}
+  {%- set changed = podium.relation('changed') -%}
+  {%- set target = this.incorporate(type='view') -%}
+  {%- set key = config.require('affect_key') -%}
+  {{ run_hooks(pre_hooks) }}
+  {% do podium.stage(stage, sql, podium.context('folder')) %}
+  {% if podium.incremental() %}
+    {% call statement('changed') -%}
+      create or replace view {{ changed }} as
+      select * from {{ stage }} union all
+      select c.* from {{ cert }} c where exists (select 1 from {{ keys }} k where k.{{ key }} = c.{{ key }})
+    {%- endcall %}
+    {% call statement('view') -%}
+      create or replace view {{ target }} as
+      select * from {{ stage }} union all
+      select c.* from {{ cert }} c where not exists (select 1 from {{ keys }} k where k.{{ key }} = c.{{ key }})
+    {%- endcall %}
+  {% else %}
+    {% call statement('changed') %}create or replace view {{ changed }} as select * from {{ stage }}{% endcall %}
+    {% call statement('view') %}create or replace view {{ target }} as select * from {{ stage }}{% endcall %}
+  {% endif %}
+  {{ run_hooks(post_hooks) }}
+  {% do adapter.commit() %}
+  {{ return({'relations': [target]}) }}
+{% endmaterialization %}
+
+{# Whether this model computes only affected keys; false while dbt parses. #}
+{% macro incremental() %}
+  {% if not execute %}{{ return(false) }}{% endif %}
+  {{ return(podium.context('incremental')) }}
+{% endmacro %}
+
+{# For a model's text: `where <affect_key> in {{ podium.affected() }}`. Stages the keys the first time. #}
+{% macro affected() %}
+  {%- set keys = podium.relation('keys') -%}
+  {% if execute %}
+    {% do run_query('create or replace table ' ~ keys ~ ' as select distinct ' ~ config.require('affect_key')
+        ~ ' from (' ~ podium.affected_sql() ~ ') q') %}
+  {% endif %}
+  {{ return('(select ' ~ config.require('affect_key') ~ ' from ' ~ keys ~ ')') }}
+{% endmacro %}
+
+{# `affected_from` maps a source or model to the expression, or expressions, of the affected keys over its changed rows. #}
+{% macro affected_sql() %}
+  {%- set key = config.require('affect_key') -%}
+  {%- set selects = [] -%}
+  {%- for table, expressions in config.require('affected_from').items() -%}
+    {%- for expression in ([expressions] if expressions is string else expressions) -%}
+      {%- do selects.append('select ' ~ expression ~ ' as ' ~ key ~ ' from ' ~ podium.relation('changed', table)) -%}
+    {%- endfor -%}
+  {%- endfor -%}
+  {{ return(selects | join(' union ')) }}
+{% endmacro %}
+
+{% macro context(column) %}
+  {{ return(run_query("select " ~ column ~ " from " ~ podium.relation('podium_context', '') ~
+      " where model = '" ~ this.identifier ~ "'").rows[0][0]) }}
+{% endmacro %}
+
+{% macro relation(kind, name=none) %}
+  {%- set table = this.identifier if name is none else name -%}
+  {{ return(this.incorporate(path={'identifier': kind ~ ('__' ~ table if table else '')}, type='table')) }}
+{% endmacro %}
+
+{% macro stage(relation, sql, folder) %}{{ return(adapter.dispatch('stage', 'podium')(relation, sql, folder)) }}{% endmacro %}
+
+{% macro duckdb__stage(relation, sql, folder) %}
+  {% call statement('main') -%}
+    copy ({{ sql }}) to '{{ folder }}' (format parquet, compression zstd, compression_level 3, row_group_size 122880,
+      file_size_bytes '64MB', filename_pattern 'part-{i}')
+  {%- endcall %}
+  {% call statement('stage') %}create or replace view {{ relation }} as select * from read_parquet('{{ folder }}/*.parquet'){% endcall %}
+{% endmacro %}

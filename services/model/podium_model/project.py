@@ -1,0 +1,126 @@
+"""The user's dbt project with Podium's materialisation beside it, run in this process."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from podium_contracts.errors import ModelFailed
+
+PACKAGE = Path(__file__).parent / "dbt_package"
+SCHEMA = "main"
+PROFILE = "podium"
+
+
+@dataclass(frozen=True)
+class ControlTotal:
+    """Two sums that must agree: `this` over the model, `equals` over the relation `source`; both SQL aggregates."""
+
+    name: str
+    this: str
+    source: str
+    equals: str
+
+
+@dataclass(frozen=True)
+class GoldModel:
+    """What the host must know of a model; see the materialisation for the meaning of the names."""
+
+    name: str
+    keys: tuple[str, ...]
+    affect_key: str
+    affected_from: tuple[str, ...]
+    control_totals: tuple[ControlTotal, ...] = field(default=())
+
+
+class DbtProject:
+    """A copy of a dbt project in a scratch folder, bound to a DuckDB database of this process."""
+
+    def __init__(self, source: Path, scratch: Path, database: str) -> None:
+        self.folder = scratch / "dbt"
+        ignored = shutil.ignore_patterns("target", "logs", "dbt_packages", "__pycache__")
+        shutil.copytree(source, self.folder, ignore=ignored)
+        shutil.copytree(PACKAGE, self.folder / "dbt_packages" / "podium")
+        profile = {
+            PROFILE: {
+                "target": "duckdb",
+                "outputs": {"duckdb": {"type": "duckdb", "path": database, "schema": SCHEMA, "threads": 1}},
+            }
+        }
+        (self.folder / "profiles.yml").write_text(json.dumps(profile))
+        self._manifest: Any = None
+
+    def models(self) -> list[GoldModel]:
+        """Parse the project; return its models, upstream first.
+
+        Raises:
+            ModelFailed: the project does not parse, or a model lacks a setting.
+        """
+        self._manifest = self._invoke("parse").result
+        nodes = {
+            identifier: node
+            for identifier, node in self._manifest.nodes.items()
+            if node.resource_type.value == "model" and node.config.materialized == "podium_delta"
+        }
+        ordered: list[str] = []
+        waiting = dict(nodes)
+        while waiting:
+            ready = [key for key, node in waiting.items() if not set(node.depends_on.nodes) & set(waiting)]
+            for key in sorted(ready):
+                ordered.append(key)
+                del waiting[key]
+        return [_gold_model(nodes[key]) for key in ordered]
+
+    def build(self) -> None:
+        """Stage every model and run every test.
+
+        Raises:
+            ModelFailed: naming each model and test that failed; nothing has been committed.
+        """
+        self._invoke("build")
+
+    def _invoke(self, command: str) -> Any:
+        from dbt.cli.main import dbtRunner  # noqa: PLC0415 - dbt takes a second to import, and most runs need none
+
+        where = str(self.folder)
+        arguments = [command, "--project-dir", where, "--profiles-dir", where, "--no-version-check"]
+        quiet = ["--log-level", "none", "--log-level-file", "none", "--no-use-colors", "--no-send-anonymous-usage-stats"]
+        result = dbtRunner(manifest=self._manifest).invoke([*arguments, *quiet])
+        if not result.success:
+            raise ModelFailed(_failures(result), hint="mend the model or the data it refuses, then run it again")
+        return result
+
+
+def _gold_model(node: Any) -> GoldModel:
+    extra: Mapping[str, Any] = node.config.extra
+    missing = [name for name in ("affect_key", "affected_from") if name not in extra]
+    if node.config.unique_key is None:
+        missing.append("unique_key")
+    if missing:
+        raise ModelFailed(
+            f"{node.original_file_path}: the model sets no {', '.join(missing)}",
+            hint="set it in the model's config(): Podium needs it to replace only what changed",
+        )
+    keys = node.config.unique_key
+    totals = [
+        ControlTotal(f"{node.name}.{name}", total["this"], total["from"], total["equals"])
+        for name, total in extra.get("control_totals", {}).items()
+    ]
+    return GoldModel(
+        name=node.name,
+        keys=(keys,) if isinstance(keys, str) else tuple(keys),
+        affect_key=extra["affect_key"],
+        affected_from=tuple(extra["affected_from"]),
+        control_totals=tuple(totals),
+    )
+
+
+def _failures(result: Any) -> str:
+    if result.exception is not None:
+        return f"dbt: {result.exception}"
+    outcomes = getattr(result.result, "results", None) or []
+    failed = [item for item in outcomes if str(item.status) in {"error", "fail", "runtime error"}]
+    lines = [f"{item.node.resource_type.value} {item.node.name}: {(item.message or '').strip()}" for item in failed]
+    return "dbt refused: " + "; ".join(lines) if lines else "dbt failed without naming a model"

@@ -1,0 +1,192 @@
+"""Model: certified Silver into Gold with dbt; every model and test is staged before any table is committed."""
+
+import os
+from pathlib import Path
+from time import monotonic
+
+from podium_contracts import ledger as ledgers
+from podium_contracts.events import CloudEvent
+from podium_contracts.events.v1 import LayerCompleted, Ledger, QualityEvaluated, Stock, TableVersion, Timings
+from podium_contracts.names import Layer, Stage
+from podium_contracts.pipeline import Pipeline
+from podium_lakehouse.delta.tables import Snapshot
+from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
+from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
+from podium_lakehouse.records.intents import ABSENT, Input, Intent, Scope
+
+from podium_model.gold import GoldTable
+from podium_model.project import DbtProject, GoldModel
+
+DATABASE = f":memory:podium_gold_{os.getpid()}"
+"""Named, so that dbt's connection and the host's share one DuckDB database of this process."""
+
+
+def model(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[CloudEvent]:
+    """Bring Gold up to certified Silver, once the verdict on every dataset of the run is there.
+
+    Raises:
+        ModelFailed: dbt refused a model or a test; no Gold table was touched.
+        LedgerImbalance: an aggregate's control totals differ from its facts'; nothing was completed.
+    """
+    if pipeline.spec.model is None:
+        return []
+    started = monotonic()
+    scope = Scope(pipeline=pipeline.name, stage=Stage.MODEL, subject=Layer.GOLD)
+    silver = _certified_silver(event, pipeline, lakehouse)
+    if silver is None:
+        return []
+    with duckdb_engine(DATABASE) as engine:
+        intent = lakehouse.pending(scope, pipeline)
+        if intent is None and not _is_news(scope, silver, pipeline, lakehouse):
+            last = lakehouse.completions.last(scope)
+            return [last] if last else []
+        project = DbtProject(Path(pipeline.resolve(pipeline.spec.model.dbt)), engine.scratch, DATABASE)
+        models = project.models()
+        intent = intent or _plan(event, scope, silver, models, pipeline, lakehouse)
+        tables = _gold_tables(models, engine, intent, scope, lakehouse)
+        _offer(engine, intent, tables)
+        project.build()
+        totals = [total for table in tables for total in table.totals()]
+        ledgers.check(Ledger(control_totals=tuple(totals)))
+        changes = {table: table.commit() for table in tables}
+
+    versions = [
+        table_version(f"gold.{table.model.name}", table.uri, table.base, change.committed)
+        for table, change in changes.items()
+    ]
+    stocks = [
+        Stock(
+            table=version.name,
+            before=rows_at(table.uri, table.base),
+            inserted=change.inserted,
+            removed=change.removed,
+            after=version.rows,
+        )
+        for (table, change), version in zip(changes.items(), versions, strict=True)
+    ]
+    ledger = Ledger(stocks=tuple(stocks), control_totals=tuple(totals))
+    return [
+        lakehouse.complete(
+            intent,
+            LayerCompleted(
+                run=intent.run,
+                layer=Layer.GOLD,
+                subject=pipeline.name,
+                sequence=intent.sequence,
+                tables=tuple(versions),
+                ledger=ledgers.check(ledger),
+                timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
+            ),
+        )
+    ]
+
+
+def _certified_silver(
+    event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse
+) -> dict[str, TableVersion] | None:
+    """Return the certified table of every dataset, or None while any is behind its Bronze or held by its verdict."""
+    found: dict[str, TableVersion] = {}
+    for name in event.run.datasets:
+        scopes = {
+            stage: Scope(pipeline=pipeline.name, stage=stage, subject=f"{layer}.{name}")
+            for stage, layer in (
+                (Stage.INGEST, Layer.BRONZE),
+                (Stage.CLEANSE, Layer.SILVER),
+                (Stage.QUALITY, Layer.SILVER),
+            )
+        }
+        cleansed = lakehouse.completions.last_sequence(scopes[Stage.CLEANSE])
+        if not cleansed:
+            return None
+        read = lakehouse.intents.read(scopes[Stage.CLEANSE], cleansed).inputs[Layer.BRONZE].to_batch
+        if read != lakehouse.completions.last_sequence(scopes[Stage.INGEST]):
+            return None
+        verdict = lakehouse.completions.certified(scopes[Stage.QUALITY])
+        last = lakehouse.completions.last(scopes[Stage.CLEANSE])
+        if verdict is None or last is None:
+            return None
+        assert isinstance(verdict.data, QualityEvaluated)
+        assert isinstance(last.data, LayerCompleted)
+        if verdict.data.tables[0].to_version != last.data.tables[0].to_version:
+            return None
+        found[name] = verdict.data.tables[0]
+    return found
+
+
+def _previous(scope: Scope, lakehouse: Lakehouse) -> Intent | None:
+    done = lakehouse.completions.last_sequence(scope)
+    return lakehouse.intents.read(scope, done) if done else None
+
+
+def _is_news(
+    scope: Scope, silver: dict[str, TableVersion], pipeline: Pipeline, lakehouse: Lakehouse
+) -> bool:
+    previous = _previous(scope, lakehouse)
+    if previous is None or previous.fingerprint != pipeline.fingerprint:
+        return True
+    return any(previous.inputs[name].to_version != table.to_version for name, table in silver.items())
+
+
+def _plan(
+    event: CloudEvent,
+    scope: Scope,
+    silver: dict[str, TableVersion],
+    models: list[GoldModel],
+    pipeline: Pipeline,
+    lakehouse: Lakehouse,
+) -> Intent:
+    """Pin the certified Silver versions, the lookups, and Gold as it is."""
+    previous = _previous(scope, lakehouse)
+    inputs = {name: (table.uri, table.to_version) for name, table in silver.items()}
+    for name in pipeline.spec.lookups:
+        inputs[name] = (lakehouse.lookup(name).uri, lakehouse.load_lookup(name, pipeline))
+    uris = [lakehouse.table_uri(Layer.GOLD, gold.name) for gold in models]
+    return lakehouse.pin(
+        Intent(
+            scope=scope,
+            sequence=lakehouse.intents.next_sequence(scope),
+            run=event.run,
+            traceparent=event.traceparent,
+            fingerprint=pipeline.fingerprint,
+            answers=(event.id,),
+            inputs={
+                name: Input(
+                    uri=uri,
+                    from_version=previous.inputs[name].to_version
+                    if previous and name in previous.inputs
+                    else ABSENT,
+                    to_version=version,
+                )
+                for name, (uri, version) in inputs.items()
+            },
+            bases={uri: lakehouse.version(uri) for uri in uris},
+        )
+    )
+
+
+def _gold_tables(
+    models: list[GoldModel], engine: DuckDbEngine, intent: Intent, scope: Scope, lakehouse: Lakehouse
+) -> list[GoldTable]:
+    """Decide which models run incrementally: those that exist, of an unchanged project, with incremental upstreams."""
+    previous = _previous(scope, lakehouse)
+    same = previous is not None and previous.fingerprint == intent.fingerprint
+    incremental: dict[str, bool] = {}
+    for gold in models:
+        exists = intent.bases[lakehouse.table_uri(Layer.GOLD, gold.name)] > 0
+        upstream = [incremental[name] for name in gold.affected_from if name in incremental]
+        incremental[gold.name] = same and exists and all(upstream)
+    return [
+        GoldTable(gold, engine, intent, lakehouse, incremental=incremental[gold.name]) for gold in models
+    ]
+
+
+def _offer(engine: DuckDbEngine, intent: Intent, tables: list[GoldTable]) -> None:
+    """Offer sources, their changes, certified rows and the context, all at the pinned versions."""
+    for name, table in intent.inputs.items():
+        now = Snapshot(table.uri, table.to_version)
+        engine.offer_table(name, now)
+        engine.offer_changes(f"changed__{name}", now, table.from_version)
+    for gold in tables:
+        gold.offer()
+    context = " UNION ALL ".join(gold.context() for gold in tables)
+    engine.execute(f"CREATE OR REPLACE TABLE podium_context AS {context}")

@@ -1,0 +1,41 @@
+"""From metrics and thresholds to a verdict."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from podium_contracts.events.v1 import Check
+from podium_contracts.names import Verdict
+from podium_contracts.pipeline import Threshold
+
+
+def checks(
+    table: str, metrics: Mapping[str, Decimal], thresholds: Mapping[str, Threshold]
+) -> list[Check]:
+    """Return every metric of a table, held against its threshold where there is one."""
+    return [_check(table, name, value, thresholds.get(name)) for name, value in metrics.items()]
+
+
+def decide(judged: list[Check]) -> Verdict:
+    """Return the verdict: `failed` by any critical breach, `warned` by any other."""
+    breaches = {check.severity for check in judged if not check.passed}
+    if "CRITICAL" in breaches:
+        return Verdict.FAILED
+    return Verdict.WARNED if breaches else Verdict.PASSED
+
+
+def _check(table: str, metric: str, actual: Decimal, threshold: Threshold | None) -> Check:
+    if threshold is None:
+        return Check(table=table, metric=metric, actual=float(actual), passed=True)
+    bound = Decimal(str(threshold.value))
+    passed = actual >= bound if threshold.type == "minimum" else actual <= bound
+    side = "below" if threshold.type == "minimum" else "above"
+    return Check(
+        table=table,
+        metric=metric,
+        actual=float(actual),
+        type=threshold.type,
+        threshold=threshold.value,
+        severity=threshold.severity,
+        passed=passed,
+        message="" if passed else f"{metric} ({actual}) {side} threshold ({threshold.value:g})",
+    )
