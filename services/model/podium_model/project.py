@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from podium_contracts.errors import ModelFailed
+from podium_lakehouse.engines.duckdb import SHARED_DATABASE
 
 PACKAGE = Path(__file__).parent / "dbt_package"
 SCHEMA = "main"
@@ -36,9 +37,10 @@ class GoldModel:
 
 
 class DbtProject:
-    """A copy of a dbt project in a scratch folder, bound to a DuckDB database of this process."""
+    """A copy of a dbt project in an engine's scratch folder, bound to the engine's shared database."""
 
-    def __init__(self, source: Path, scratch: Path, database: str) -> None:
+    def __init__(self, source: Path, scratch: Path) -> None:
+        database = str(scratch / SHARED_DATABASE)
         self.folder = scratch / "dbt"
         ignored = shutil.ignore_patterns("target", "logs", "dbt_packages", "__pycache__")
         shutil.copytree(source, self.folder, ignore=ignored)

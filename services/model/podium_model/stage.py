@@ -1,6 +1,5 @@
 """Model: certified Silver into Gold with dbt; every model and test is staged before any table is committed."""
 
-import os
 from pathlib import Path
 from time import monotonic
 
@@ -17,9 +16,6 @@ from podium_lakehouse.records.intents import ABSENT, Input, Intent, Scope
 from podium_model.gold import GoldTable
 from podium_model.project import DbtProject, GoldModel
 
-DATABASE = f":memory:podium_gold_{os.getpid()}"
-"""Named, so that dbt's connection and the host's share one DuckDB database of this process."""
-
 
 def model(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[CloudEvent]:
     """Bring Gold up to certified Silver, once the verdict on every dataset of the run is there.
@@ -35,12 +31,12 @@ def model(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[C
     silver = _certified_silver(event, pipeline, lakehouse)
     if silver is None:
         return []
-    with duckdb_engine(DATABASE) as engine:
+    with duckdb_engine(shared=True) as engine:
         intent = lakehouse.pending(scope, pipeline)
         if intent is None and not _is_news(scope, silver, pipeline, lakehouse):
             last = lakehouse.completions.last(scope)
             return [last] if last else []
-        project = DbtProject(Path(pipeline.resolve(pipeline.spec.model.dbt)), engine.scratch, DATABASE)
+        project = DbtProject(Path(pipeline.resolve(pipeline.spec.model.dbt)), engine.scratch)
         models = project.models()
         intent = intent or _plan(event, scope, silver, models, pipeline, lakehouse)
         tables = _gold_tables(models, engine, intent, scope, lakehouse)

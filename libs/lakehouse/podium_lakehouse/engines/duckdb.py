@@ -30,6 +30,7 @@ ROW_GROUP_ROWS = 122_880
 FILE_BYTES = "64MB"
 PARQUET = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
 MERGE_BATCH_ROWS = 100_000
+SHARED_DATABASE = "podium.duckdb"
 
 Statement = str | exp.Expression
 
@@ -214,10 +215,14 @@ def _literal(value: object) -> str:
 
 
 @contextmanager
-def duckdb_engine(database: str = ":memory:") -> Iterator[DuckDbEngine]:
-    """Open an engine; its scratch folder goes with it."""
+def duckdb_engine(*, shared: bool = False) -> Iterator[DuckDbEngine]:
+    """Open an engine; its scratch folder goes with it.
+
+    A `shared` one is a file, `podium.duckdb` in the scratch folder, which other code of this process may open, too.
+    """
     scratch = Path(tempfile.mkdtemp(prefix="podium-"))
     try:
+        database = str(scratch / SHARED_DATABASE) if shared else ":memory:"
         with duckdb.connect(database) as connection:
             threads = len(os.sched_getaffinity(0))
             connection.execute(

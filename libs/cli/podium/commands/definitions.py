@@ -1,0 +1,85 @@
+"""`podium validate` and `podium compile`: what the pipeline file says, without running it."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from podium_contracts.errors import TerminalError
+from podium_contracts.names import Layer
+from podium_contracts.pipeline import Dataset, Pipeline
+from podium_lakehouse.cleansing.outcome import exceptions_statement
+from podium_lakehouse.cleansing.staging import staging_statement
+from podium_lakehouse.expressions.dialects import DUCKDB, SPARK, Dialect
+from podium_lakehouse.lakehouse import Lakehouse
+from rich.syntax import Syntax
+
+from podium.console import output
+from podium.opening import DEFAULT_FILE, FileOption, check, open_pipeline
+
+
+class Engine(StrEnum):
+    """Whose SQL to print."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+
+def validate(file: FileOption = DEFAULT_FILE) -> None:
+    """Check a pipeline file: every mistake at once, with its line.
+
+    Example:
+
+        podium validate -f examples/retail/pipeline.yaml
+    """
+    checked = check(file)
+    datasets = checked.document.spec.datasets
+    columns = sum(len(dataset.columns) for dataset in datasets.values())
+    rules = sum(len(dataset.rules) for dataset in datasets.values())
+    output.print(f"[bold green]valid[/] {file}: {len(datasets)} dataset(s), {columns} columns, {rules} rules")
+
+
+def compile_(
+    file: FileOption = DEFAULT_FILE,
+    dataset: Annotated[str, typer.Option("--dataset", "-d", help="Which dataset; by default the first.")] = "",
+    step: Annotated[str, typer.Option("--step", "-s", help="One step (CTE) only, such as `rules`.")] = "",
+    engine: Annotated[Engine, typer.Option("--engine", "-e", help="Whose SQL to print.")] = Engine.DUCKDB,
+) -> None:
+    """Print the SQL that cleansing runs, a CTE per step.
+
+    Examples:
+
+        podium compile -f pipeline.yaml --step rules
+
+        podium compile -f pipeline.yaml --engine spark
+    """
+    opened = open_pipeline(file)
+    name = dataset or next(iter(opened.pipeline.spec.datasets))
+    if name not in opened.pipeline.spec.datasets:
+        known = ", ".join(opened.pipeline.spec.datasets)
+        raise TerminalError(f"no dataset {name!r}", hint=f"the datasets are: {known}")
+    dialect = DUCKDB if engine == Engine.DUCKDB else SPARK
+    steps = _steps(opened.pipeline, name, opened.lakehouse, dialect)
+    if step and step not in steps:
+        raise TerminalError(f"no step {step!r}", hint=f"the steps are: {', '.join(steps)}")
+    for title, sql in steps.items():
+        if step == title or (not step and title in {"staged", "exceptions"}):
+            output.print(Syntax(f"-- {title}\n{sql}", "sql", background_color="default", word_wrap=True))
+
+
+def _steps(pipeline: Pipeline, name: str, lakehouse: Lakehouse, dialect: Dialect) -> dict[str, str]:
+    dataset = pipeline.spec.datasets[name]
+    names = lakehouse.catalogue.source_names(Layer.BRONZE, name) or _declared_sources(dataset)
+    staged = staging_statement(dataset, pipeline.spec.lookups, names, dialect)
+    exceptions = exceptions_statement(dataset, dialect, with_base=True)
+    whole = {"staged": staged, "exceptions": exceptions}
+    ctes = {cte.alias: cte.this for statement in whole.values() for cte in statement.ctes}
+    return {title: dialect.statement(tree, pretty=True) for title, tree in {**ctes, **whole}.items()}
+
+
+def _declared_sources(dataset: Dataset) -> dict[str, str]:
+    """The source's columns as far as the file declares them, before anything has been ingested."""
+    return {
+        column.source or name: column.source or name
+        for name, column in dataset.columns.items()
+        if not column.expression
+    }

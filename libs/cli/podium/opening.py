@@ -1,0 +1,60 @@
+"""From `-f pipeline.yaml` to a checked pipeline and its lakehouse."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from podium_contracts.errors import Problem
+from podium_contracts.pipeline import Pipeline
+from podium_lakehouse.cleansing.checks import problems
+from podium_lakehouse.lakehouse import Lakehouse, Observer
+from podium_runtime.pipeline_file import PipelineFile, load
+
+from podium.mistakes import locate
+
+FileOption = Annotated[
+    Path, typer.Option("--file", "-f", help="The pipeline file.", envvar="PODIUM_PIPELINE", show_default=True)
+]
+DEFAULT_FILE = Path("pipeline.yaml")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A pipeline that may be run, and where its tables lie."""
+
+    file: Path
+    pipeline: Pipeline
+    lakehouse: Lakehouse
+
+
+def check(path: Path) -> PipelineFile:
+    """Return a pipeline file without mistakes.
+
+    Raises:
+        InvalidPipeline: with every mistake, those of the schema or those of names, types and expressions.
+    """
+    file = load(path)
+    mistakes = [*problems(file.document.spec), *_missing_files(file)]
+    if mistakes:
+        raise locate(file, mistakes)
+    return file
+
+
+def open_pipeline(path: Path, observer: Observer | None = None) -> Opened:
+    """Return the checked pipeline of a file with its lakehouse."""
+    pipeline = check(path).pipeline()
+    lakehouse = Lakehouse(pipeline.lakehouse_uri, observer) if observer else Lakehouse(pipeline.lakehouse_uri)
+    return Opened(path, pipeline, lakehouse)
+
+
+def _missing_files(file: PipelineFile) -> list[Problem]:
+    spec, root = file.document.spec, file.path.parent
+    wanted = {("spec", "lookups", name, "path"): lookup.path for name, lookup in spec.lookups.items()}
+    if spec.model:
+        wanted["spec", "model", "dbt"] = f"{spec.model.dbt}/dbt_project.yml"
+    return [
+        Problem(path, f"{where} does not exist", f"looked in {root.absolute()}")
+        for path, where in wanted.items()
+        if not (root / where).is_file()
+    ]

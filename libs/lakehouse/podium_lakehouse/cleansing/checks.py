@@ -1,0 +1,147 @@
+"""What a pipeline file may get wrong beyond its schema: names, types and expressions, all found at once."""
+
+import re
+from collections.abc import Iterator
+
+from podium_contracts.errors import Path, Problem
+from podium_contracts.names import collisions
+from podium_contracts.pipeline import ColumnType, Dataset, RangeCheck, RangeDeduction, Spec, Threshold
+from podium_contracts.pipeline.types import STRING
+
+from podium_lakehouse.cleansing.columns import BRONZE_POSITION, SILVER_METADATA, business_columns, declared_columns
+from podium_lakehouse.expressions.compiler import ExpressionError, compile_expression
+from podium_lakehouse.expressions.dialects import DUCKDB
+
+SILVER_METRICS = ("total_records", "average_quality_score")
+_TIER_METRIC = re.compile(r"quality_(high|medium|low|poor)_percentage")
+_COLUMN_METRIC = re.compile(r"(\w+)_(completeness|uniqueness|known_percentage)")
+
+
+def problems(spec: Spec) -> list[Problem]:
+    """Return every mistake of a specification."""
+    found: list[Problem] = []
+    for name, dataset in spec.datasets.items():
+        found += _Dataset(("spec", "datasets", name), dataset, spec).problems()
+        thresholds = spec.quality.thresholds.get(name, {})
+        found += _thresholds(("spec", "quality", "thresholds", name), dataset, thresholds)
+    return found
+
+
+class _Dataset:
+    def __init__(self, path: Path, dataset: Dataset, spec: Spec) -> None:
+        self.path = path
+        self.dataset = dataset
+        self.spec = spec
+        self.columns = declared_columns(dataset)
+        self.read = {name: kind for name, kind in self.columns.items() if not dataset.columns[name].expression}
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield every mistake of the dataset."""
+        if len(self.dataset.sources) > 1:
+            yield self._problem(("sources", 1), "more than one source", "give one glob that matches all files")
+        yield from self._names()
+        yield from self._expressions()
+        yield from self._nulls()
+        yield from self._standardise()
+        yield from self._rules()
+        yield from self._references()
+
+    def _problem(self, path: Path, message: str, hint: str = "") -> Problem:
+        return Problem((*self.path, *path), message, hint)
+
+    def _names(self) -> Iterator[Problem]:
+        reserved = {*SILVER_METADATA, *BRONZE_POSITION}
+        for name in self.columns:
+            if name in reserved:
+                yield self._problem(("columns", name), f"column {name!r} is one that Podium adds", "choose another name")
+        for group in collisions(list(business_columns(self.dataset))):
+            yield self._problem(("columns", group[-1]), f"{' and '.join(group)} would be the same column")
+
+    def _expressions(self) -> Iterator[Problem]:
+        for name, column in self.dataset.columns.items():
+            if column.expression:
+                path = ("columns", name, "expression")
+                yield from self._expression(path, column.expression, column.type)
+
+    def _expression(self, path: Path, text: str, wanted: ColumnType) -> Iterator[Problem]:
+        try:
+            typed = compile_expression(text, self.read, DUCKDB)
+        except ExpressionError as error:
+            yield self._problem(path, str(error), error.hint)
+            return
+        kind = typed.type
+        if kind is None or kind == wanted or _widens(kind, wanted):
+            return
+        yield self._problem(path, f"the expression is {kind}, the column {wanted}", f"declare the column as {kind}")
+
+    def _nulls(self) -> Iterator[Problem]:
+        for name, rule in self.dataset.nulls.items():
+            path = ("nulls", name)
+            if name not in self.read:
+                yield self._unknown(path, name, self.read)
+                continue
+            kind, value = self.read[name], rule.default_value
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            if value is not None and kind.accepts and not re.fullmatch(kind.accepts, text):
+                yield self._problem((*path, "default_value"), f"{value!r} is not {kind}")
+
+    def _standardise(self) -> Iterator[Problem]:
+        for name, rule in self.dataset.standardise.items():
+            path = ("standardise", name)
+            if name not in self.read:
+                yield self._unknown(path, name, self.read)
+            elif rule.expression:
+                yield from self._expression((*path, "expression"), rule.expression, self.read[name])
+            elif rule.lookup not in self.spec.lookups:
+                known = ", ".join(self.spec.lookups) or "none"
+                yield self._problem((*path, "lookup"), f"no lookup {rule.lookup!r}", f"the lookups are: {known}")
+            elif self.read[name] != STRING:
+                yield self._problem(path, f"a lookup needs a string, {name} is {self.read[name]}")
+
+    def _rules(self) -> Iterator[Problem]:
+        for identifier, rule in self.dataset.rules.items():
+            path = ("rules", identifier)
+            if rule.column not in self.columns:
+                yield self._unknown((*path, "column"), rule.column, self.columns)
+            elif isinstance(rule, RangeCheck) and not self.columns[rule.column].numeric:
+                yield self._problem((*path, "column"), f"a range_check needs a number, {rule.column} is none")
+            elif not isinstance(rule, RangeCheck) and self.columns[rule.column] != STRING:
+                yield self._problem((*path, "column"), f"a format_validation needs a string, {rule.column} is none")
+
+    def _references(self) -> Iterator[Problem]:
+        for field in ("keys", "order"):
+            for index, name in enumerate(getattr(self.dataset.duplicates, field)):
+                if name not in self.columns:
+                    yield self._unknown(("duplicates", field, index), name, self.columns)
+        for identifier, item in self.dataset.scoring.deductions.items():
+            path = ("scoring", "deductions", identifier, "column")
+            if item.column not in self.columns:
+                yield self._unknown(path, item.column, self.columns)
+            elif isinstance(item, RangeDeduction) and not self.columns[item.column].numeric:
+                yield self._problem(path, f"out_of_range needs a number, {item.column} is {self.columns[item.column]}")
+
+    def _unknown(self, path: Path, name: str, known: dict[str, ColumnType]) -> Problem:
+        return self._problem(path, f"no column {name!r} here", f"the columns are: {', '.join(known)}")
+
+
+def _widens(kind: ColumnType, wanted: ColumnType) -> bool:
+    """Whether every value of one numeric type is exactly a value of another."""
+    if not (kind.numeric and wanted.numeric):
+        return False
+    whole = {"integer": 10, "bigint": 19}.get(kind.name, kind.precision - kind.scale)
+    if wanted.name == "decimal":
+        return whole <= wanted.precision - wanted.scale and kind.scale <= wanted.scale
+    return kind.name == "integer" and wanted.name == "bigint"
+
+
+def _thresholds(path: Path, dataset: Dataset, thresholds: dict[str, Threshold]) -> Iterator[Problem]:
+    columns = declared_columns(dataset)
+    for metric in thresholds:
+        of_column = _COLUMN_METRIC.fullmatch(metric)
+        if metric in SILVER_METRICS or _TIER_METRIC.fullmatch(metric):
+            continue
+        if of_column is None or of_column[1] not in columns:
+            hint = "metrics are total_records, average_quality_score, quality_<tier>_percentage, "
+            yield Problem(
+                (*path, metric), f"no metric {metric!r}", hint + "<column>_completeness, <column>_uniqueness"
+            )
