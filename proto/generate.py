@@ -2,6 +2,8 @@
 
     python proto/generate.py           writes libs/contracts/podium_contracts/events/v1.py
     python proto/generate.py --check   exits 1 if that file is not what `proto/` says
+
+protoc reads the schema; this program turns its description into classes.
 """
 
 import sys

@@ -19,7 +19,9 @@ class Form(StrEnum):
     JSON = "json"
 
 
-OutputOption = Annotated[Form, typer.Option("--output", "-o", help="A table for people, or JSON for scripts.")]
+OutputOption = Annotated[
+    Form, typer.Option("--output", "-o", help="A table for people, or JSON for scripts.")
+]
 
 
 def write_json(value: object) -> None:

@@ -60,7 +60,12 @@ def request(pipeline: Pipeline) -> CloudEvent:
     )
     traceparent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
     return envelope(
-        RunRequested(run=run), stage=None, subject=pipeline.name, sequence=0, traceparent=traceparent, causation=""
+        RunRequested(run=run),
+        stage=None,
+        subject=pipeline.name,
+        sequence=0,
+        traceparent=traceparent,
+        causation="",
     )
 
 

@@ -13,7 +13,10 @@ def locate(file: PipelineFile, problems: list[Problem]) -> LocatedInvalidPipelin
 def render(error: InvalidPipeline, console: Console) -> None:
     """Write every mistake, in the order of the file."""
     located = isinstance(error, LocatedInvalidPipeline)
-    lines = {id(item): error.line(item) if isinstance(error, LocatedInvalidPipeline) else 0 for item in error.problems}
+    lines = {
+        id(item): error.line(item) if isinstance(error, LocatedInvalidPipeline) else 0
+        for item in error.problems
+    }
     for problem in sorted(error.problems, key=lambda item: lines[id(item)]):
         place = f"{error.file}:{lines[id(problem)]}" if located else error.file
         console.print(f"[bold]{place}[/] {problem.where}", highlight=False, soft_wrap=True)

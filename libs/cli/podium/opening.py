@@ -50,7 +50,9 @@ def open_pipeline(path: Path, observer: Observer | None = None) -> Opened:
 
 def _missing_files(file: PipelineFile) -> list[Problem]:
     spec, root = file.document.spec, file.path.parent
-    wanted = {("spec", "lookups", name, "path"): lookup.path for name, lookup in spec.lookups.items()}
+    wanted: dict[tuple[str, ...], str] = {
+        ("spec", "lookups", name, "path"): lookup.path for name, lookup in spec.lookups.items()
+    }
     if spec.model:
         wanted["spec", "model", "dbt"] = f"{spec.model.dbt}/dbt_project.yml"
     return [

@@ -37,7 +37,9 @@ def summary(opened: Opened, outcome: Outcome, seconds: float) -> dict[str, objec
 def print_summary(opened: Opened, outcome: Outcome, seconds: float, console: Console) -> None:
     """Write a run's result for people, with what to type next."""
     if not outcome.fresh:
-        console.print(f"[bold]Nothing new[/] for {opened.pipeline.name}: every row is accounted for. {seconds:.1f} s")
+        console.print(
+            f"[bold]Nothing new[/] for {opened.pipeline.name}: every row is accounted for. {seconds:.1f} s"
+        )
         return
     console.print(_stage_table(outcome))
     for event in outcome.fresh:
@@ -56,7 +58,8 @@ def print_summary(opened: Opened, outcome: Outcome, seconds: float, console: Con
             console.print(f"  served  {event.data.uri}", highlight=False, soft_wrap=True)
     console.print(
         f"\nnext:\n  podium show gold.agg_daily_sales_summary -f {file}\n"
-        if any(event.subject == "gold" for event in outcome.fresh) and _has(outcome, "gold.agg_daily_sales_summary")
+        if any(event.subject == "gold" for event in outcome.fresh)
+        and _has(outcome, "gold.agg_daily_sales_summary")
         else f"\nnext:\n  podium tables -f {file}\n",
         f" podium ledger -f {file}\n  podium quarantine ls -f {file}",
         highlight=False,

@@ -47,7 +47,7 @@ def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
 
     dataset = pipeline.spec.datasets[name]
     with duckdb_engine() as engine:
-        _offer_inputs(engine, intent, name, dataset, pipeline, lakehouse)
+        _offer_inputs(engine, intent, lakehouse)
         source_names = lakehouse.catalogue.source_names(Layer.BRONZE, name)
         engine.materialise(
             outcome.STAGED, staging_statement(dataset, pipeline.spec.lookups, source_names, DUCKDB)
@@ -132,14 +132,7 @@ def _pin_lookups(dataset: Dataset, pipeline: Pipeline, lakehouse: Lakehouse) -> 
     return {name: lakehouse.load_lookup(name, pipeline) for name in sorted(wanted)}
 
 
-def _offer_inputs(
-    engine: DuckDbEngine,
-    intent: Intent,
-    name: str,
-    dataset: Dataset,
-    pipeline: Pipeline,
-    lakehouse: Lakehouse,
-) -> None:
+def _offer_inputs(engine: DuckDbEngine, intent: Intent, lakehouse: Lakehouse) -> None:
     """Offer the news of Bronze and the lookups, at the pinned versions."""
     news = intent.inputs[BRONZE]
     new = f"{names.BATCH} > {news.from_batch} AND {names.BATCH} <= {news.to_batch}"
@@ -153,7 +146,9 @@ def _offer_base(engine: DuckDbEngine, silver: Snapshot, dataset: Dataset) -> boo
     if silver.version < 1:
         return False
     key = DUCKDB.identifier(dataset.duplicates.keys[0])
-    low, high = engine.execute(f"SELECT min({key}), max({key}) FROM {outcome.STAGED} WHERE NOT {names.REFUSED}")[0]
+    low, high = engine.execute(
+        f"SELECT min({key}), max({key}) FROM {outcome.STAGED} WHERE NOT {names.REFUSED}"
+    )[0]
     prune = None
     if isinstance(low, str) and isinstance(high, str):
         low, high = low.replace("'", "''"), high.replace("'", "''")
@@ -222,7 +217,9 @@ def _check_merge(committed: Committed, counts: _Counts) -> None:
     }
     for metric, expected in pairs.items():
         if committed.metrics.get(metric) != expected:
-            raise LedgerImbalance(f"the merge reports {metric} = {committed.metrics.get(metric)}, not {expected}")
+            raise LedgerImbalance(
+                f"the merge reports {metric} = {committed.metrics.get(metric)}, not {expected}"
+            )
 
 
 def _commit_quarantine(

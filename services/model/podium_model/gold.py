@@ -35,7 +35,13 @@ class GoldTable:
     """One model's table within one build."""
 
     def __init__(
-        self, model: GoldModel, engine: DuckDbEngine, intent: Intent, lakehouse: Lakehouse, *, incremental: bool
+        self,
+        model: GoldModel,
+        engine: DuckDbEngine,
+        intent: Intent,
+        lakehouse: Lakehouse,
+        *,
+        incremental: bool,
     ) -> None:
         self.model = model
         self.engine = engine
@@ -125,7 +131,9 @@ class GoldTable:
         name, keys = self.model.name, self.model.keys
         on = " AND ".join(f"s.{key} = c.{key}" for key in keys)
         columns = [field.name for field in self._staged_schema()]
-        differs = " OR ".join(f"s.{col} IS DISTINCT FROM c.{col}" for col in columns if col not in NOT_COMPARED)
+        differs = " OR ".join(
+            f"s.{col} IS DISTINCT FROM c.{col}" for col in columns if col not in NOT_COMPARED
+        )
         affected = f"c.{self.model.affect_key} IN (SELECT {self.model.affect_key} FROM keys__{name})"
         self.engine.execute(
             f"CREATE OR REPLACE TABLE diff__{name} AS "

@@ -88,10 +88,19 @@ class DbtProject:
 
         where = str(self.folder)
         arguments = [command, "--project-dir", where, "--profiles-dir", where, "--no-version-check"]
-        quiet = ["--log-level", "none", "--log-level-file", "none", "--no-use-colors", "--no-send-anonymous-usage-stats"]
+        quiet = [
+            "--log-level",
+            "none",
+            "--log-level-file",
+            "none",
+            "--no-use-colors",
+            "--no-send-anonymous-usage-stats",
+        ]
         result = dbtRunner(manifest=self._manifest).invoke([*arguments, *quiet])
         if not result.success:
-            raise ModelFailed(_failures(result), hint="mend the model or the data it refuses, then run it again")
+            raise ModelFailed(
+                _failures(result), hint="mend the model or the data it refuses, then run it again"
+            )
         return result
 
 
@@ -124,5 +133,7 @@ def _failures(result: Any) -> str:
         return f"dbt: {result.exception}"
     outcomes = getattr(result.result, "results", None) or []
     failed = [item for item in outcomes if str(item.status) in {"error", "fail", "runtime error"}]
-    lines = [f"{item.node.resource_type.value} {item.node.name}: {(item.message or '').strip()}" for item in failed]
+    lines = [
+        f"{item.node.resource_type.value} {item.node.name}: {(item.message or '').strip()}" for item in failed
+    ]
     return "dbt refused: " + "; ".join(lines) if lines else "dbt failed without naming a model"

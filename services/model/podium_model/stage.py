@@ -114,9 +114,7 @@ def _previous(scope: Scope, lakehouse: Lakehouse) -> Intent | None:
     return lakehouse.intents.read(scope, done) if done else None
 
 
-def _is_news(
-    scope: Scope, silver: dict[str, TableVersion], pipeline: Pipeline, lakehouse: Lakehouse
-) -> bool:
+def _is_news(scope: Scope, silver: dict[str, TableVersion], pipeline: Pipeline, lakehouse: Lakehouse) -> bool:
     previous = _previous(scope, lakehouse)
     if previous is None or previous.fingerprint != pipeline.fingerprint:
         return True
@@ -171,9 +169,7 @@ def _gold_tables(
         exists = intent.bases[lakehouse.table_uri(Layer.GOLD, gold.name)] > 0
         upstream = [incremental[name] for name in gold.affected_from if name in incremental]
         incremental[gold.name] = same and exists and all(upstream)
-    return [
-        GoldTable(gold, engine, intent, lakehouse, incremental=incremental[gold.name]) for gold in models
-    ]
+    return [GoldTable(gold, engine, intent, lakehouse, incremental=incremental[gold.name]) for gold in models]
 
 
 def _offer(engine: DuckDbEngine, intent: Intent, tables: list[GoldTable]) -> None:

@@ -30,10 +30,9 @@ class Measured:
     def query(self, relation: str, dialect: Dialect) -> str:
         """Return the one aggregate query; its columns are named by measure."""
         parts = [f"sum(_sign) AS {dialect.identifier(ROWS)}"]
-        for name in self.complete:
-            parts.append(self._count(f"{dialect.identifier(name)} IS NULL", f"null.{name}", dialect))
-        for name in self.keys:
-            parts.append(self._count(f"{dialect.identifier(name)} = -1", f"unknown.{name}", dialect))
+        conditions = {f"null.{name}": f"{dialect.identifier(name)} IS NULL" for name in self.complete}
+        conditions |= {f"unknown.{name}": f"{dialect.identifier(name)} = -1" for name in self.keys}
+        parts += [self._count(condition, measure, dialect) for measure, condition in conditions.items()]
         for name in self.unique:
             column = dialect.identifier(name)
             came = f"count(DISTINCT {column}) FILTER (_arrived)"

@@ -88,9 +88,7 @@ def _plan(
             fingerprint=pipeline.fingerprint,
             answers=(event.id,),
             inputs={
-                name: Input(
-                    uri=table.uri, from_version=seen.get(name, ABSENT), to_version=table.to_version
-                )
+                name: Input(uri=table.uri, from_version=seen.get(name, ABSENT), to_version=table.to_version)
                 for name, table in judged.items()
             },
         )
@@ -116,4 +114,6 @@ def _measured(name: str, columns: list[str], pipeline: Pipeline) -> Measured:
         unique = wanted | set(dataset.duplicates.keys)
         return Measured(tuple(declared_columns(dataset)), tuple(sorted(unique)), (), scored=True)
     keys = tuple(column for column in columns if column.endswith("_key"))
-    return Measured(tuple(columns), tuple(sorted(wanted & set(columns))), keys, scored="quality_score" in columns)
+    return Measured(
+        tuple(columns), tuple(sorted(wanted & set(columns))), keys, scored="quality_score" in columns
+    )

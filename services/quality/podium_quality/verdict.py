@@ -8,9 +8,7 @@ from podium_contracts.names import Verdict
 from podium_contracts.pipeline import Threshold
 
 
-def checks(
-    table: str, metrics: Mapping[str, Decimal], thresholds: Mapping[str, Threshold]
-) -> list[Check]:
+def checks(table: str, metrics: Mapping[str, Decimal], thresholds: Mapping[str, Threshold]) -> list[Check]:
     """Return every metric of a table, held against its threshold where there is one."""
     return [_check(table, name, value, thresholds.get(name)) for name, value in metrics.items()]
 

@@ -29,9 +29,9 @@ daily as (
   select
     date_key,
     country_key,
-    cast(sum(total_amount) as decimal(18,3)) as daily_revenue,
-    cast(sum(profit_amount) as decimal(18,3)) as daily_profit,
-    cast(sum(quantity) as decimal(18,2)) as daily_quantity,
+    cast(sum(total_amount) as decimal(28,3)) as daily_revenue,
+    cast(sum(profit_amount) as decimal(28,3)) as daily_profit,
+    cast(sum(quantity) as bigint) as daily_quantity,
     cast(count(*) as bigint) as transaction_count,
     cast(count(distinct invoice_no) as bigint) as order_count,
     cast(count(distinct nullif(customer_key, -1)) as bigint) as unique_customers,
@@ -50,8 +50,8 @@ moving as (
     today.date_key,
     today.country_key,
     cast(coalesce(sum(case when earlier.date_key = {{ podium.date_key(podium.add_days(podium.key_date('today.date_key'), -1)) }}
-      then earlier.daily_revenue end), 0) as decimal(18,3)) as yesterday_revenue,
-    cast(sum(earlier.daily_revenue) as decimal(20,3)) as week_revenue,
+      then earlier.daily_revenue end), 0) as decimal(28,3)) as yesterday_revenue,
+    cast(sum(earlier.daily_revenue) as decimal(30,3)) as week_revenue,
     cast(sum(earlier.transaction_count) as bigint) as week_transactions
   from daily today
   inner join daily earlier
@@ -81,7 +81,7 @@ select
   d.day_name,
   d.is_weekend,
   d.season,
-  cast(daily.daily_revenue - moving.yesterday_revenue as decimal(18,3)) as revenue_growth_abs,
+  cast(daily.daily_revenue - moving.yesterday_revenue as decimal(28,3)) as revenue_growth_abs,
   {{ podium.ratio('(daily.daily_revenue - moving.yesterday_revenue) * 100', 'moving.yesterday_revenue') }} as revenue_growth_pct,
   {{ podium.ratio('moving.week_revenue', 7) }} as revenue_7day_avg,
   {{ podium.ratio('moving.week_transactions', 7) }} as transaction_count_7day_avg,

@@ -4,9 +4,9 @@
 select
   {{ podium.hash60('customer_id') }} as customer_key,
   customer_id,
-  cast(sum(total_amount) as decimal(18,3)) as lifetime_value,
+  cast(sum(total_amount) as decimal(28,3)) as lifetime_value,
   cast(count(distinct case when transaction_type = 'sale' then invoice_no end) as bigint) as total_orders,
-  cast(sum(case when transaction_type = 'sale' then total_amount else 0 end) as decimal(18,3)) as total_spent,
+  cast(sum(case when transaction_type = 'sale' then total_amount else 0 end) as decimal(28,3)) as total_spent,
   {{ podium.ratio("sum(case when transaction_type = 'sale' then total_amount end)",
                   "count(distinct case when transaction_type = 'sale' then invoice_no end)") }} as avg_order_value,
   cast(min(invoice_date) as date) as first_purchase_date,

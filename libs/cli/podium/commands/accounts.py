@@ -32,7 +32,9 @@ def ledger(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> 
         assert isinstance(event.data, LayerCompleted)
         book = event.data.ledger
         assert book is not None
-        output.print(f"[bold]{event.subject}[/] #{event.data.sequence}  [dim]{event.correlationid}[/]", highlight=False)
+        output.print(
+            f"[bold]{event.subject}[/] #{event.data.sequence}  [dim]{event.correlationid}[/]", highlight=False
+        )
         if book.flow:
             output.print(f"  {equation(book.flow)}", highlight=False)
         for stock in book.stocks:
@@ -42,7 +44,9 @@ def ledger(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> 
             )
         if book.quarantine:
             kept = book.quarantine
-            output.print(f"  quarantine: {kept.opening:,} + {kept.added:,} = {kept.closing:,}", highlight=False)
+            output.print(
+                f"  quarantine: {kept.opening:,} + {kept.added:,} = {kept.closing:,}", highlight=False
+            )
         for total in book.control_totals:
             output.print(f"  {total.name}: {total.actual} = {total.expected}", highlight=False)
     if not completed:
@@ -63,11 +67,11 @@ def events(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> 
         return
     rows: list[dict[str, object]] = [
         {
-            "time": event.time.isoformat(timespec="seconds"),
+            "time": f"{event.time:%Y-%m-%d %H:%M:%S}",
             "type": event.type.removeprefix("dev.podium."),
             "stage": origin(event),
             "subject": event.subject,
-            "id": event.id,
+            "number": int(event.sequence),
             "verdict": event.data.verdict if isinstance(event.data, QualityEvaluated) else "",
         }
         for event in found
@@ -77,7 +81,9 @@ def events(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> 
 
 def report(
     file: FileOption = DEFAULT_FILE,
-    to: Annotated[Path | None, typer.Option("--to", help="Where to write the page; by default in the lakehouse.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Where to write the page; by default in the lakehouse.")
+    ] = None,
 ) -> None:
     """Write the quality report: a page with the verdict, the account of every row, and what was refused."""
     opened = open_pipeline(file)
@@ -122,7 +128,9 @@ def show_quarantine(
         return
     shown = [{**row, "rules": ", ".join(row["rules"])} for row in rows]  # type: ignore[arg-type]
     keep = ("source_file", "source_row", "rules", "reason", "raw")
-    output.print(rows_table([{name: row[name] for name in keep} for row in shown]) if shown else "no such row")
+    output.print(
+        rows_table([{name: row[name] for name in keep} for row in shown]) if shown else "no such row"
+    )
 
 
 def _refused(opened: Opened, dataset: str, columns: list[str] | None = None) -> list[dict[str, object]]:

@@ -40,7 +40,9 @@ def validate(file: FileOption = DEFAULT_FILE) -> None:
 
 def compile_(
     file: FileOption = DEFAULT_FILE,
-    dataset: Annotated[str, typer.Option("--dataset", "-d", help="Which dataset; by default the first.")] = "",
+    dataset: Annotated[
+        str, typer.Option("--dataset", "-d", help="Which dataset; by default the first.")
+    ] = "",
     step: Annotated[str, typer.Option("--step", "-s", help="One step (CTE) only, such as `rules`.")] = "",
     engine: Annotated[Engine, typer.Option("--engine", "-e", help="Whose SQL to print.")] = Engine.DUCKDB,
 ) -> None:

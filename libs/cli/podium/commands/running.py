@@ -82,17 +82,20 @@ class _Steps:
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
         self.task = progress.add_task("looking for news", total=None)
+        self.completed: set[str] = set()
 
     def reached(self, point: str) -> None:
         """Show what a stage is at."""
         when, _, step = point.partition(" ")
+        if when == "after" and step.endswith(" completion"):
+            self.completed.add(step.removesuffix(" completion"))
         if when == "before" and not step.endswith("event"):
             self.progress.update(self.task, description=step)
 
     def announced(self, event: CloudEvent) -> None:
         """Close the line of a stage that is done."""
         description = _done(event)
-        if description:
+        if description and f"{host.origin(event)} {event.subject}" in self.completed:
             self.progress.update(self.task, description=description, total=1, completed=1)
             self.task = self.progress.add_task("…", total=None)
 

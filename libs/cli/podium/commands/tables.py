@@ -47,8 +47,12 @@ def show(
     table: TableArgument,
     file: FileOption = DEFAULT_FILE,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many rows.")] = 10,
-    version: Annotated[int | None, typer.Option("--version", "-v", min=0, help="A version of the table.")] = None,
-    at: Annotated[str, typer.Option("--at", help="As the table was at a time, such as 2026-11-23T14:00:00.")] = "",
+    version: Annotated[
+        int | None, typer.Option("--version", "-v", min=0, help="A version of the table.")
+    ] = None,
+    at: Annotated[
+        str, typer.Option("--at", help="As the table was at a time, such as 2026-11-23T14:00:00.")
+    ] = "",
     latest: Annotated[bool, typer.Option("--latest", help="The newest version, certified or not.")] = False,
     where: Annotated[str, typer.Option("--where", "-w", help="A condition in SQL.")] = "",
     form: OutputOption = Form.TABLE,
@@ -69,7 +73,9 @@ def show(
         try:
             found = (relation.filter(where) if where else relation).limit(limit).to_arrow_table().to_pylist()
         except duckdb.Error as error:
-            raise TerminalError(f"--where {where!r}: {error}", hint="write a condition over the columns") from error
+            raise TerminalError(
+                f"--where {where!r}: {error}", hint="write a condition over the columns"
+            ) from error
     if form == Form.JSON:
         write_json(found)
         return
@@ -123,7 +129,8 @@ def _snapshot(opened: Opened, name: str, version: int | None, at: str, *, latest
     certified = _certified(opened).get(name)
     if certified is None and not name.startswith("quarantine."):
         raise TerminalError(
-            f"no version of {name} is certified", hint="--latest shows the newest; the verdict is in `podium report`"
+            f"no version of {name} is certified",
+            hint="--latest shows the newest; the verdict is in `podium report`",
         )
     return Snapshot(uri, certified.to_version if certified else table.version())
 

@@ -8,7 +8,12 @@ from podium_contracts.names import collisions
 from podium_contracts.pipeline import ColumnType, Dataset, RangeCheck, RangeDeduction, Spec, Threshold
 from podium_contracts.pipeline.types import STRING
 
-from podium_lakehouse.cleansing.columns import BRONZE_POSITION, SILVER_METADATA, business_columns, declared_columns
+from podium_lakehouse.cleansing.columns import (
+    BRONZE_POSITION,
+    SILVER_METADATA,
+    business_columns,
+    declared_columns,
+)
 from podium_lakehouse.expressions.compiler import ExpressionError, compile_expression
 from podium_lakehouse.expressions.dialects import DUCKDB
 
@@ -33,12 +38,16 @@ class _Dataset:
         self.dataset = dataset
         self.spec = spec
         self.columns = declared_columns(dataset)
-        self.read = {name: kind for name, kind in self.columns.items() if not dataset.columns[name].expression}
+        self.read = {
+            name: kind for name, kind in self.columns.items() if not dataset.columns[name].expression
+        }
 
     def problems(self) -> Iterator[Problem]:
         """Yield every mistake of the dataset."""
         if len(self.dataset.sources) > 1:
-            yield self._problem(("sources", 1), "more than one source", "give one glob that matches all files")
+            yield self._problem(
+                ("sources", 1), "more than one source", "give one glob that matches all files"
+            )
         yield from self._names()
         yield from self._expressions()
         yield from self._nulls()
@@ -53,7 +62,9 @@ class _Dataset:
         reserved = {*SILVER_METADATA, *BRONZE_POSITION}
         for name in self.columns:
             if name in reserved:
-                yield self._problem(("columns", name), f"column {name!r} is one that Podium adds", "choose another name")
+                yield self._problem(
+                    ("columns", name), f"column {name!r} is one that Podium adds", "choose another name"
+                )
         for group in collisions(list(business_columns(self.dataset))):
             yield self._problem(("columns", group[-1]), f"{' and '.join(group)} would be the same column")
 
@@ -72,7 +83,9 @@ class _Dataset:
         kind = typed.type
         if kind is None or kind == wanted or _widens(kind, wanted):
             return
-        yield self._problem(path, f"the expression is {kind}, the column {wanted}", f"declare the column as {kind}")
+        yield self._problem(
+            path, f"the expression is {kind}, the column {wanted}", f"declare the column as {kind}"
+        )
 
     def _nulls(self) -> Iterator[Problem]:
         for name, rule in self.dataset.nulls.items():
@@ -94,7 +107,9 @@ class _Dataset:
                 yield from self._expression((*path, "expression"), rule.expression, self.read[name])
             elif rule.lookup not in self.spec.lookups:
                 known = ", ".join(self.spec.lookups) or "none"
-                yield self._problem((*path, "lookup"), f"no lookup {rule.lookup!r}", f"the lookups are: {known}")
+                yield self._problem(
+                    (*path, "lookup"), f"no lookup {rule.lookup!r}", f"the lookups are: {known}"
+                )
             elif self.read[name] != STRING:
                 yield self._problem(path, f"a lookup needs a string, {name} is {self.read[name]}")
 
@@ -106,7 +121,9 @@ class _Dataset:
             elif isinstance(rule, RangeCheck) and not self.columns[rule.column].numeric:
                 yield self._problem((*path, "column"), f"a range_check needs a number, {rule.column} is none")
             elif not isinstance(rule, RangeCheck) and self.columns[rule.column] != STRING:
-                yield self._problem((*path, "column"), f"a format_validation needs a string, {rule.column} is none")
+                yield self._problem(
+                    (*path, "column"), f"a format_validation needs a string, {rule.column} is none"
+                )
 
     def _references(self) -> Iterator[Problem]:
         for field in ("keys", "order"):
@@ -118,7 +135,9 @@ class _Dataset:
             if item.column not in self.columns:
                 yield self._unknown(path, item.column, self.columns)
             elif isinstance(item, RangeDeduction) and not self.columns[item.column].numeric:
-                yield self._problem(path, f"out_of_range needs a number, {item.column} is {self.columns[item.column]}")
+                yield self._problem(
+                    path, f"out_of_range needs a number, {item.column} is {self.columns[item.column]}"
+                )
 
     def _unknown(self, path: Path, name: str, known: dict[str, ColumnType]) -> Problem:
         return self._problem(path, f"no column {name!r} here", f"the columns are: {', '.join(known)}")

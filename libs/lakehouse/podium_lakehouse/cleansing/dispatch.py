@@ -41,7 +41,9 @@ class Dispatch:
             f"WHEN {names.DROPPED_BY} IS NOT NULL THEN {self.dialect.text(outcome.DROPPED)} "
             f"ELSE coalesce({outcome.DISPOSITION}, {self.dialect.text(outcome.INSERT)}) END"
         )
-        select = self._select([f"{disposition} AS disposition", f"{names.DROPPED_BY} AS rule", "count(*) AS rows"])
+        select = self._select(
+            [f"{disposition} AS disposition", f"{names.DROPPED_BY} AS rule", "count(*) AS rows"]
+        )
         return self._with_exceptions(select).group_by("1", "2", dialect=self.dialect.name)
 
     def accepted(self) -> exp.Select:
@@ -81,7 +83,9 @@ class Dispatch:
         return exp.select(*columns, dialect=self.dialect.name).from_(outcome.STAGED)
 
     def _with_exceptions(self, select: exp.Select) -> exp.Select:
-        same = [f"staged.{name} = exceptions.{name}" for name in ("source_file", "ingestion_batch_id", names.ROW)]
+        same = [
+            f"staged.{name} = exceptions.{name}" for name in ("source_file", "ingestion_batch_id", names.ROW)
+        ]
         return select.join(
             outcome.EXCEPTIONS, on=" AND ".join(same), join_type="left", dialect=self.dialect.name
         )

@@ -88,9 +88,10 @@ class _Outcome:
 
     def _sides(self) -> list[str]:
         content = self.content
-        ours, theirs = [*(f"{STAGED}.{name}" for name in self.order)], [
-            f"held._base_{index}" for index in range(len(self.order))
-        ]
+        ours, theirs = (
+            [*(f"{STAGED}.{name}" for name in self.order)],
+            [f"held._base_{index}" for index in range(len(self.order))],
+        )
         newer, equal = "FALSE", "TRUE"
         pairs = [*zip(ours, theirs, strict=True), (self._staged(content), "held._base_content")]
         for mine, yours in pairs:

@@ -51,7 +51,7 @@ def staging_statement(
     Raises:
         BadSource: a declared column is nowhere in the source.
     """
-    return _Staging(dataset, lookups, bronze_columns(dataset, source_names), dialect).statement()
+    return _Staging(dataset, lookups, bronze_columns(dataset, source_names), source_names, dialect).statement()
 
 
 def bronze_columns(dataset: Dataset, source_names: Mapping[str, str]) -> dict[str, str]:
@@ -82,6 +82,7 @@ class _Staging:
     dataset: Dataset
     lookups: Mapping[str, Lookup]
     stored: Mapping[str, str]
+    source_names: Mapping[str, str]
     dialect: Dialect
 
     def statement(self) -> exp.Select:
@@ -110,7 +111,7 @@ class _Staging:
             typed.append((name, self._typed(text, kind)))
             if kind != STRING:
                 typed.append((f"_text_{name}", text))
-        raw = [(member, self._name(member)) for member in dict.fromkeys(self.stored.values())]
+        raw = [(self.source_names[member], self._name(member)) for member in dict.fromkeys(self.stored.values())]
         corrupt = self._name(names.CORRUPT_RECORD)
         typed.append((names.RAW, f"coalesce({corrupt}, {self.dialect.json_object(raw)})"))
         return self._select([*typed, *self._carried()], "source")
@@ -244,7 +245,10 @@ class _Staging:
         return f"NOT {self.dialect.matches(column, rule.pattern, whole=True)}"
 
     def _outside(self, column: str, low: Decimal | None, high: Decimal | None) -> str:
-        sides = [f"{column} < {low}" if low is not None else "", f"{column} > {high}" if high is not None else ""]
+        sides = [
+            f"{column} < {low}" if low is not None else "",
+            f"{column} > {high}" if high is not None else "",
+        ]
         return f"({' OR '.join(side for side in sides if side)})"
 
     def _scored(self) -> exp.Select:
@@ -269,7 +273,9 @@ class _Staging:
 
     def _staged(self) -> Selected:
         *better, (worst, _) = TIERS
-        tiers = " ".join(f"WHEN quality_score >= {low} THEN {self.dialect.text(tier)}" for tier, low in better)
+        tiers = " ".join(
+            f"WHEN quality_score >= {low} THEN {self.dialect.text(tier)}" for tier, low in better
+        )
         keys = [self._name(name) for name in self.dataset.duplicates.keys]
         refused = self._name(names.REFUSED)
         return [
@@ -312,7 +318,9 @@ class _Staging:
 
     def _kept(self, table: str = "") -> Selected:
         """What a row carries beside its business columns from the nulls step on."""
-        unreadable = [f"_unreadable_{name}" for name in self.stored if self.dataset.columns[name].type != STRING]
+        unreadable = [
+            f"_unreadable_{name}" for name in self.stored if self.dataset.columns[name].type != STRING
+        ]
         return [(name, table + self._name(name)) for name in [*unreadable, names.RAW, *self._position()]]
 
     def _carried(self) -> Selected:

@@ -176,11 +176,13 @@ class DuckDbEngine:
 
         Matching rows are updated but for the columns in `keep`, the others inserted. Rows for which `delete_where` (over the
         source `s`) holds are deleted; the column it names is not part of the table. Only files whose statistics admit the
-        source's range of the first key are read.
+        source's range of the first key are read. Without rows there is still a commit, which delta-rs's own merge would leave out.
         """
         text = statement if isinstance(statement, str) else DUCKDB.statement(statement)
         first = DUCKDB.identifier(keys[0])
         bounds = self.execute(f"SELECT min({first}), max({first}) FROM ({text})")[0]
+        if bounds[0] is None:
+            return self.append(table_uri, (), transaction, base=base, metadata=metadata)
         predicate = [f"t.{name} = s.{name}" for name in keys]
         if isinstance(bounds[0], str | int):
             predicate += [

@@ -96,7 +96,8 @@ class _Compiler:
             case exp.Between():
                 low, high = node.args["low"], node.args["high"]
                 return Typed(
-                    f"({self._compare(node.this, low, '>=')} AND {self._compare(node.this, high, '<=')})", BOOLEAN
+                    f"({self._compare(node.this, low, '>=')} AND {self._compare(node.this, high, '<=')})",
+                    BOOLEAN,
                 )
             case exp.In() if node.expressions:
                 equal = [self._compare(node.this, item, "=") for item in node.expressions]
@@ -163,7 +164,9 @@ class _Compiler:
     def _case(self, node: exp.Case) -> Typed:
         if node.this:
             raise ExpressionError("CASE with an operand is not allowed", "write CASE WHEN x = … THEN …")
-        branches = [(self._boolean(branch.this), self.lower(branch.args["true"])) for branch in node.args["ifs"]]
+        branches = [
+            (self._boolean(branch.this), self.lower(branch.args["true"])) for branch in node.args["ifs"]
+        ]
         values = [value for _, value in branches]
         if node.args.get("default") is not None:
             values.append(self.lower(node.args["default"]))
@@ -234,7 +237,8 @@ class _Compiler:
             precision = max(one.precision - one.scale, other.precision - other.scale) + scale + 1
         if precision > MAX_DIGITS:
             raise ExpressionError(
-                f"{node.sql()!r} may need {precision} digits, more than {MAX_DIGITS}", "declare narrower decimals"
+                f"{node.sql()!r} may need {precision} digits, more than {MAX_DIGITS}",
+                "declare narrower decimals",
             )
         kind = ColumnType.decimal(precision, scale)
         sides = [
@@ -263,7 +267,9 @@ def _families(function: Function, given: int) -> tuple[Family, ...]:
     if function.variadic and given > len(families):
         return families + (families[-1],) * (given - len(families))
     if len(families) != given:
-        raise ExpressionError(f"{function.name} takes {len(families)} argument(s), not {given}", function.signature)
+        raise ExpressionError(
+            f"{function.name} takes {len(families)} argument(s), not {given}", function.signature
+        )
     return families
 
 

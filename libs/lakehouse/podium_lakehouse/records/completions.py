@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated
-from podium_contracts.names import Verdict
+from podium_contracts.names import Layer, Verdict
 
 from podium_lakehouse.records.intents import Intent, Scope
 from podium_lakehouse.records.table import RecordTable
@@ -70,10 +70,10 @@ class Completions:
         return {int(str(row["sequence"])) for row in rows}
 
     def all(self, pipeline: str) -> list[CloudEvent]:
-        """Return every completion's event of a pipeline, in order of time, then stage by stage."""
+        """Return every completion's event of a pipeline: run by run, and within a run as a batch meets the stages."""
         rows = self.table.rows(pipeline=pipeline)
         events = [CloudEvent.model_validate_json(str(row["event"])) for row in rows]
-        return sorted(events, key=lambda event: (event.time, event.source, event.subject, event.sequence))
+        return sorted(events, key=lambda event: (event.time, _step(event), event.subject, event.sequence))
 
     def certified(self, scope: Scope) -> CloudEvent | None:
         """Return the last event of a quality scope whose verdict is not `failed`."""
@@ -86,3 +86,11 @@ class Completions:
                 if isinstance(event.data, QualityEvaluated) and event.data.verdict != Verdict.FAILED:
                     return event
         return None
+
+
+def _step(event: CloudEvent) -> int:
+    """Where an event stands in the way of a batch."""
+    if isinstance(event.data, LayerCompleted | QualityEvaluated):
+        judged = isinstance(event.data, QualityEvaluated)
+        return 2 * list(Layer).index(Layer(event.data.layer)) + judged
+    return 2 * len(Layer)

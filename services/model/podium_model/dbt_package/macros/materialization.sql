@@ -18,6 +18,7 @@
   {{ run_hooks(pre_hooks) }}
   {% do podium.stage(stage, sql, podium.context('folder')) %}
   {% if podium.incremental() %}
+    {% do podium.stage_keys() %}
     {% call statement('changed') -%}
       create or replace view {{ changed }} as
       select * from {{ stage }} union all
@@ -43,14 +44,16 @@
   {{ return(podium.context('incremental')) }}
 {% endmacro %}
 
-{# For a model's text: `where <affect_key> in {{ podium.affected() }}`. Stages the keys the first time. #}
+{# For a model's text: `where <affect_key> in {{ podium.affected() }}`. #}
 {% macro affected() %}
-  {%- set keys = podium.relation('keys') -%}
-  {% if execute %}
-    {% do run_query('create or replace table ' ~ keys ~ ' as select distinct ' ~ config.require('affect_key')
-        ~ ' from (' ~ podium.affected_sql() ~ ') q') %}
-  {% endif %}
-  {{ return('(select ' ~ config.require('affect_key') ~ ' from ' ~ keys ~ ')') }}
+  {% if execute %}{% do podium.stage_keys() %}{% endif %}
+  {{ return('(select ' ~ config.require('affect_key') ~ ' from ' ~ podium.relation('keys') ~ ')') }}
+{% endmacro %}
+
+{% macro stage_keys() %}
+  {%- set key = config.require('affect_key') -%}
+  {%- set changed = podium.affected_sql() or ('select ' ~ key ~ ' from ' ~ podium.relation('cert') ~ ' where false') -%}
+  {% do run_query('create table if not exists ' ~ podium.relation('keys') ~ ' as select distinct ' ~ key ~ ' from (' ~ changed ~ ') q') %}
 {% endmacro %}
 
 {# `affected_from` maps a source or model to the expression, or expressions, of the affected keys over its changed rows. #}
