@@ -15,7 +15,7 @@ from podium_contracts.pipeline import Pipeline
 
 from podium_lakehouse.delta.commits import Committed
 from podium_lakehouse.delta.tables import Snapshot, find, schema_fingerprint
-from podium_lakehouse.records import catalogue, completions, intents, metrics, runs
+from podium_lakehouse.records import catalogue, completions, intents, metrics, pipelines, runs
 from podium_lakehouse.records.intents import ABSENT, Intent, Scope
 from podium_lakehouse.records.lookups import LookupTable
 from podium_lakehouse.records.table import RecordTable
@@ -47,7 +47,8 @@ class Lakehouse:
         """
         if "://" in self.uri:
             raise TerminalError(
-                f"{self.uri}: the duckdb engine keeps a lakehouse on a local path", hint="set spec.lakehouse.uri"
+                f"{self.uri}: the duckdb engine keeps a lakehouse on a local path",
+                hint="set spec.lakehouse.uri",
             )
         return Path(self.uri)
 
@@ -77,6 +78,11 @@ class Lakehouse:
     def runs(self) -> runs.Runs:
         """The runs of every pipeline."""
         return runs.Runs(self._records("runs", runs.SCHEMA))
+
+    @cached_property
+    def pipelines(self) -> pipelines.Pipelines:
+        """Every version of a pipeline that an intent was planned under."""
+        return pipelines.Pipelines(self._records("pipelines", pipelines.SCHEMA))
 
     @cached_property
     def catalogue(self) -> catalogue.Catalogue:
@@ -112,9 +118,10 @@ class Lakehouse:
         completed = self.completions.last_sequence(scope)
         return self.intents.pending(scope, completed, pipeline.fingerprint)
 
-    def pin(self, intent: Intent) -> Intent:
+    def pin(self, intent: Intent, pipeline: Pipeline) -> Intent:
         """Write an intent; return the one that counts, should another try have been faster."""
         self.runs.put(intent.run, intent.traceparent)
+        self.pipelines.put(pipeline)
         with self.step(f"{intent.scope.stage} {intent.scope.subject} intent"):
             return self.intents.put(intent)
 

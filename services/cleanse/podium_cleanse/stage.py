@@ -45,6 +45,7 @@ def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
         last = lakehouse.completions.last(scope)
         return [last] if last and not isinstance(event.data, QualityEvaluated) else []
 
+    pipeline = lakehouse.pipelines.as_pinned(pipeline, intent.fingerprint)
     dataset = pipeline.spec.datasets[name]
     with duckdb_engine() as engine:
         _offer_inputs(engine, intent, lakehouse)
@@ -116,7 +117,8 @@ def _plan(
             inputs={BRONZE: news},
             bases={uri: lakehouse.version(uri) for uri in uris},
             lookups=_pin_lookups(pipeline.spec.datasets[name], pipeline, lakehouse),
-        )
+        ),
+        pipeline,
     )
 
 

@@ -36,7 +36,9 @@ def listing(pipeline: Pipeline, sources: list[FileSource]) -> list[Path]:
 
 def source_name(pipeline: Pipeline, path: Path) -> str:
     """Return what Bronze calls a file: its path relative to the pipeline file where it lies below."""
-    return path.relative_to(pipeline.root).as_posix() if path.is_relative_to(pipeline.root) else path.as_posix()
+    return (
+        path.relative_to(pipeline.root).as_posix() if path.is_relative_to(pipeline.root) else path.as_posix()
+    )
 
 
 def news(pipeline: Pipeline, paths: list[Path], known: list[SourceFile]) -> list[SourceFile]:
@@ -144,4 +146,6 @@ def _decompressed(path: Path) -> Iterator[bytes]:
             hint="copy it again: it was cut off or damaged on the way",
         ) from error
     except OSError as error:
-        raise BadSource(f"{path} cannot be read: {error.strerror}", hint="check that it is there and readable") from error
+        raise BadSource(
+            f"{path} cannot be read: {error.strerror}", hint="check that it is there and readable"
+        ) from error

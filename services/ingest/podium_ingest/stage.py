@@ -39,6 +39,7 @@ def _ingest_dataset(
     if intent is None:
         return lakehouse.completions.last(scope)
 
+    pipeline = lakehouse.pipelines.as_pinned(pipeline, intent.fingerprint)
     dataset, uri = pipeline.spec.datasets[name], lakehouse.table_uri(Layer.BRONZE, name)
     source = _file_source(dataset)
     inputs = _inputs(intent, source, pipeline)
@@ -98,7 +99,8 @@ def _plan(
             answers=(event.id,),
             files=tuple(fresh),
             bases={uri: lakehouse.version(uri)},
-        )
+        ),
+        pipeline,
     )
 
 
@@ -128,7 +130,9 @@ def _prepare_table(
     clashes = [*collisions(list(merged)), *([name] for name in merged if name.lower() in reserved)]
     if clashes:
         listed = "; ".join(" and ".join(repr(merged[name]) for name in group) for group in clashes)
-        raise BadSource(f"{dataset}: {listed} would be the same column in Bronze", hint="rename it in the source")
+        raise BadSource(
+            f"{dataset}: {listed} would be the same column in Bronze", hint="rename it in the source"
+        )
     if merged != known:
         lakehouse.catalogue.put(Layer.BRONZE, dataset, intent.sequence, merged)
     schema = pa.schema(
@@ -144,7 +148,9 @@ def _prepare_table(
     return list(merged)
 
 
-def _lines_in(file: SourceFile, read: Read, engine: DuckDbEngine, folders: list[Path], columns: list[str]) -> int:
+def _lines_in(
+    file: SourceFile, read: Read, engine: DuckDbEngine, folders: list[Path], columns: list[str]
+) -> int:
     """Return the rows that a file holds by its own lines: without the header, blank lines and breaks inside values."""
     rows = max(file.lines - file.blank - 1, 0)
     if rows == read.rows + read.corrupt:

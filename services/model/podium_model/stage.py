@@ -36,7 +36,10 @@ def model(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[C
         if intent is None and not _is_news(scope, silver, pipeline, lakehouse):
             last = lakehouse.completions.last(scope)
             return [last] if last else []
-        project = DbtProject(Path(pipeline.resolve(pipeline.spec.model.dbt)), engine.scratch)
+        source = Path(pipeline.resolve(pipeline.spec.model.dbt))
+        if intent is not None and intent.fingerprint != pipeline.fingerprint:
+            source = lakehouse.pipelines.dbt_project(intent.fingerprint, engine.scratch / "pinned")
+        project = DbtProject(source, engine.scratch)
         models = project.models()
         intent = intent or _plan(event, scope, silver, models, pipeline, lakehouse)
         tables = _gold_tables(models, engine, intent, scope, lakehouse)
@@ -154,7 +157,8 @@ def _plan(
                 for name, (uri, version) in inputs.items()
             },
             bases={uri: lakehouse.version(uri) for uri in uris},
-        )
+        ),
+        pipeline,
     )
 
 

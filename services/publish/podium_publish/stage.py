@@ -66,7 +66,8 @@ def _plan(
             inputs={
                 table.name: Input(uri=table.uri, to_version=table.to_version) for table in event.data.tables
             },
-        )
+        ),
+        pipeline,
     )
 
 

@@ -67,9 +67,7 @@ def flowchart(read: int, parts: Sequence[Part], gold: tuple[str, str] | None) ->
     for part in bars:
         height = max(part.rows * scale, THINNEST)
         nodes.append(Node(COLUMNS[2], right, height, part.label, f"{part.rows:,} rows", part.kind))
-        links.append(
-            Link(_band(COLUMNS[1], left, part.rows * scale, COLUMNS[2], right, height), part.kind)
-        )
+        links.append(Link(_band(COLUMNS[1], left, part.rows * scale, COLUMNS[2], right, height), part.kind))
         if part.onward and gold:
             links.append(Link(_band(COLUMNS[2], right, height, COLUMNS[3], onward, height), "gold"))
             onward += height

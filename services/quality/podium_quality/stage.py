@@ -91,7 +91,8 @@ def _plan(
                 name: Input(uri=table.uri, from_version=seen.get(name, ABSENT), to_version=table.to_version)
                 for name, table in judged.items()
             },
-        )
+        ),
+        pipeline,
     )
 
 

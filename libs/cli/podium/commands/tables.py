@@ -69,6 +69,7 @@ def show(
     snapshot = _snapshot(opened, table, version, at, latest=latest)
     with duckdb_engine() as engine:
         engine.offer_table("shown", snapshot)
+        engine.confine(opened.lakehouse.path)
         relation = engine.connection.sql("FROM shown")
         try:
             found = (relation.filter(where) if where else relation).limit(limit).to_arrow_table().to_pylist()

@@ -118,6 +118,12 @@ class DuckDbEngine:
         empty = pa.table({"x": pa.array([], kind)})
         return str(self.connection.from_arrow(empty).types[0])
 
+    def confine(self, folder: Path) -> None:
+        """Let later statements open files below a folder only: for conditions that a person typed."""
+        self.execute(f"SET allowed_directories = [{DUCKDB.text(str(folder))}, {DUCKDB.text(str(self.scratch))}]")
+        self.execute("SET enable_external_access = false")
+        self.execute("SET lock_configuration = true")
+
     def materialise(self, name: str, statement: Statement) -> Path:
         """Run a statement once and offer its rows as a relation, kept on disk, not in memory."""
         path = self.scratch / f"{name}.parquet"

@@ -1,12 +1,15 @@
 """From an expression of the pipeline file to an engine's SQL, checked against the columns and the closed list.
 
 The text is parsed with every built-in function of the parser switched off, so that nothing gets in under another name; then
-the tree is walked once, types are inferred, and each node is lowered to the engine's own SQL. Decimals are cast after each
-operation, because the engines widen them differently.
+the tree is walked once, types are inferred, and each node is lowered to the engine's own SQL. Numbers are cast to one type
+before they meet, and decimals after each operation, because the engines widen them differently. docs/reference/expressions.md
+says the whole language.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from podium_contracts.pipeline import ColumnType, shared_pattern
 from podium_contracts.pipeline.types import BIGINT, BOOLEAN, DATE_TYPE, STRING, TIMESTAMP
@@ -18,6 +21,11 @@ from podium_lakehouse.expressions.dialects import Dialect
 from podium_lakehouse.expressions.functions import FUNCTIONS, Family, Function
 
 MAX_DIGITS = 38
+MAX_PRODUCT_DIGITS = 37
+"""Spark counts one digit more than a product can have, and rounds where that is more than 38."""
+MAX_SIGNED_DIGITS = 34
+"""Spark changes the sign of a wider decimal with 34 digits of precision, rounding the rest away."""
+MAX_COUNT = 2**31 - 1
 
 
 class ExpressionError(ValueError):
@@ -30,10 +38,15 @@ class ExpressionError(ValueError):
 
 @dataclass(frozen=True)
 class Typed:
-    """A lowered expression: SQL text in the engine's dialect, and its type; None is the type of a bare null."""
+    """A lowered expression: SQL text in the engine's dialect, and its type; None is the type of a bare null.
+
+    `literal` is the narrowest decimal that holds a number written as a literal: with it, `quantity > 0` stays in the type of the
+    column.
+    """
 
     sql: str
     type: ColumnType | None
+    literal: ColumnType | None = None
 
 
 class _Expressions(SqlglotDialect):
@@ -46,11 +59,22 @@ class _Expressions(SqlglotDialect):
         FUNCTION_PARSERS = {"CAST": lambda self: self._parse_cast(True)}
 
 
-_COMPARISONS = {exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}
-_ARITHMETIC = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}
+_COMPARISONS: dict[type[exp.Expr], str] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.GT: ">",
+    exp.GTE: ">=",
+    exp.LT: "<",
+    exp.LTE: "<=",
+}
+_ARITHMETIC: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}
+_WHOLE = re.compile("[0-9]{1,10}")
+_NUMBER = re.compile("[0-9]+[.]?[0-9]*")
+_NUMBERS = frozenset({"integer", "bigint", "decimal"})
 _FAMILIES: dict[Family, frozenset[str]] = {
     "string": frozenset({"string"}),
-    "number": frozenset({"integer", "bigint", "decimal"}),
+    "number": _NUMBERS,
+    "signed": _NUMBERS,
     "date": frozenset({"date", "timestamp"}),
 }
 
@@ -76,7 +100,7 @@ class _Compiler:
     columns: Mapping[str, ColumnType]
     dialect: Dialect
 
-    def lower(self, node: exp.Expression) -> Typed:
+    def lower(self, node: exp.Expr) -> Typed:
         """Return any node, or refuse it by name."""
         match node:
             case exp.Column():
@@ -84,24 +108,15 @@ class _Compiler:
             case exp.Literal() | exp.Neg() | exp.Boolean() | exp.Null():
                 return self._constant(node)
             case exp.Paren():
-                inner = self.lower(node.this)
-                return Typed(f"({inner.sql})", inner.type)
-            case exp.And() | exp.Or():
-                word = "AND" if isinstance(node, exp.And) else "OR"
-                return Typed(f"({self._boolean(node.left)} {word} {self._boolean(node.right)})", BOOLEAN)
-            case exp.Not():
-                return Typed(f"(NOT {self._boolean(node.this)})", BOOLEAN)
-            case exp.Is() if isinstance(node.expression, exp.Null):
-                return Typed(f"({self.lower(node.this).sql} IS NULL)", BOOLEAN)
-            case exp.Between():
-                low, high = node.args["low"], node.args["high"]
+                return self.lower(node.this)
+            case exp.And() | exp.Or() | exp.Not() | exp.Is() | exp.Between() | exp.In():
+                return Typed(f"({self._condition(node)})", BOOLEAN)
+            case exp.Binary() if type(node) in _COMPARISONS:
                 return Typed(
-                    f"({self._compare(node.this, low, '>=')} AND {self._compare(node.this, high, '<=')})",
-                    BOOLEAN,
+                    f"({self._compare(node.left, node.right, _COMPARISONS[type(node)])})", BOOLEAN
                 )
-            case exp.In() if node.expressions:
-                equal = [self._compare(node.this, item, "=") for item in node.expressions]
-                return Typed(f"({' OR '.join(equal)})", BOOLEAN)
+            case exp.Binary() if type(node) in _ARITHMETIC:
+                return self._arithmetic(node)
             case exp.Case():
                 return self._case(node)
             case exp.DPipe():
@@ -111,14 +126,24 @@ class _Compiler:
                 return self._cast(node)
             case exp.Anonymous():
                 return self._call(node)
-        if type(node) in _COMPARISONS:
-            return Typed(f"({self._compare(node.left, node.right, _COMPARISONS[type(node)])})", BOOLEAN)
-        if type(node) in _ARITHMETIC:
-            return self._arithmetic(node)
-        raise ExpressionError(
-            f"{node.sql()!r} ({type(node).__name__}) is not allowed in an expression",
-            f"use columns, literals, comparisons, + - *, CASE, ||, and: {', '.join(sorted(FUNCTIONS))}",
-        )
+        raise _not_allowed(node)
+
+    def _condition(self, node: exp.Expr) -> str:
+        match node:
+            case exp.And():
+                return f"{self._boolean(node.left)} AND {self._boolean(node.right)}"
+            case exp.Or():
+                return f"{self._boolean(node.left)} OR {self._boolean(node.right)}"
+            case exp.Not():
+                return f"NOT {self._boolean(node.this)}"
+            case exp.Is() if isinstance(node.expression, exp.Null):
+                return f"{self.lower(node.this).sql} IS NULL"
+            case exp.Between() if not node.args.get("symmetric"):
+                low, high = node.args["low"], node.args["high"]
+                return f"{self._compare(node.this, low, '>=')} AND {self._compare(node.this, high, '<=')}"
+            case exp.In() if node.expressions:
+                return " OR ".join(self._compare(node.this, item, "=") for item in node.expressions)
+        raise _not_allowed(node)
 
     def _column(self, node: exp.Column) -> Typed:
         if node.table:
@@ -128,36 +153,38 @@ class _Compiler:
             raise ExpressionError(f"no column {node.name!r} here", f"the columns are: {known}")
         return Typed(self.dialect.identifier(node.name), self.columns[node.name])
 
-    def _constant(self, node: exp.Expression) -> Typed:
+    def _constant(self, node: exp.Expr) -> Typed:
         if isinstance(node, exp.Null):
             return Typed("NULL", None)
         if isinstance(node, exp.Boolean):
             return Typed("TRUE" if node.this else "FALSE", BOOLEAN)
         if isinstance(node, exp.Neg):
-            inner = self._family(node.this, "number")
-            return Typed(f"(-{inner.sql})", inner.type)
+            if isinstance(node.this, exp.Literal) and not node.this.is_string:
+                return self._number(node.this.this, "-")
+            inner = self._family(node.this, "signed")
+            return self._fixed(f"-{inner.sql}", inner.type or BIGINT)
         if node.is_string:
             return Typed(self.dialect.text(node.this), STRING)
         return self._number(node.this)
 
-    def _number(self, text: str) -> Typed:
+    def _number(self, text: str, sign: str = "") -> Typed:
         whole, _, fraction = text.partition(".")
-        if not (whole + fraction).isdigit() or len(whole + fraction) > MAX_DIGITS:
+        if not _NUMBER.fullmatch(text) or len(whole + fraction) > MAX_DIGITS:
             raise ExpressionError(f"{text} is not a number of at most {MAX_DIGITS} digits")
-        if not fraction and len(whole) <= 18:
-            return Typed(f"cast({whole} AS {self.dialect.type_name(BIGINT)})", BIGINT)
-        kind = ColumnType.decimal(max(len(whole) + len(fraction), 1), len(fraction))
-        return Typed(f"cast('{text}' AS {self.dialect.type_name(kind)})", kind)
+        exact = ColumnType.decimal(len(whole) + len(fraction), len(fraction))
+        kind = BIGINT if not fraction and len(whole) <= 18 else exact
+        value = f"cast({self.dialect.text(sign + text.rstrip('.'))} AS {self.dialect.type_name(kind)})"
+        return Typed(value, kind, literal=exact)
 
     def _cast(self, node: exp.Cast) -> Typed:
         """Only `cast(x as string)` and the literals `date '…'`, `timestamp '…'`: other casts belong to the columns."""
         target = node.to.sql().lower()
         if target in {"text", "varchar", "string"}:
-            inner = self.lower(node.this)
+            inner = self._family(node.this, "any")
             return Typed(self.dialect.canonical(inner.sql, inner.type or STRING), STRING)
         kind = {"date": DATE_TYPE, "timestamp": TIMESTAMP, "timestamptz": TIMESTAMP}.get(target)
         if kind and isinstance(node.this, exp.Literal) and node.this.is_string:
-            literal = self.dialect.text(node.this.this)
+            literal = self.dialect.text(_moment(node.this.this, kind))
             return Typed(f"cast({literal} AS {self.dialect.type_name(kind)})", kind)
         raise ExpressionError(f"{node.sql()!r} is not allowed", "declare the column with the type you need")
 
@@ -171,8 +198,8 @@ class _Compiler:
         if node.args.get("default") is not None:
             values.append(self.lower(node.args["default"]))
         kind = self._common(values, node)
-        when = " ".join(f"WHEN {condition} THEN {value.sql}" for condition, value in branches)
-        otherwise = f" ELSE {values[-1].sql}" if len(values) > len(branches) else ""
+        when = " ".join(f"WHEN {condition} THEN {self._as(value, kind)}" for condition, value in branches)
+        otherwise = f" ELSE {self._as(values[-1], kind)}" if len(values) > len(branches) else ""
         return self._fixed(f"CASE {when}{otherwise} END", kind)
 
     def _call(self, node: exp.Anonymous) -> Typed:
@@ -186,109 +213,85 @@ class _Compiler:
             self._argument(item, family) for item, family in zip(node.expressions, families, strict=True)
         ]
         types = [argument.type or STRING for argument in arguments]
-        if function.result is None and "any" in families:
-            kind = self._common(arguments, node)
-            return self._fixed(function.lower(self.dialect, [item.sql for item in arguments], types), kind)
-        sql = function.lower(self.dialect, [item.sql for item in arguments], types)
-        return Typed(sql, function.result or types[0])
+        if function.result:
+            return Typed(
+                function.lower(self.dialect, [item.sql for item in arguments], types), function.result
+            )
+        kind = self._common(arguments, node)
+        same = [self._as(item, kind) for item in arguments]
+        return self._fixed(function.lower(self.dialect, same, types), kind)
 
-    def _argument(self, node: exp.Expression, family: Family) -> Typed:
-        if family in {"pattern", "text"}:
+    def _argument(self, node: exp.Expr, family: Family) -> Typed:
+        if family in {"pattern", "replaced", "text"}:
             if not (isinstance(node, exp.Literal) and node.is_string):
                 raise ExpressionError(f"{node.sql()!r} must be a text in quotes")
             try:
-                return Typed(shared_pattern(node.this) if family == "pattern" else _plain(node.this), STRING)
+                return Typed(_LITERALS[family](node.this), STRING)
             except ValueError as error:
                 raise ExpressionError(str(error)) from error
-        if family == "count":
-            if not (isinstance(node, exp.Literal) and not node.is_string and node.this.isdigit()):
-                raise ExpressionError(f"{node.sql()!r} must be a whole number")
-            return Typed(node.this, BIGINT)
+        if family in {"count", "position"}:
+            return self._whole(node, 1 if family == "position" else 0)
         return self._family(node, family)
 
-    def _family(self, node: exp.Expression, family: Family) -> Typed:
+    def _whole(self, node: exp.Expr, least: int) -> Typed:
+        text = node.this if isinstance(node, exp.Literal) and not node.is_string else ""
+        if not _WHOLE.fullmatch(text) or not least <= int(text) <= MAX_COUNT:
+            raise ExpressionError(f"{node.sql()!r} must be a whole number from {least} to {MAX_COUNT}")
+        return Typed(text, BIGINT)
+
+    def _family(self, node: exp.Expr, family: Family) -> Typed:
         value = self.lower(node)
-        if family != "any" and value.type is not None and value.type.name not in _FAMILIES[family]:
+        if family == "any":
+            return value
+        if value.type is None:
+            raise ExpressionError(f"null is not a {family}", "null stands in CASE, coalesce and nullif")
+        if value.type.name not in _FAMILIES[family]:
             raise ExpressionError(f"{node.sql()!r} is {value.type}, not a {family}")
-        return value
-
-    def _boolean(self, node: exp.Expression) -> str:
-        value = self.lower(node)
-        if value.type not in {BOOLEAN, None}:
-            raise ExpressionError(f"{node.sql()!r} is {value.type}, not a condition")
-        return value.sql
-
-    def _compare(self, left: exp.Expression, right: exp.Expression, operator: str) -> str:
-        one, other = self.lower(left), self.lower(right)
-        if one.type and other.type and one.type.name != other.type.name:
-            if not (one.type.numeric and other.type.numeric):
-                raise ExpressionError(f"{left.sql()} is {one.type} and {right.sql()} is {other.type}")
-            wide = self.dialect.type_name(_common_number(one.type, other.type))
-            return f"cast({one.sql} AS {wide}) {operator} cast({other.sql} AS {wide})"
-        return f"{one.sql} {operator} {other.sql}"
-
-    def _arithmetic(self, node: exp.Expression) -> Typed:
-        left, right = self._family(node.left, "number"), self._family(node.right, "number")
-        one, other = _as_decimal(left.type), _as_decimal(right.type)
-        if isinstance(node, exp.Mul):
-            precision, scale = one.precision + other.precision, one.scale + other.scale
-        else:
-            scale = max(one.scale, other.scale)
-            precision = max(one.precision - one.scale, other.precision - other.scale) + scale + 1
-        if precision > MAX_DIGITS:
+        if family == "signed" and value.type.precision > MAX_SIGNED_DIGITS:
             raise ExpressionError(
-                f"{node.sql()!r} may need {precision} digits, more than {MAX_DIGITS}",
+                f"{node.sql()!r} is {value.type}: a sign can change on at most {MAX_SIGNED_DIGITS} digits",
                 "declare narrower decimals",
             )
-        kind = ColumnType.decimal(precision, scale)
-        sides = [
-            f"cast({side.sql} AS {self.dialect.type_name(exact)})"
-            for side, exact in ((left, one), (right, other))
-        ]
-        return self._fixed(f"{sides[0]} {_ARITHMETIC[type(node)]} {sides[1]}", kind)
+        return value
 
-    def _common(self, values: list[Typed], node: exp.Expression) -> ColumnType:
-        kinds = {value.type for value in values if value.type is not None}
-        if not kinds:
+    def _boolean(self, node: exp.Expr) -> str:
+        value = self.lower(node)
+        if value.type != BOOLEAN:
+            raise ExpressionError(f"{node.sql()!r} is {value.type or 'null'}, not a condition")
+        return value.sql
+
+    def _compare(self, left: exp.Expr, right: exp.Expr, operator: str) -> str:
+        one, other = self.lower(left), self.lower(right)
+        if one.type is None or other.type is None:
+            raise ExpressionError("a comparison with null is always null", "write `is null`")
+        if one.type != other.type and not (one.type.numeric and other.type.numeric):
+            raise ExpressionError(f"{left.sql()} is {one.type} and {right.sql()} is {other.type}")
+        kind = one.type if one.type == other.type else _common_number(one, other)
+        return f"{self._as(one, kind)} {operator} {self._as(other, kind)}"
+
+    def _arithmetic(self, node: exp.Binary) -> Typed:
+        left, right = self._family(node.left, "number"), self._family(node.right, "number")
+        one, other = _as_decimal(left), _as_decimal(right)
+        if isinstance(node, exp.Mul):
+            whole, scale = one.whole + other.whole, one.scale + other.scale
+            most = MAX_PRODUCT_DIGITS
+        else:
+            whole, scale = max(one.whole, other.whole) + 1, max(one.scale, other.scale)
+            most = MAX_DIGITS
+        kind = _decimal(whole, scale, most, node.sql())
+        return self._fixed(f"{self._as(left, one)} {_ARITHMETIC[type(node)]} {self._as(right, other)}", kind)
+
+    def _common(self, values: list[Typed], node: exp.Expr) -> ColumnType:
+        first, *rest = [value for value in values if value.type is not None] or [None]
+        if first is None or first.type is None:
             raise ExpressionError(f"{node.sql()!r} is always null")
-        first, *rest = kinds
-        for kind in rest:
-            if not (first.numeric and kind.numeric):
-                raise ExpressionError(f"{node.sql()!r} mixes {first} and {kind}")
-            first = _common_number(first, kind)
-        return first
+        kind, literal = first.type, first.literal
+        for value in rest:
+            ...
+        return kind
+
+    def _as(self, value: Typed, kind: ColumnType) -> str:
+        return value.sql if value.type in {kind, None} else self._fixed(value.sql, kind).sql
 
     def _fixed(self, sql: str, kind: ColumnType) -> Typed:
         return Typed(f"cast({sql} AS {self.dialect.type_name(kind)})", kind)
-
-
-def _families(function: Function, given: int) -> tuple[Family, ...]:
-    families = function.parameters
-    if function.variadic and given > len(families):
-        return families + (families[-1],) * (given - len(families))
-    if len(families) != given:
-        raise ExpressionError(
-            f"{function.name} takes {len(families)} argument(s), not {given}", function.signature
-        )
-    return families
-
-
-def _plain(text: str) -> str:
-    if set(text) & {"\\", "$"}:
-        raise ExpressionError(f"{text!r}: a replacement holds no backslash and no dollar sign")
-    return text
-
-
-def _as_decimal(kind: ColumnType | None) -> ColumnType:
-    if kind is None or kind.name == "decimal":
-        return kind or ColumnType.decimal(1, 0)
-    return ColumnType.decimal(10 if kind.name == "integer" else 19, 0)
-
-
-def _common_number(one: ColumnType, other: ColumnType) -> ColumnType:
-    if one.name != "decimal" and other.name != "decimal":
-        return BIGINT
-    left, right = _as_decimal(one), _as_decimal(other)
-    scale = max(left.scale, right.scale)
-    whole = max(left.precision - left.scale, right.precision - right.scale)
-    return ColumnType.decimal(min(MAX_DIGITS, whole + scale), scale)

@@ -153,7 +153,8 @@ class Intents:
         """Return every intent of a scope, oldest first."""
         rows = self.table.rows(pipeline=scope.pipeline, stage=scope.stage, subject=scope.subject)
         return sorted(
-            (Intent.model_validate_json(str(row["intent"])) for row in rows), key=lambda intent: intent.sequence
+            (Intent.model_validate_json(str(row["intent"])) for row in rows),
+            key=lambda intent: intent.sequence,
         )
 
     def next_sequence(self, scope: Scope) -> int:

@@ -51,13 +51,17 @@ class LookupTable:
 
 def _read(path: Path, lookup: Lookup) -> list[dict[str, str]]:
     if not path.is_file():
-        raise BadSource(f"lookup file {path} does not exist", hint="correct `spec.lookups` in the pipeline file")
+        raise BadSource(
+            f"lookup file {path} does not exist", hint="correct `spec.lookups` in the pipeline file"
+        )
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file, strict=True)
         rows = list(reader)
     columns = set(reader.fieldnames or ())
     if missing := {lookup.key, lookup.value} - columns:
-        raise BadSource(f"{path} has no column {', '.join(sorted(missing))}; it has {', '.join(sorted(columns))}")
+        raise BadSource(
+            f"{path} has no column {', '.join(sorted(missing))}; it has {', '.join(sorted(columns))}"
+        )
     if not rows:
         raise BadSource(f"{path} has no rows")
     seen: set[str] = set()
