@@ -25,6 +25,15 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Onward:
+    """The last bar: what it says, and how many of the rows have come that far."""
+
+    label: str
+    value: str
+    rows: int
+
+
+@dataclass(frozen=True)
 class Node:
     """A bar of the flow with two lines of text to its right."""
 
@@ -54,8 +63,8 @@ class Flowchart:
     links: tuple[Link, ...]
 
 
-def flowchart(read: int, parts: Sequence[Part], gold: tuple[str, str] | None) -> Flowchart:
-    """Draw `read` rows and the parts they went to; `gold` is the label and value of the last bar, if there is one."""
+def flowchart(read: int, parts: Sequence[Part], gold: Onward | None) -> Flowchart:
+    """Draw `read` rows and the parts they went to; `gold` is the last bar, if there is one."""
     scale = FLOW_HEIGHT / max(read, 1)
     bars = [part for part in parts if part.rows]
     nodes = [
@@ -69,12 +78,13 @@ def flowchart(read: int, parts: Sequence[Part], gold: tuple[str, str] | None) ->
         nodes.append(Node(COLUMNS[2], right, height, part.label, f"{part.rows:,} rows", part.kind))
         links.append(Link(_band(COLUMNS[1], left, part.rows * scale, COLUMNS[2], right, height), part.kind))
         if part.onward and gold:
-            links.append(Link(_band(COLUMNS[2], right, height, COLUMNS[3], onward, height), "gold"))
-            onward += height
+            come = min(height, gold.rows * scale - onward)
+            links.append(Link(_band(COLUMNS[2], right, come, COLUMNS[3], onward, come), "gold"))
+            onward += come
         left += part.rows * scale
         right += max(height + 10, LABEL_STEP)
     if gold and onward:
-        nodes.append(Node(COLUMNS[3], 0, onward, *gold, "gold"))
+        nodes.append(Node(COLUMNS[3], 0, onward, gold.label, gold.value, "gold"))
     return Flowchart(WIDTH, max(FLOW_HEIGHT, right) + 2, tuple(nodes), tuple(links))
 
 
@@ -135,7 +145,7 @@ def sparkline(values: Sequence[float]) -> Sparkline:
 def percent(part: int, whole: int) -> str:
     """Return a share with two places; one that is neither nothing nor all is never rounded to either."""
     if whole == 0:
-        return "–"
+        return "0%"
     share = (Decimal(100) * part / whole).quantize(Decimal("0.01"), ROUND_HALF_UP)
     if part and not share:
         return "< 0.01%"

@@ -2,7 +2,8 @@
 
 Literals, classes, groups, alternatives and greedy or lazy repetition are in; anchors other than `^` at the start and `$` at the
 end, look-around, back-references, flags and possessive repetition are out. `portable` spells out what the engines would read
-differently: `.` and `\\s` differ at line ends, and Java's `$` also matches before a last line break.
+differently: `.` and `\s` differ at line ends, `\d` and `\w` in what is a digit or a letter (here: of ASCII), and Java's `$` also
+matches before a last line break.
 """
 
 import re
@@ -10,11 +11,19 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-_CLASSES = {r"\d": "0-9", r"\w": "0-9A-Za-z_", r"\s": r" \t\n\r\f"}
+MAX_REPETITIONS = 1000
+"""RE2 refuses more, counting a repetition inside another as often as the outer one repeats it."""
+
+_SPELLED = {r"\d": "0-9", r"\w": "0-9A-Za-z_", r"\s": r" \t\n\r\f"}
+_ESCAPE = r"\\[][dws.\\+*?(){}|^$/tnr-]"
+_COUNT = r"\{[0-9]{1,3}(?:,[0-9]{0,3})?\}"
 _TOKEN = re.compile(
-    r"\(\?:|[()|.]|\[\^?(?:\\.|[^][\\])+\]|\\[][dws.\\+*?(){}|^$/tn-]|[*+?]\??|\{\d{1,3}(?:,\d{0,3})?\}\??|[^][\\(){}*+?|.^$]"
+    rf"\(\?:|[()|.]|\[\^?(?:{_ESCAPE}|[^][\\])+\]|{_ESCAPE}|[*+?]\??|{_COUNT}\??|[^][\\(){{}}*+?|.^$]"
 )
+_MEMBER = re.compile(rf"{_ESCAPE}|[^\\]")
 _REPETITION = re.compile(r"[*+?{]")
+_SET_OPERATION = re.compile(r"&&|--|~~|\|\|")
+_SHARED = "the patterns that every engine reads alike"
 
 
 def shared_pattern(pattern: str) -> str:
@@ -23,51 +32,93 @@ def shared_pattern(pattern: str) -> str:
     Raises:
         ValueError: naming the first part that is not shared.
     """
-    body = pattern.removeprefix("^")
-    body = body[:-1] if body.endswith("$") and not body.endswith(r"\$") else body
-    tokens = _tokens(body)
+    start, tokens, end = _parts(pattern)
     for left, right in zip(tokens, tokens[1:], strict=False):
         if _REPETITION.match(left) and _REPETITION.match(right):
-            raise ValueError(f"{left + right!r} is not in the patterns that every engine reads alike")
-    if any("&&" in token for token in tokens):
-        raise ValueError("'&&' in a class is not in the patterns that every engine reads alike")
+            raise ValueError(f"{left + right!r} is not in {_SHARED}")
+    for token in tokens:
+        if token.startswith("[") and (operation := _SET_OPERATION.search(token)):
+            raise ValueError(f"{operation[0]!r} in a class is not in {_SHARED}")
     try:
-        re.compile(body)
+        re.compile("".join(tokens))
     except re.error as error:
         raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
+    if (start or end) and _divided(tokens):
+        raise ValueError(f"{pattern!r}: with ^ or $, put the alternatives into a group: ^(a|b)$")
+    if (most := _most_repetitions(tokens)) > MAX_REPETITIONS:
+        raise ValueError(f"{pattern!r} repeats {most} times, more than {MAX_REPETITIONS}")
+    return pattern
+
+
+def replaceable_pattern(pattern: str) -> str:
+    """Return the shared pattern if every engine also finds the same matches in a text, one after the other.
+
+    Raises:
+        ValueError: it is not shared, or it matches the empty text, which the engines find in different places.
+    """
+    shared_pattern(pattern)
+    if re.fullmatch(portable(pattern, whole=True), ""):
+        raise ValueError(f"{pattern!r} matches the empty text: write + instead of *")
     return pattern
 
 
 def portable(pattern: str, *, whole: bool) -> str:
     r"""Return the pattern as it is given to an engine: for the `whole` text, or with its anchors as `\A` and `\z`."""
-    start, end = pattern.startswith("^"), pattern.endswith("$") and not pattern.endswith(r"\$")
-    body = pattern[1:] if start else pattern
-    body = body[:-1] if end else body
-    text = "(?:" + "".join(_spelled(token) for token in _tokens(body)) + ")"
+    start, tokens, end = _parts(pattern)
+    text = "(?:" + "".join(_spelled(token) for token in tokens) + ")"
     if whole:
         return text
     return (r"\A" if start else "") + text + (r"\z" if end else "")
 
 
-def _tokens(body: str) -> list[str]:
-    tokens, position = [], 0
-    while position < len(body):
-        match = _TOKEN.match(body, position)
+def _parts(pattern: str) -> tuple[bool, list[str], bool]:
+    """Return whether the pattern starts with an anchor, its tokens, and whether it ends with one."""
+    start = pattern.startswith("^")
+    tokens, position = [], int(start)
+    while position < len(pattern):
+        if pattern[position:] == "$":
+            return start, tokens, True
+        match = _TOKEN.match(pattern, position)
         if not match:
-            raise ValueError(f"{body[position:]!r} is not in the patterns that every engine reads alike")
+            raise ValueError(f"{pattern[position:]!r} is not in {_SHARED}")
         tokens.append(match[0])
         position = match.end()
-    return tokens
+    return start, tokens, False
+
+
+def _divided(tokens: list[str]) -> bool:
+    """Whether there are alternatives outside of any group."""
+    depth = 0
+    for token in tokens:
+        depth += token.startswith("(") - (token == ")")
+        if token == "|" and not depth:
+            return True
+    return False
+
+
+def _most_repetitions(tokens: list[str]) -> int:
+    """Return how often the most repeated part of the pattern is repeated, counted repetitions only."""
+    groups, last = [1], 1
+    for token in tokens:
+        if token.startswith("("):
+            groups.append(1)
+        elif token == ")":
+            last = groups.pop()
+        elif not _REPETITION.match(token):
+            last = 1
+        elif token.startswith("{"):
+            last *= max(int(count) for count in re.findall("[0-9]+", token))
+        groups[-1] = max(groups[-1], last)
+    return groups[0]
 
 
 def _spelled(token: str) -> str:
     if token == ".":
         return r"[^\n]"
-    if token in _CLASSES:
-        return f"[{_CLASSES[token]}]"
+    if token in _SPELLED:
+        return f"[{_SPELLED[token]}]"
     if token.startswith("["):
-        for short, spelled in _CLASSES.items():
-            token = token.replace(short, spelled)
+        return "[" + "".join(_SPELLED.get(member, member) for member in _MEMBER.findall(token[1:-1])) + "]"
     return token
 
 

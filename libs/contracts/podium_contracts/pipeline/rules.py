@@ -9,6 +9,7 @@ from podium_contracts.model import Model
 from podium_contracts.names import Name
 from podium_contracts.pipeline.patterns import Pattern
 
+
 class RangeCheck(Model):
     """A value between `min` and `max`, both included; null passes."""
 

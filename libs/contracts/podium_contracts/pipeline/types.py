@@ -14,7 +14,7 @@ from pydantic_core import core_schema
 SPACE = " *"
 DATE = "(?:0[1-9][0-9]{2}|[1-9][0-9]{3})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.][0-9]{1,6})?)?"
-_DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
+_DECIMAL = re.compile(r"decimal\(([0-9]{1,2}), ?([0-9]{1,2})\)")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,9 @@ class ColumnType:
             ValueError: more than 38 digits, or a scale above the precision.
         """
         if not 1 <= precision <= 38 or scale > precision:
-            raise ValueError(f"decimal({precision},{scale}): 1 to 38 digits, and no more of them after the point")
+            raise ValueError(
+                f"decimal({precision},{scale}): 1 to 38 digits, and no more of them after the point"
+            )
         return cls("decimal", precision, scale)
 
     def __str__(self) -> str:
@@ -62,12 +64,16 @@ class ColumnType:
         return self.name in {"integer", "bigint", "decimal"}
 
     @property
+    def whole(self) -> int:
+        """The digits before a decimal's point."""
+        return self.precision - self.scale
+
+    @property
     def accepts(self) -> str | None:
         """The pattern for the whole of a text that may be cast to this type; None where every text may."""
         if self.name == "decimal":
-            whole, fraction = self.precision - self.scale, self.scale
-            digits = f"0*[0-9]{{1,{whole}}}" if whole else "0+"
-            tail = f"(?:[.][0-9]{{0,{fraction}}}0*)?"
+            digits = f"0*[0-9]{{1,{self.whole}}}" if self.whole else "0+"
+            tail = f"(?:[.][0-9]{{0,{self.scale}}}0*)?"
             return f"{SPACE}[+-]?(?:{digits}){tail}{SPACE}"
         return _PATTERNS[self.name]
 

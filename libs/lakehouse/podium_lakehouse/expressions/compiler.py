@@ -7,11 +7,12 @@ says the whole language.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from podium_contracts.pipeline import ColumnType, shared_pattern
+from podium_contracts.pipeline import ColumnType
+from podium_contracts.pipeline.patterns import replaceable_pattern, shared_pattern
 from podium_contracts.pipeline.types import BIGINT, BOOLEAN, DATE_TYPE, STRING, TIMESTAMP
 from sqlglot import exp, parser
 from sqlglot.dialects.dialect import Dialect as SqlglotDialect
@@ -112,9 +113,7 @@ class _Compiler:
             case exp.And() | exp.Or() | exp.Not() | exp.Is() | exp.Between() | exp.In():
                 return Typed(f"({self._condition(node)})", BOOLEAN)
             case exp.Binary() if type(node) in _COMPARISONS:
-                return Typed(
-                    f"({self._compare(node.left, node.right, _COMPARISONS[type(node)])})", BOOLEAN
-                )
+                return Typed(f"({self._compare(node.left, node.right, _COMPARISONS[type(node)])})", BOOLEAN)
             case exp.Binary() if type(node) in _ARITHMETIC:
                 return self._arithmetic(node)
             case exp.Case():
@@ -264,9 +263,8 @@ class _Compiler:
         one, other = self.lower(left), self.lower(right)
         if one.type is None or other.type is None:
             raise ExpressionError("a comparison with null is always null", "write `is null`")
-        if one.type != other.type and not (one.type.numeric and other.type.numeric):
-            raise ExpressionError(f"{left.sql()} is {one.type} and {right.sql()} is {other.type}")
-        kind = one.type if one.type == other.type else _common_number(one, other)
+        text = f"{left.sql()} {operator} {right.sql()}"
+        kind = one.type if one.type == other.type else _common_number(one, other, text)
         return f"{self._as(one, kind)} {operator} {self._as(other, kind)}"
 
     def _arithmetic(self, node: exp.Binary) -> Typed:
@@ -282,16 +280,82 @@ class _Compiler:
         return self._fixed(f"{self._as(left, one)} {_ARITHMETIC[type(node)]} {self._as(right, other)}", kind)
 
     def _common(self, values: list[Typed], node: exp.Expr) -> ColumnType:
-        first, *rest = [value for value in values if value.type is not None] or [None]
-        if first is None or first.type is None:
-            raise ExpressionError(f"{node.sql()!r} is always null")
-        kind, literal = first.type, first.literal
+        first, *rest = [value for value in values if value.type is not None] or [Typed("NULL", None)]
         for value in rest:
-            ...
-        return kind
+            if first.type != value.type:
+                first = Typed("", _common_number(first, value, node.sql()))
+        if first.type is None:
+            raise ExpressionError(f"{node.sql()!r} is always null")
+        return first.type
 
     def _as(self, value: Typed, kind: ColumnType) -> str:
         return value.sql if value.type in {kind, None} else self._fixed(value.sql, kind).sql
 
     def _fixed(self, sql: str, kind: ColumnType) -> Typed:
         return Typed(f"cast({sql} AS {self.dialect.type_name(kind)})", kind)
+
+
+def _not_allowed(node: exp.Expr) -> ExpressionError:
+    return ExpressionError(
+        f"{node.sql()!r} ({type(node).__name__}) is not allowed in an expression",
+        f"use columns, literals, comparisons, + - *, CASE, ||, and: {', '.join(sorted(FUNCTIONS))}",
+    )
+
+
+def _families(function: Function, given: int) -> tuple[Family, ...]:
+    families = function.parameters
+    if function.variadic and given > len(families):
+        return families + (families[-1],) * (given - len(families))
+    if len(families) != given:
+        raise ExpressionError(
+            f"{function.name} takes {len(families)} argument(s), not {given}", function.signature
+        )
+    return families
+
+
+def _plain(text: str) -> str:
+    if set(text) & {"\\", "$"}:
+        raise ExpressionError(f"{text!r}: a replacement holds no backslash and no dollar sign")
+    return text
+
+
+_LITERALS: dict[Family, Callable[[str], str]] = {
+    "pattern": shared_pattern,
+    "replaced": replaceable_pattern,
+    "text": _plain,
+}
+
+
+def _moment(text: str, kind: ColumnType) -> str:
+    try:
+        date.fromisoformat(text[:10])
+    except ValueError as error:
+        raise ExpressionError(f"{text!r} is no {kind}: {error}") from error
+    if not re.fullmatch(kind.accepts or "", text):
+        raise ExpressionError(f"{text!r} is no {kind}", "write '2024-02-29' or '2024-02-29 23:59:59.999999'")
+    return text
+
+
+def _as_decimal(value: Typed) -> ColumnType:
+    kind = value.literal or value.type
+    if kind is None or kind.name == "decimal":
+        return kind or ColumnType.decimal(1, 0)
+    return ColumnType.decimal(10 if kind.name == "integer" else 19, 0)
+
+
+def _common_number(one: Typed, other: Typed, text: str) -> ColumnType:
+    """Return the type that holds the values of both, in full."""
+    if not (one.type and other.type and one.type.numeric and other.type.numeric):
+        raise ExpressionError(f"{text!r} mixes {one.type} and {other.type}")
+    if one.type.name != "decimal" and other.type.name != "decimal":
+        return BIGINT
+    left, right = _as_decimal(one), _as_decimal(other)
+    return _decimal(max(left.whole, right.whole), max(left.scale, right.scale), MAX_DIGITS, text)
+
+
+def _decimal(whole: int, scale: int, most: int, text: str) -> ColumnType:
+    if whole + scale > most:
+        raise ExpressionError(
+            f"{text!r} may need {whole + scale} digits, more than {most}", "declare narrower decimals"
+        )
+    return ColumnType.decimal(whole + scale, scale)

@@ -21,11 +21,11 @@ class Dialect:
 
     name: str
 
-    def build(self, text: str) -> exp.Expression:
+    def build(self, text: str) -> exp.Expr:
         """Return the tree of an expression written in this dialect."""
         return sqlglot.parse_one(text, dialect=self.name)
 
-    def statement(self, tree: exp.Expression, *, pretty: bool = False) -> str:
+    def statement(self, tree: exp.Expr, *, pretty: bool = False) -> str:
         """Return the SQL text of a tree."""
         return tree.sql(dialect=self.name, pretty=pretty)
 
@@ -109,10 +109,11 @@ class DuckDb(Dialect):
         return f"try_cast({text} AS {self.type_name(kind)})"
 
     def canonical(self, value: str, kind: ColumnType) -> str:
-        """See `Dialect`."""
+        """See `Dialect`. DuckDB writes no digit before the point of a decimal whose digits are all after it."""
         if kind.name == "timestamp":
             value = f"epoch_us({value})"
-        return value if kind.name == "string" else f"cast({value} AS VARCHAR)"
+        text = value if kind.name == "string" else f"cast({value} AS VARCHAR)"
+        return f"replace({text}, '.', '0.')" if kind.name == "decimal" and not kind.whole else text
 
     def hash60(self, text: str) -> str:
         """See `Dialect`."""
@@ -135,8 +136,17 @@ class DuckDb(Dialect):
         return f"cast(json_object({pairs}) AS VARCHAR)"
 
 
+SPARK_SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.variable.substitute": "false",
+}
+"""What the printed SQL takes for granted of its session: moments in UTC, decimals as text without exponents and no silent nulls
+(ANSI), and `${…}` in a literal left as it is."""
+
+
 class Spark(Dialect):
-    """Spark SQL 4.2, session time zone UTC."""
+    """Spark SQL 4.2, in a session with `SPARK_SETTINGS`."""
 
     def type_name(self, kind: ColumnType) -> str:
         """See `Dialect`."""

@@ -1,11 +1,13 @@
 """The closed list of functions that an expression may call. Each has one meaning, whatever the engine.
 
-An argument's family is `string`, `number`, `date` (date or timestamp) or `any`; `pattern`, `text` and `count` must be written
-as literals. What the engines do differently is settled here and shown equal by the conformance tests.
+An argument's family is `string`, `number` (`signed`: one whose sign may change), `date` (date or timestamp) or `any`; `pattern`
+(`replaced`: one that does not match the empty text), `text`, `count` and `position` (from 1) must be written as literals. What
+the engines do differently is settled here and shown equal by the conformance tests.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from podium_contracts.pipeline import ColumnType, portable
@@ -13,8 +15,14 @@ from podium_contracts.pipeline.types import BIGINT, BOOLEAN, INTEGER, STRING
 
 from podium_lakehouse.expressions.dialects import Dialect
 
-Family = Literal["string", "number", "date", "any", "pattern", "text", "count"]
+Family = Literal[
+    "string", "number", "signed", "date", "any", "pattern", "replaced", "text", "count", "position"
+]
 Lowering = Callable[[Dialect, Sequence[str], Sequence[ColumnType]], str]
+SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+"""The space characters of Unicode (category Zs)."""
+LAST_CASED = 0x1E943
+"""No letter above this one changes case."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,7 @@ class Function:
     name: str
     parameters: tuple[Family, ...]
     result: ColumnType | None
-    """None: the type of the first argument."""
+    """None: the common type of the arguments."""
     lower: Lowering
     meaning: str
     variadic: bool = False
@@ -33,7 +41,7 @@ class Function:
     def signature(self) -> str:
         """The function as the docs write it: `substring(string, count, count) → string`."""
         inside = ", ".join(self.parameters) + (", …" if self.variadic else "")
-        return f"{self.name}({inside}) → {self.result or 'as the first argument'}"
+        return f"{self.name}({inside}) → {self.result or 'as the arguments'}"
 
 
 def _call(template: str) -> Lowering:
@@ -60,30 +68,51 @@ def _case(direction: Literal["upper", "lower"]) -> Lowering:
     return lower
 
 
-def case_mapping(direction: Literal["upper", "lower"]) -> tuple[str, str]:
-    """Return the characters that change case one to one, and what they become.
+def _trim(dialect: Dialect, args: Sequence[str], _types: Sequence[ColumnType]) -> str:
+    if dialect.name == "duckdb":
+        return f"trim({args[0]})"
+    return f"trim(BOTH {dialect.text(SPACES)} FROM {args[0]})"
 
-    Java maps some characters to several (`ß` to `SS`) and by context (final sigma); the meaning here is the simple mapping of
-    the Unicode Character Database, which DuckDB follows.
+
+@cache
+def case_mapping(direction: Literal["upper", "lower"]) -> tuple[str, str]:
+    """Return the characters that change case, and the one character that each becomes.
+
+    Java maps some characters to several (`ß` to `SS`), some by what surrounds them (final sigma), and knows the letters of its own
+    Unicode version. The meaning here is DuckDB's: the simple mapping of Unicode 15, and `ẞ` for `ß`.
     """
-    pairs = [
+    changed = [
         (chr(code), mapped)
-        for code in range(0x80, 0x250)
-        if len(mapped := getattr(chr(code), direction)()) == 1 and mapped != chr(code)
+        for code in range(LAST_CASED + 1)
+        if (mapped := _simple_case(chr(code), direction)) != chr(code)
     ]
-    plain = "abcdefghijklmnopqrstuvwxyz"
-    ascii_from, ascii_to = (plain, plain.upper()) if direction == "upper" else (plain.upper(), plain)
-    return ascii_from + "".join(a for a, _ in pairs), ascii_to + "".join(b for _, b in pairs)
+    return "".join(one for one, _ in changed), "".join(other for _, other in changed)
+
+
+def _simple_case(character: str, direction: Literal["upper", "lower"]) -> str:
+    """Return the character's one counterpart; Python gives the full mapping, which may be longer."""
+    if direction == "lower":
+        return character.lower()[0]
+    if character == "ß":
+        return "ẞ"
+    forms = (character.upper(), character.title(), character)
+    return next(form for form in forms if len(form) == 1)
 
 
 _FUNCTIONS = (
-    Function("upper", ("string",), STRING, _case("upper"), "letters in upper case, one to one"),
-    Function("lower", ("string",), STRING, _case("lower"), "letters in lower case, one to one"),
-    Function("trim", ("string",), STRING, _call("trim({0})"), "without spaces at both ends"),
+    Function("upper", ("string",), STRING, _case("upper"), "each letter as its one upper-case letter"),
+    Function("lower", ("string",), STRING, _case("lower"), "each letter as its one lower-case letter"),
+    Function(
+        "trim",
+        ("string",),
+        STRING,
+        _trim,
+        "without the spaces of Unicode at both ends; tabs and line ends stay",
+    ),
     Function("length", ("string",), INTEGER, _call("cast(length({0}) AS INTEGER)"), "Unicode characters"),
     Function(
         "substring",
-        ("string", "count", "count"),
+        ("string", "position", "count"),
         STRING,
         _call("substring({0}, {1}, {2})"),
         "from the first position (1 is the first character), at most so many characters",
@@ -97,7 +126,7 @@ _FUNCTIONS = (
     ),
     Function(
         "regexp_replace",
-        ("string", "pattern", "text"),
+        ("string", "replaced", "text"),
         STRING,
         _replace_pattern,
         "every match of the pattern replaced by the text",
@@ -113,7 +142,7 @@ _FUNCTIONS = (
     Function("contains", ("string", "string"), BOOLEAN, _call("contains({0}, {1})"), "holds somewhere"),
     Function("coalesce", ("any", "any"), None, _call("coalesce({0}, {1})"), "the first that is not null"),
     Function("nullif", ("any", "any"), None, _call("nullif({0}, {1})"), "null where both are equal"),
-    Function("abs", ("number",), None, _call("abs({0})"), "without its sign"),
+    Function("abs", ("signed",), None, _call("abs({0})"), "without its sign"),
     Function("year", ("date",), INTEGER, _extract("year"), "the year, in UTC"),
     Function("month", ("date",), INTEGER, _extract("month"), "the month, 1 to 12, in UTC"),
     Function("day", ("date",), INTEGER, _extract("day"), "the day of the month, 1 to 31, in UTC"),
