@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 
 RAW = """
     select trim(upper(invoice)) as invoice, trim(upper(stockcode)) as code, coalesce(trim(description), 'UNKNOWN') as name,
-           quantity::int as quantity, invoicedate::timestamp as at, price::decimal(12,3) as price,
+           quantity::int as quantity, invoicedate::timestamp as sold, price::decimal(12,3) as price,
            replace("Customer ID", '.0', '') as customer, country
     from read_csv('{csv}', all_varchar = true, header = true, normalize_names = false)
 """
@@ -78,12 +78,12 @@ def pairs(db: duckdb.DuckDBPyConnection) -> dict[str, tuple[object, object]]:
             "select count(*) from gold_dim_product where product_key <> -1",
         ),
         "days and countries with sales": (
-            "select count(*) from (select distinct at::date, country from kept)",
+            "select count(*) from (select distinct sold::date, country from kept)",
             "select count(*) from gold_agg_daily_sales_summary",
         ),
         "daily revenue": (
-            "select sum(hash(d, r)) from (select at::date d, sum(quantity * price)::decimal(28,3) r from kept group by 1)",
-            "select sum(hash(d, r)) from (select sale_date d, sum(daily_revenue)::decimal(28,3) r "
+            "select sum(hash(d, r)::hugeint) from (select sold::date d, sum(quantity * price)::decimal(28,3) r from kept group by 1)",
+            "select sum(hash(d, r)::hugeint) from (select sale_date d, sum(daily_revenue)::decimal(28,3) r "
             "from gold_agg_daily_sales_summary group by 1)",
         ),
     }

@@ -138,7 +138,7 @@ def test_validate_shows_every_mistake_with_its_line(finished: Shop) -> None:
 def test_a_failed_verdict_holds_the_dataset(tmp_path: Path) -> None:
     """A critical breach ends with exit code 3, leaves Gold unmade, and is judged anew when the threshold is changed."""
     shop = Shop(tmp_path / "held")
-    shop.deliver("one.csv", real_lines(100))
+    shop.deliver("one.csv", real_lines(3000))
     strict = shop.file.read_text()
     shop.file.write_text(strict.replace("value: 90, severity: CRITICAL", "value: 99.9, severity: CRITICAL"))
     held = podium("run", cwd=shop.folder)

@@ -74,6 +74,6 @@ def next_steps(checks: list[Check]) -> tuple[str, ...]:
     return (
         f"Look at what broke: {'; '.join(reasons)}.",
         "If the data are wrong, correct them at the source; the quarantine below shows refused rows with their reasons.",
-        "If the threshold is wrong, change it under `quality.thresholds` in the pipeline file.",
+        "If the threshold is wrong, change it under quality.thresholds in the pipeline file.",
         "Run the pipeline again: with a changed pipeline file the same rows are judged anew. Until then, newer rows wait in Bronze.",
     )

@@ -10,7 +10,7 @@ NODE = 12.0
 COLUMNS = (0.0, 215.0, 430.0, 745.0)
 """Where the nodes stand: what was read, Bronze, what became of it, Gold."""
 LABEL_STEP = 46.0
-THINNEST = 2.5
+THINNEST, THIN = 2.5, 20.0
 SPARK_WIDTH, SPARK_HEIGHT, SPARK_MARGIN = 220.0, 48.0, 5.0
 
 
@@ -43,6 +43,11 @@ class Node:
     label: str
     value: str
     kind: str
+
+    @property
+    def baseline(self) -> float:
+        """Where the first line of text stands: inside the bar, or level with one that is too thin for it."""
+        return self.y + (16 if self.height > THIN else 5)
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def _row_flow(dataset: str, title: str, flow: Flow, read: int, gold: Onward | No
         equation=f"{read:,} rows read = {' + '.join(terms) or '0'}",
         balanced=read == accounted(flow) + waiting and waiting >= 0,
         outcomes=tuple(
-            Outcome(label, meaning, kind, rows, percent(rows, read), piece.length)
+            Outcome(label, meaning, kind, rows, percent(rows, read), piece)
             for (label, meaning, kind, rows), piece in zip(found, pieces, strict=True)
         ),
         chart=flowchart(

@@ -37,14 +37,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One way that rows went, with its share of what was read."""
+    """One way that rows went, with its share of what was read and its piece of the bar."""
 
     label: str
     meaning: str
     kind: str
     rows: int
     share: str
-    length: float
+    piece: Segment
 
 
 @dataclass(frozen=True)

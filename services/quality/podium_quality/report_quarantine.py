@@ -103,7 +103,7 @@ def meaning(rule: str, dataset: Dataset) -> str:
         case "lookup":
             return f"{name} is not in its list of known values."
         case "key":
-            return f"{name} is empty, and without it a row cannot be told from others."
+            return f"{name} has no usable value; rows are told apart or put in order by it."
         case "rule" if name in dataset.rules:
             return _broken(name, dataset)
     return "A rule of the pipeline refused the row."

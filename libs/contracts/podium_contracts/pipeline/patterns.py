@@ -1,4 +1,4 @@
-"""Regular expressions with one meaning: the part that RE2 (DuckDB), Java (Spark) and Python read alike.
+r"""Regular expressions with one meaning: the part that RE2 (DuckDB), Java (Spark) and Python read alike.
 
 Literals, classes, groups, alternatives and greedy or lazy repetition are in; anchors other than `^` at the start and `$` at the
 end, look-around, back-references, flags and possessive repetition are out. `portable` spells out what the engines would read
@@ -74,7 +74,8 @@ def portable(pattern: str, *, whole: bool) -> str:
 def _parts(pattern: str) -> tuple[bool, list[str], bool]:
     """Return whether the pattern starts with an anchor, its tokens, and whether it ends with one."""
     start = pattern.startswith("^")
-    tokens, position = [], int(start)
+    tokens: list[str] = []
+    position = int(start)
     while position < len(pattern):
         if pattern[position:] == "$":
             return start, tokens, True

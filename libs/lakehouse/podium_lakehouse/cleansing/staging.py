@@ -51,7 +51,9 @@ def staging_statement(
     Raises:
         BadSource: a declared column is nowhere in the source.
     """
-    return _Staging(dataset, lookups, bronze_columns(dataset, source_names), source_names, dialect).statement()
+    return _Staging(
+        dataset, lookups, bronze_columns(dataset, source_names), source_names, dialect
+    ).statement()
 
 
 def bronze_columns(dataset: Dataset, source_names: Mapping[str, str]) -> dict[str, str]:
@@ -111,7 +113,9 @@ class _Staging:
             typed.append((name, self._typed(text, kind)))
             if kind != STRING:
                 typed.append((f"_text_{name}", text))
-        raw = [(self.source_names[member], self._name(member)) for member in dict.fromkeys(self.stored.values())]
+        raw = [
+            (self.source_names[member], self._name(member)) for member in dict.fromkeys(self.stored.values())
+        ]
         corrupt = self._name(names.CORRUPT_RECORD)
         typed.append((names.RAW, f"coalesce({corrupt}, {self.dialect.json_object(raw)})"))
         return self._select([*typed, *self._carried()], "source")
