@@ -37,7 +37,9 @@ def recount(csv: Path, lakehouse: Path, *, real: bool = True) -> list[str]:
         files = DeltaTable(str(lakehouse / table)).file_uris()
         source = f"read_parquet({files!r})" if files else "(select 1 where false)"
         db.execute(f"create view {table.replace('/', '_')} as from {source}")
-    facts = {name: (db.sql(f"select {sql} from raw").fetchall()[0][0], want) for name, (sql, want) in KNOWN.items()}
+    facts = {
+        name: (db.sql(f"select {sql} from raw").fetchall()[0][0], want) for name, (sql, want) in KNOWN.items()
+    }
     found = [f"{name}: {have}, not {want}" for name, (have, want) in facts.items() if real and have != want]
     found += [f"{name}: {left} and {right}" for name, (left, right) in pairs(db).items() if left != right]
     return found + ledgers(db, lakehouse)
@@ -57,10 +59,19 @@ def pairs(db: duckdb.DuckDBPyConnection) -> dict[str, tuple[object, object]]:
         "rows in Bronze": ("select count(*) from raw", "select count(*) from bronze_sales"),
         "refused rows": ("select count(*) from refused", "select count(*) from quarantine_sales"),
         "rows in Silver": ("select count(*) from kept", "select count(*) from silver_sales"),
-        "money in Silver": (f"select {money} from kept", "select sum(quantity), sum(total_amount) from silver_sales"),
+        "money in Silver": (
+            f"select {money} from kept",
+            "select sum(quantity), sum(total_amount) from silver_sales",
+        ),
         "facts": ("select count(*) from kept", "select count(*) from gold_fact_sale"),
-        "distinct sale_id": ("select count(*) from kept", "select count(distinct sale_id) from gold_fact_sale"),
-        "money in facts": (f"select {money} from kept", "select sum(quantity), sum(total_amount) from gold_fact_sale"),
+        "distinct sale_id": (
+            "select count(*) from kept",
+            "select count(distinct sale_id) from gold_fact_sale",
+        ),
+        "money in facts": (
+            f"select {money} from kept",
+            "select sum(quantity), sum(total_amount) from gold_fact_sale",
+        ),
         "cancelled facts": (
             "select count(*) from kept where invoice like 'C%'",
             "select count(*) from gold_fact_sale where transaction_type = 'cancellation'",
@@ -83,19 +94,29 @@ def pairs(db: duckdb.DuckDBPyConnection) -> dict[str, tuple[object, object]]:
         ),
         "daily revenue": (
             "select sum(hash(d, r)::hugeint) from (select sold::date d, sum(quantity * price)::decimal(28,3) r from kept group by 1)",
-            "select sum(hash(d, r)::hugeint) from (select sale_date d, sum(daily_revenue)::decimal(28,3) r "
-            "from gold_agg_daily_sales_summary group by 1)",
+            (
+                "select sum(hash(d, r)::hugeint) from (select sale_date d, sum(daily_revenue)::decimal(28,3) r "
+                "from gold_agg_daily_sales_summary group by 1)"
+            ),
         ),
     }
     for dimension in ("customer", "product", "country", "date", "time"):
         key, table = f"{dimension}_key", f"gold_dim_{dimension}"
-        two_ways[f"{key} is unique"] = (f"select count(*) from {table}", f"select count(distinct {key}) from {table}")
-        two_ways[f"{key} has an unknown member"] = ("select 1", f"select count(*) from {table} where {key} = -1")
+        two_ways[f"{key} is unique"] = (
+            f"select count(*) from {table}",
+            f"select count(distinct {key}) from {table}",
+        )
+        two_ways[f"{key} has an unknown member"] = (
+            "select 1",
+            f"select count(*) from {table} where {key} = -1",
+        )
         two_ways[f"{key} of every fact exists"] = (
             "select count(*) from gold_fact_sale",
             f"select count(*) from gold_fact_sale semi join {table} using ({key})",
         )
-    return {name: (db.sql(left).fetchall(), db.sql(right).fetchall()) for name, (left, right) in two_ways.items()}
+    return {
+        name: (db.sql(left).fetchall(), db.sql(right).fetchall()) for name, (left, right) in two_ways.items()
+    }
 
 
 def ledgers(db: duckdb.DuckDBPyConnection, lakehouse: Path) -> list[str]:

@@ -12,7 +12,14 @@ from podium.opening import Opened, open_pipeline
 
 RETAIL = Path(__file__).parents[2] / "examples" / "retail"
 HEADER = ("Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country")
-PER_INTENT = {"created_at", "updated_at", "ingestion_timestamp", "quarantined_at", "ingestion_batch_id", "source_file"}
+PER_INTENT = {
+    "created_at",
+    "updated_at",
+    "ingestion_timestamp",
+    "quarantined_at",
+    "ingestion_batch_id",
+    "source_file",
+}
 """Columns that say when and by which file a row came, not what it is."""
 
 Line = Sequence[str]
@@ -51,7 +58,8 @@ class Shop:
         """Return a table's rows, sorted, without the columns that are fixed per intent."""
         found = DeltaTable(str(self.folder / "lakehouse" / table)).to_pyarrow_table().to_pylist()
         plain = [
-            tuple((name, str(value)) for name, value in row.items() if name not in PER_INTENT) for row in found
+            tuple((name, str(value)) for name, value in row.items() if name not in PER_INTENT)
+            for row in found
         ]
         return sorted(plain, key=repr)
 

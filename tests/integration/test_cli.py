@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,18 +16,20 @@ REFUSED = ["A506401", "B", "Adjust bad debt", "1", "2010-04-29 13:36:00", "-5359
 def podium(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Call the command line in a process of its own."""
     command = [str(Path(sys.executable).parent / "podium"), *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, env={"COLUMNS": "200"})
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, check=False, env={"COLUMNS": "200"}
+    )
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """A shop after its first run."""
     shop = Shop(tmp_path_factory.mktemp("cli") / "shop")
     shop.deliver("one.csv", [*real_lines(400), REFUSED])
     done = podium("run", "--output", "json", cwd=shop.folder)
     assert done.returncode == 0, done.stderr
     (shop.folder / "run.json").write_text(done.stdout)
-    yield shop
+    return shop
 
 
 def test_run_reports_as_json(finished: Shop) -> None:
@@ -94,7 +95,9 @@ def test_ledger_quarantine_events_and_history(finished: Shop) -> None:
     row = json.loads(podium("quarantine", "show", "sales", "-o", "json", cwd=finished.folder).stdout)[0]
     assert (row["source_file"], row["source_row"]) == ("data/one.csv", 401)
     assert json.loads(row["raw"])["Price"] == "-53594.36"
-    types = [event["type"] for event in json.loads(podium("events", "-o", "json", cwd=finished.folder).stdout)]
+    types = [
+        event["type"] for event in json.loads(podium("events", "-o", "json", cwd=finished.folder).stdout)
+    ]
     assert types == [
         "dev.podium.layer.completed.v1",
         "dev.podium.layer.completed.v1",
@@ -154,7 +157,18 @@ def test_a_failed_verdict_holds_the_dataset(tmp_path: Path) -> None:
 def test_help_has_examples() -> None:
     """Every command explains itself."""
     overview = podium("--help", cwd=Path.cwd()).stdout
-    for command in ("run", "validate", "compile", "tables", "show", "history", "ledger", "quarantine", "events", "report"):
+    for command in (
+        "run",
+        "validate",
+        "compile",
+        "tables",
+        "show",
+        "history",
+        "ledger",
+        "quarantine",
+        "events",
+        "report",
+    ):
         assert command in overview
         assert podium(command, "--help", cwd=Path.cwd()).returncode == 0
     assert "podium run -f" in podium("run", "--help", cwd=Path.cwd()).stdout

@@ -63,7 +63,9 @@ def test_silver_has_its_change_feed_from_the_first_commit(retail: Shop) -> None:
     """Every row of Silver can be read as a change from version 1 on."""
     table = DeltaTable(str(retail.folder / "lakehouse/silver/sales"))
     feed = table.load_cdf(starting_version=1, columns=["sale_id", "_change_type"])
-    kinds = {row["_change_type"] for batch in feed for row in [{"_change_type": batch["_change_type"][0].as_py()}]}
+    kinds = {
+        row["_change_type"] for batch in feed for row in [{"_change_type": batch["_change_type"][0].as_py()}]
+    }
     assert kinds == {"insert"}
 
 

@@ -9,6 +9,8 @@
     │   └── ModelFailed        dbt refused a model or one of its tests
     └── TransientError         a retry may help
         └── CommitConflict     another writer changed a table after the intent had pinned it
+
+Each carries a hint: the next step for whoever reads it.
 """
 
 from dataclasses import dataclass

@@ -48,7 +48,9 @@ def load(path: Path) -> PipelineFile:
         InvalidPipeline: the file is missing, is not YAML, or breaks the schema; every mistake is listed.
     """
     if not path.is_file():
-        raise InvalidPipeline([Problem((), "no such file", "name one with -f, as `-f pipeline.yaml`")], file=str(path))
+        raise InvalidPipeline(
+            [Problem((), "no such file", "name one with -f, as `-f pipeline.yaml`")], file=str(path)
+        )
     try:
         tree = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
     except MarkedYAMLError as error:
@@ -56,7 +58,9 @@ def load(path: Path) -> PipelineFile:
         problem = Problem(("line", line), f"not YAML: {error.problem}")
         raise InvalidPipeline([problem], file=str(path)) from error
     if not isinstance(tree, CommentedMap):
-        raise InvalidPipeline([Problem((), "not a mapping of apiVersion, kind, metadata, spec")], file=str(path))
+        raise InvalidPipeline(
+            [Problem((), "not a mapping of apiVersion, kind, metadata, spec")], file=str(path)
+        )
     try:
         document = PipelineDocument.model_validate(plain(tree))
     except ValidationError as error:
@@ -110,7 +114,9 @@ def _problem(detail: ErrorDetails) -> Problem:
     if detail["type"] == "missing":
         return Problem(path[:-1], f"field {path[-1]!r} is missing")
     message = detail["msg"].removeprefix("Value error, ")
-    return Problem(path, message[0].lower() + message[1:], "" if isinstance(detail["input"], dict) else _got(detail))
+    return Problem(
+        path, message[0].lower() + message[1:], "" if isinstance(detail["input"], dict) else _got(detail)
+    )
 
 
 def _got(detail: ErrorDetails) -> str:
@@ -151,7 +157,9 @@ def fingerprint(path: Path, document: PipelineDocument) -> str:
     referred = [root / lookup.path for lookup in document.spec.lookups.values()]
     if document.spec.model:
         project = root / document.spec.model.dbt
-        referred += [file for file in project.rglob("*") if not IGNORED & set(file.relative_to(project).parts)]
+        referred += [
+            file for file in project.rglob("*") if not IGNORED & set(file.relative_to(project).parts)
+        ]
     for file in sorted(referred):
         if file.is_file():
             digest.update(f"\0{file.relative_to(root).as_posix()}\0".encode())

@@ -27,7 +27,7 @@ def listing(pipeline: Pipeline, sources: list[FileSource]) -> list[Path]:
     found: dict[str, None] = {}
     for source in sources:
         pattern = pipeline.resolve(source.path)
-        matches = [path for path in glob.glob(pattern, recursive=True) if Path(path).is_file()]
+        matches = [path for path in glob.glob(pattern, recursive=True) if Path(path).is_file()]  # noqa: PTH207 - Path.glob takes no absolute pattern
         if not matches:
             raise BadSource(f"no file matches {source.path}", hint=f"looked for {pattern}")
         found |= dict.fromkeys(matches)

@@ -7,6 +7,7 @@ matches before a last line break.
 """
 
 import re
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -17,7 +18,7 @@ MAX_REPETITIONS = 1000
 _SPELLED = {r"\d": "0-9", r"\w": "0-9A-Za-z_", r"\s": r" \t\n\r\f"}
 _ESCAPE = r"\\[][dws.\\+*?(){}|^$/tnr-]"
 _COUNT = r"\{[0-9]{1,3}(?:,[0-9]{0,3})?\}"
-_TOKEN = re.compile(
+_PART = re.compile(
     rf"\(\?:|[()|.]|\[\^?(?:{_ESCAPE}|[^][\\])+\]|{_ESCAPE}|[*+?]\??|{_COUNT}\??|[^][\\(){{}}*+?|.^$]"
 )
 _MEMBER = re.compile(rf"{_ESCAPE}|[^\\]")
@@ -32,20 +33,20 @@ def shared_pattern(pattern: str) -> str:
     Raises:
         ValueError: naming the first part that is not shared.
     """
-    start, tokens, end = _parts(pattern)
-    for left, right in zip(tokens, tokens[1:], strict=False):
+    start, parts, end = _parts(pattern)
+    for left, right in pairwise(parts):
         if _REPETITION.match(left) and _REPETITION.match(right):
             raise ValueError(f"{left + right!r} is not in {_SHARED}")
-    for token in tokens:
-        if token.startswith("[") and (operation := _SET_OPERATION.search(token)):
+    for part in parts:
+        if part.startswith("[") and (operation := _SET_OPERATION.search(part)):
             raise ValueError(f"{operation[0]!r} in a class is not in {_SHARED}")
     try:
-        re.compile("".join(tokens))
+        re.compile("".join(parts))
     except re.error as error:
         raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
-    if (start or end) and _divided(tokens):
+    if (start or end) and _divided(parts):
         raise ValueError(f"{pattern!r}: with ^ or $, put the alternatives into a group: ^(a|b)$")
-    if (most := _most_repetitions(tokens)) > MAX_REPETITIONS:
+    if (most := _most_repetitions(parts)) > MAX_REPETITIONS:
         raise ValueError(f"{pattern!r} repeats {most} times, more than {MAX_REPETITIONS}")
     return pattern
 
@@ -64,63 +65,63 @@ def replaceable_pattern(pattern: str) -> str:
 
 def portable(pattern: str, *, whole: bool) -> str:
     r"""Return the pattern as it is given to an engine: for the `whole` text, or with its anchors as `\A` and `\z`."""
-    start, tokens, end = _parts(pattern)
-    text = "(?:" + "".join(_spelled(token) for token in tokens) + ")"
+    start, parts, end = _parts(pattern)
+    text = "(?:" + "".join(_spelled(part) for part in parts) + ")"
     if whole:
         return text
     return (r"\A" if start else "") + text + (r"\z" if end else "")
 
 
 def _parts(pattern: str) -> tuple[bool, list[str], bool]:
-    """Return whether the pattern starts with an anchor, its tokens, and whether it ends with one."""
+    """Return whether the pattern starts with an anchor, its parts, and whether it ends with one."""
     start = pattern.startswith("^")
-    tokens: list[str] = []
+    parts: list[str] = []
     position = int(start)
     while position < len(pattern):
         if pattern[position:] == "$":
-            return start, tokens, True
-        match = _TOKEN.match(pattern, position)
+            return start, parts, True
+        match = _PART.match(pattern, position)
         if not match:
             raise ValueError(f"{pattern[position:]!r} is not in {_SHARED}")
-        tokens.append(match[0])
+        parts.append(match[0])
         position = match.end()
-    return start, tokens, False
+    return start, parts, False
 
 
-def _divided(tokens: list[str]) -> bool:
+def _divided(parts: list[str]) -> bool:
     """Whether there are alternatives outside of any group."""
     depth = 0
-    for token in tokens:
-        depth += token.startswith("(") - (token == ")")
-        if token == "|" and not depth:
+    for part in parts:
+        depth += part.startswith("(") - (part == ")")
+        if part == "|" and not depth:
             return True
     return False
 
 
-def _most_repetitions(tokens: list[str]) -> int:
+def _most_repetitions(parts: list[str]) -> int:
     """Return how often the most repeated part of the pattern is repeated, counted repetitions only."""
     groups, last = [1], 1
-    for token in tokens:
-        if token.startswith("("):
+    for part in parts:
+        if part.startswith("("):
             groups.append(1)
-        elif token == ")":
+        elif part == ")":
             last = groups.pop()
-        elif not _REPETITION.match(token):
+        elif not _REPETITION.match(part):
             last = 1
-        elif token.startswith("{"):
-            last *= max(int(count) for count in re.findall("[0-9]+", token))
+        elif part.startswith("{"):
+            last *= max(int(count) for count in re.findall("[0-9]+", part))
         groups[-1] = max(groups[-1], last)
     return groups[0]
 
 
-def _spelled(token: str) -> str:
-    if token == ".":
+def _spelled(part: str) -> str:
+    if part == ".":
         return r"[^\n]"
-    if token in _SPELLED:
-        return f"[{_SPELLED[token]}]"
-    if token.startswith("["):
-        return "[" + "".join(_SPELLED.get(member, member) for member in _MEMBER.findall(token[1:-1])) + "]"
-    return token
+    if part in _SPELLED:
+        return f"[{_SPELLED[part]}]"
+    if part.startswith("["):
+        return "[" + "".join(_SPELLED.get(member, member) for member in _MEMBER.findall(part[1:-1])) + "]"
+    return part
 
 
 Pattern = Annotated[str, AfterValidator(shared_pattern)]

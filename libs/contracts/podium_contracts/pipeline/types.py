@@ -11,6 +11,7 @@ from typing import Annotated, Self
 from pydantic import GetPydanticSchema
 from pydantic_core import core_schema
 
+MAX_DIGITS = 38
 SPACE = " *"
 DATE = "(?:0[1-9][0-9]{2}|[1-9][0-9]{3})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 TIME = "(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.][0-9]{1,6})?)?"
@@ -44,12 +45,12 @@ class ColumnType:
 
     @classmethod
     def decimal(cls, precision: int, scale: int) -> Self:
-        """Return decimal(precision, scale).
+        """Return the decimal of so many digits, `scale` of them after the point.
 
         Raises:
             ValueError: more than 38 digits, or a scale above the precision.
         """
-        if not 1 <= precision <= 38 or scale > precision:
+        if not 1 <= precision <= MAX_DIGITS or scale > precision:
             raise ValueError(
                 f"decimal({precision},{scale}): 1 to 38 digits, and no more of them after the point"
             )

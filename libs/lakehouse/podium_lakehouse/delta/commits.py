@@ -17,7 +17,7 @@ from podium_contracts.errors import CommitConflict
 
 MAX_ATTEMPTS = 50
 """Lost races before giving up. Records are shared by all stages of a lakehouse, so a burst of losses is normal."""
-MAX_BACKOFF_SECONDS = 0.2
+FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.005, 0.2
 RECENT = 5
 """Commits to look through before reading a table's whole history."""
 TRANSACTION_KEY = "podium.transaction"
@@ -77,7 +77,7 @@ def commit_once(
         try:
             metrics = change(table, properties)
         except CommitFailedError:
-            time.sleep(random.uniform(0, min(MAX_BACKOFF_SECONDS, 0.005 * 2**attempt)))
+            _back_off(attempt)
             continue
         numbers = metrics if isinstance(metrics, dict) else {}
         table.update_incremental()
@@ -101,7 +101,14 @@ def committed_version(table: DeltaTable, transaction: TransactionId) -> int:
         for entry in table.history(limit):
             if entry.get(TRANSACTION_KEY) == str(transaction):
                 return int(entry["version"])
-    raise CommitConflict(f"{table.table_uri}: {transaction} was overtaken by a later commit", hint="run it again")
+    raise CommitConflict(
+        f"{table.table_uri}: {transaction} was overtaken by a later commit", hint="run it again"
+    )
+
+
+def _back_off(attempt: int) -> None:
+    """Sleep for a random time, so that writers who lost the same race do not meet again."""
+    time.sleep(random.uniform(0, min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2**attempt)))  # noqa: S311 - no secret
 
 
 def _check_base(table: DeltaTable, base: int) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 INDEXED_COLUMNS = 32
 """Delta's own default: statistics for the first 32 columns."""
@@ -48,7 +48,7 @@ def append_files(table: DeltaTable, properties: CommitProperties, files: Iterabl
     Raises:
         FileNotFoundError: a file is gone; delta-rs itself would commit it all the same.
     """
-    actions = []
+    actions: list[AddAction | RemoveAction] = []
     for file in files:
         if not file.path.exists():
             raise FileNotFoundError(file.path)

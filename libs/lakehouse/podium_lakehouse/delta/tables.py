@@ -66,7 +66,9 @@ def ensure(uri: str, schema: pa.Schema, configuration: Mapping[str, str] | None 
         if table := find(uri):
             return table
         try:
-            DeltaTable.create(uri, Schema.from_arrow(schema), mode="ignore", configuration=dict(configuration or {}))
+            DeltaTable.create(
+                uri, Schema.from_arrow(schema), mode="ignore", configuration=dict(configuration or {})
+            )
         except DeltaError:
             continue
     raise TransientError(f"{uri}: the table could not be created", hint="run it again")

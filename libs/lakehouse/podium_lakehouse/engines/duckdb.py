@@ -51,7 +51,9 @@ class DuckDbEngine:
         """Offer the rows of data files as a relation with the columns of `schema`; a column that no file has is null."""
         self.execute(f"CREATE OR REPLACE VIEW {name} AS {self._read(files, schema)} WHERE {where}")
 
-    def offer_table(self, name: str, snapshot: Snapshot, prune: str | None = None, where: str = "TRUE") -> None:
+    def offer_table(
+        self, name: str, snapshot: Snapshot, prune: str | None = None, where: str = "TRUE"
+    ) -> None:
         """Offer a Delta table at one version; `prune` lets delta-rs leave out files by their statistics."""
         table = snapshot.open()
         files = table.file_uris(file_pruning_predicate=prune)
@@ -120,7 +122,9 @@ class DuckDbEngine:
 
     def confine(self, folder: Path) -> None:
         """Let later statements open files below a folder only: for conditions that a person typed."""
-        self.execute(f"SET allowed_directories = [{DUCKDB.text(str(folder))}, {DUCKDB.text(str(self.scratch))}]")
+        self.execute(
+            f"SET allowed_directories = [{DUCKDB.text(str(folder))}, {DUCKDB.text(str(self.scratch))}]"
+        )
         self.execute("SET enable_external_access = false")
         self.execute("SET lock_configuration = true")
 
@@ -213,7 +217,9 @@ class DuckDbEngine:
             live = f"NOT ({delete_where})" if delete_where else None
             updates = {name: f"s.{name}" for name in columns if name not in {*keys, *keep}}
             merger = merger.when_matched_update(updates, live)
-            return dict(merger.when_not_matched_insert({name: f"s.{name}" for name in columns}, live).execute())
+            return dict(
+                merger.when_not_matched_insert({name: f"s.{name}" for name in columns}, live).execute()
+            )
 
         return commit_once(table_uri, transaction, change, base=base, metadata=metadata)
 

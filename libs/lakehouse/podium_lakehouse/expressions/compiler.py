@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from podium_contracts.pipeline import ColumnType
 from podium_contracts.pipeline.patterns import replaceable_pattern, shared_pattern
-from podium_contracts.pipeline.types import BIGINT, BOOLEAN, DATE_TYPE, STRING, TIMESTAMP
+from podium_contracts.pipeline.types import BIGINT, BOOLEAN, DATE_TYPE, MAX_DIGITS, STRING, TIMESTAMP
 from sqlglot import exp, parser
 from sqlglot.dialects.dialect import Dialect as SqlglotDialect
 from sqlglot.errors import SqlglotError
@@ -22,7 +22,6 @@ from sqlglot.errors import SqlglotError
 from podium_lakehouse.expressions.dialects import Dialect
 from podium_lakehouse.expressions.functions import FUNCTIONS, Family, Function
 from podium_lakehouse.expressions.typed import (
-    MAX_DIGITS,
     MAX_SIGNED_DIGITS,
     ExpressionError,
     Typed,

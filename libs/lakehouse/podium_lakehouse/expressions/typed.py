@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from podium_contracts.pipeline import ColumnType
-from podium_contracts.pipeline.types import BIGINT
+from podium_contracts.pipeline.types import BIGINT, MAX_DIGITS
 
-MAX_DIGITS = 38
 MAX_PRODUCT_DIGITS = 37
 """Spark counts one digit more than a product can have, and rounds where that is more than 38."""
 MAX_SIGNED_DIGITS = 34

@@ -42,5 +42,5 @@ class Catalogue:
     def source_names(self, layer: str, dataset: str) -> dict[str, str]:
         """Return the source name of every stored column, as last recorded."""
         rows = self.table.rows(layer=layer, dataset=dataset)
-        ordered = sorted(rows, key=lambda row: (row["sequence"], row["position"]))  # type: ignore[arg-type]
+        ordered = sorted(rows, key=lambda row: (row["sequence"], row["position"]))
         return {str(row["column_name"]): str(row["source_name"]) for row in ordered}

@@ -40,4 +40,5 @@ class RecordTable:
         if table is None:
             return []
         filters = [(name, "=", value) for name, value in equals.items()]
-        return table.to_pyarrow_table(filters=filters or None).to_pylist()
+        found: list[dict[str, object]] = table.to_pyarrow_table(filters=filters or None).to_pylist()
+        return found
