@@ -5,7 +5,6 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
-from importlib.resources import files
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,7 +27,7 @@ from podium_lakehouse.cleansing.dispatch import Dispatch
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Intent, Scope
 from podium_quality import report
-from podium_quality.report_figures import FLOW_HEIGHT, Onward, Part, flowchart, number, percent, sparkline
+from podium_quality.report.figures import FLOW_HEIGHT, Onward, Part, flowchart, number, percent, sparkline
 
 START = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -352,11 +351,6 @@ def test_a_page_that_cannot_be_replaced_leaves_no_draft(
     with pytest.raises(OSError, match="directory"):
         report.write(pipeline, past.lakehouse, path)
     assert not list(tmp_path.glob(".page.html*"))
-
-
-def test_the_template_is_in_the_package() -> None:
-    """It is read as a resource, from wherever the package lies."""
-    assert files("podium_quality").joinpath(report.TEMPLATE).is_file()
 
 
 def test_bars_are_to_scale_and_none_is_invisible() -> None:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from podium_contracts.events.v1 import TableVersion
 
-from podium_quality.report_figures import Flowchart, Segment, Sparkline
-from podium_quality.report_quarantine import Quarantined
+from podium_quality.report.figures import Flowchart, Segment, Sparkline
+from podium_quality.report.quarantine import Quarantined
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ from jinja2 import Environment, StrictUndefined
 from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.lakehouse import Lakehouse
 
-from podium_quality.report_view import view
+from podium_quality.report.view import view
 
-TEMPLATE = "report.html.jinja"
+TEMPLATE = "page.html.jinja"
 
 
 def render(pipeline: Pipeline, lakehouse: Lakehouse) -> str:
     """Return the report as HTML; it asks no server for anything."""
-    source = files("podium_quality").joinpath(TEMPLATE).read_text(encoding="utf-8")
+    source = files("podium_quality.report").joinpath(TEMPLATE).read_text(encoding="utf-8")
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return page.from_string(source).render(report=view(pipeline, lakehouse))
 

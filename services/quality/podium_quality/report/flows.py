@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from podium_contracts.events.v1 import Flow
 from podium_contracts.ledger import accounted
 
-from podium_quality.report_figures import Onward, Part, flowchart, percent, segments
-from podium_quality.report_page import Outcome, RowFlow
-from podium_quality.report_past import Past, fact_tables, flow_of, moment
+from podium_quality.report.facts import Outcome, RowFlow
+from podium_quality.report.figures import Onward, Part, flowchart, percent, segments
+from podium_quality.report.past import Past, fact_tables, flow_of, moment
 
 _OUTCOMES = (
     ("inserted", "New in Silver", "Accepted, and not seen before.", "ok"),

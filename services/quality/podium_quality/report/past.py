@@ -7,7 +7,7 @@ from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import Flow, LayerCompleted, QualityEvaluated, TableVersion
 from podium_contracts.names import Layer, Verdict
 
-from podium_quality.report_page import Run
+from podium_quality.report.facts import Run
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,8 @@ from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Scope
 
 from podium_quality.measures import ROWS, SCORE, Measures, add
-from podium_quality.report_checks import breaches_first, by_table, check_row, next_steps
-from podium_quality.report_figures import number, percent, segments, sparkline
-from podium_quality.report_flows import row_flows
-from podium_quality.report_page import (
+from podium_quality.report.checks import breaches_first, by_table, check_row, next_steps
+from podium_quality.report.facts import (
     Completeness,
     Control,
     Figure,
@@ -29,8 +27,10 @@ from podium_quality.report_page import (
     Tiers,
     Trend,
 )
-from podium_quality.report_past import Past, fact_tables, flow_of, moment, run_of
-from podium_quality.report_quarantine import Quarantined, quarantined
+from podium_quality.report.figures import number, percent, segments, sparkline
+from podium_quality.report.flows import row_flows
+from podium_quality.report.past import Past, fact_tables, flow_of, moment, run_of
+from podium_quality.report.quarantine import Quarantined, quarantined
 
 PENDING = "pending"
 _WORST_FIRST = (Verdict.FAILED, Verdict.WARNED, Verdict.PASSED)

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from podium_contracts.events.v1 import Check
 from podium_contracts.pipeline import TIERS
 
-from podium_quality.report_figures import number
-from podium_quality.report_page import CheckRow, TableChecks
+from podium_quality.report.facts import CheckRow, TableChecks
+from podium_quality.report.figures import number
 
 
 def breaches_first(checks: Iterable[Check]) -> list[Check]:
