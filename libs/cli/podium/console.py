@@ -1,15 +1,24 @@
 """Where the command line writes, and the forms it writes in."""
 
 import json
+import textwrap
+from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 output = Console()
 errors = Console(stderr=True)
+
+UNBOUNDED = 100_000
+"""More columns than any terminal has."""
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 class Form(StrEnum):
@@ -23,28 +32,75 @@ OutputOption = Annotated[
     Form, typer.Option("--output", "-o", help="A table for people, or JSON for scripts.")
 ]
 
+Row = dict[str, object]
+
 
 def write_json(value: object) -> None:
     """Write a value as JSON on standard output; what JSON does not know is written as text."""
     print(json.dumps(value, indent=2, default=str, ensure_ascii=False))
 
 
-def rows_table(rows: list[dict[str, object]], title: str = "") -> Table:
-    """Return rows as a table; numbers to the right."""
-    table = Table(title=title or None, title_justify="left", header_style="bold")
-    names = list(rows[0]) if rows else []
-    for name in names:
+def write_rows(rows: list[Row], *, title: str = "", none: str, figures: bool = True) -> None:
+    """Write rows as a table, or where it would be too wide each as a block of lines; `none` where there are no rows.
+
+    Whole numbers are grouped by thousands where they are `figures`, not keys and values of somebody's data.
+    """
+    if not rows:
+        output.print(none, highlight=False)
+        return
+    cells = [[cell(value, figures=figures) for value in row.values()] for row in rows]
+    table = plain_table(title)
+    for name in rows[0]:
         numeric = all(isinstance(row[name], int | float) and not isinstance(row[name], bool) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(cell(row[name]) for name in names))
-    return table
+    for line in cells:
+        table.add_row(*line)
+    if Measurement.get(output, output.options.update(max_width=UNBOUNDED), table).maximum <= output.width:
+        output.print(table)
+        return
+    for number, line in enumerate(cells, 1):
+        block = plain_table(f"row {number}", header=False)
+        block.add_column(style="bold", no_wrap=True)
+        block.add_column(overflow="fold")
+        for name, value in zip(rows[0], line, strict=True):
+            block.add_row(name, value)
+        output.print(block)
 
 
-def cell(value: object) -> str:
+def plain_table(title: str = "", *, header: bool = True) -> Table:
+    """Return an empty table without rules, so that it fits where one with rules would not."""
+    return Table(
+        title=title or None,
+        title_justify="left",
+        box=None,
+        show_header=header,
+        header_style="bold",
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        collapse_padding=True,
+    )
+
+
+def cell(value: object, *, figures: bool) -> Text:
     """Return a value as a table shows it."""
     if value is None:
-        return "[dim]null[/]"
+        return Text("null", style="dim")
     if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:,}" if isinstance(value, int) else str(value).replace("[", r"\[")
+        return Text(str(value).lower())
+    return Text(f"{value:,}" if figures and isinstance(value, int) else str(value))
+
+
+def write_terms(start: str, terms: Sequence[str]) -> None:
+    """Write a line that, where it is too long, is broken only between its terms."""
+    whole = " ".join([start, *(term.replace(" ", NO_BREAK) for term in terms)])
+    broken = textwrap.fill(
+        whole, output.width, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False
+    )
+    output.print(Text(broken.replace(NO_BREAK, " ")), soft_wrap=True)
+
+
+def near(path: str | Path) -> str:
+    """Return a path relative to the current folder where it lies below; a URI as it is."""
+    here = Path.cwd()
+    below = "://" not in str(path) and Path(path).is_relative_to(here)
+    return str(Path(path).relative_to(here)) if below else str(path)

@@ -5,23 +5,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from deltalake import DeltaTable
 from podium_cleanse.stage import cleanse
-from podium_contracts.events import CloudEvent, envelope
-from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, Run, RunRequested
-from podium_contracts.names import Layer
+from podium_contracts.errors import PodiumError, TransientError
+from podium_contracts.events import DATA_TYPES, CloudEvent, envelope
+from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, Run, RunRequested, StageFailed
+from podium_contracts.names import Layer, Stage
 from podium_contracts.pipeline import Pipeline
 from podium_ingest.stage import ingest
+from podium_lakehouse.delta.tables import find
 from podium_lakehouse.lakehouse import Lakehouse
+from podium_lakehouse.records.intents import Scope
 from podium_model.stage import model
 from podium_publish.stage import publish
 from podium_quality.stage import quality
-from podium_runtime.bus import InMemoryBus
+from podium_runtime.bus import InMemoryBus, Listener
 
-Stage = Callable[[CloudEvent, Pipeline, Lakehouse], list[CloudEvent]]
-
-RUN_REQUESTED = "dev.podium.run.requested.v1"
-LAYER_COMPLETED = "dev.podium.layer.completed.v1"
-QUALITY_EVALUATED = "dev.podium.quality.evaluated.v1"
+STAGES: dict[Stage, Callable[[CloudEvent, Pipeline, Lakehouse], list[CloudEvent]]] = {
+    Stage.INGEST: ingest,
+    Stage.CLEANSE: cleanse,
+    Stage.QUALITY: quality,
+    Stage.MODEL: model,
+    Stage.PUBLISH: publish,
+}
 
 
 @dataclass
@@ -29,12 +35,7 @@ class Outcome:
     """What a run did: the events it announced, and those among them whose completion it wrote itself."""
 
     events: list[CloudEvent] = field(default_factory=list)
-    completed: set[str] = field(default_factory=set)
-
-    @property
-    def fresh(self) -> list[CloudEvent]:
-        """The events of completions that this run wrote."""
-        return [event for event in self.events if f"{origin(event)} {event.subject}" in self.completed]
+    fresh: list[CloudEvent] = field(default_factory=list)
 
     @property
     def verdicts(self) -> list[QualityEvaluated]:
@@ -45,6 +46,22 @@ class Outcome:
 def origin(event: CloudEvent) -> str:
     """Return the stage that announces an event, `run` for the request of a run."""
     return event.source.rsplit("/", 1)[-1]
+
+
+def answering(event: CloudEvent) -> tuple[Stage, ...]:
+    """Return the stages that answer an event."""
+    match event.data:
+        case RunRequested():
+            return (Stage.INGEST,)
+        case LayerCompleted(layer=Layer.BRONZE):
+            return (Stage.CLEANSE,)
+        case LayerCompleted():
+            return (Stage.QUALITY,)
+        case QualityEvaluated(layer=Layer.GOLD):
+            return (Stage.PUBLISH,)
+        case QualityEvaluated():
+            return (Stage.CLEANSE, Stage.MODEL)
+    return ()
 
 
 def request(pipeline: Pipeline) -> CloudEvent:
@@ -74,53 +91,96 @@ def run(
     lakehouse: Lakehouse,
     requested: CloudEvent,
     *,
-    on_event: Callable[[CloudEvent], None] = lambda _event: None,
+    on_event: Listener = lambda _event: None,
+    on_completed: Listener = lambda _event: None,
 ) -> Outcome:
     """Run a pipeline to the end of its news.
 
-    Whatever an earlier run left undone is finished first, by the same chain of events: each stage announces its last
-    completion again, and the next one finds out what it has not answered yet.
+    `on_event` gets every event that is announced, that of a failed stage among them; `on_completed` those of the completions that
+    this run writes. Whatever an earlier run left undone is finished first, by the same chain of events: each stage announces its
+    last completion again, and the next one finds out what it has not answered yet. Then there is a second pass, for what has come
+    since that run.
 
     Raises:
         PodiumError: a stage failed; what was completed before it stays.
     """
     outcome = Outcome()
-    bus = InMemoryBus()
-
-    def reached(point: str) -> None:
-        if point.startswith("after") and point.endswith("completion"):
-            outcome.completed.add(point.removeprefix("after ").removesuffix(" completion"))
-        lakehouse.reached(point)
-
-    watched = Lakehouse(lakehouse.uri, reached)
-
-    def host(stage: Stage) -> Callable[[CloudEvent], list[CloudEvent]]:
-        def handle(event: CloudEvent) -> list[CloudEvent]:
-            answers = stage(event, pipeline, watched)
-            for answer in answers:
-                with lakehouse.step(f"{origin(answer)} {answer.subject} event"):
-                    outcome.events.append(answer)
-            return answers
-
-        return handle
-
-    bus.listen(on_event)
-    bus.subscribe({RUN_REQUESTED}, host(ingest))
-    bus.subscribe({LAYER_COMPLETED}, host(_on_layer))
-    bus.subscribe({QUALITY_EVALUATED}, host(_on_verdict))
-    bus.publish(requested)
-    bus.drain()
-    return outcome
+    while True:
+        done = _Pass(pipeline, lakehouse, outcome, on_completed)
+        done.deliver(requested, on_event)
+        if all(event.correlationid == requested.id for event in done.fresh):
+            return outcome
 
 
-def _on_layer(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[CloudEvent]:
-    assert isinstance(event.data, LayerCompleted)
-    stage: Stage = cleanse if event.data.layer == Layer.BRONZE else quality
-    return stage(event, pipeline, lakehouse)
+class _Pass:
+    """One delivery of a request, and of all that follows from it, on a bus of its own."""
+
+    def __init__(
+        self, pipeline: Pipeline, lakehouse: Lakehouse, outcome: Outcome, on_completed: Listener
+    ) -> None:
+        self.pipeline = pipeline
+        self.lakehouse = lakehouse
+        self.outcome = outcome
+        self.on_completed = on_completed
+        self.before = find(lakehouse.record_uri("completions"))
+        self.fresh: list[CloudEvent] = []
+        self.errors: list[PodiumError] = []
+
+    def deliver(self, requested: CloudEvent, on_event: Listener) -> None:
+        """Deliver until nothing is left; a stage that fails does not keep others from what they have to do."""
+        bus = InMemoryBus()
+        bus.listen(on_event)
+        bus.subscribe(set(DATA_TYPES), self._answer)
+        bus.publish(requested)
+        bus.drain()
+        if self.errors:
+            raise self.errors[0]
+
+    def _answer(self, event: CloudEvent) -> list[CloudEvent]:
+        return [answer for stage in answering(event) for answer in self._call(stage, event)]
+
+    def _call(self, stage: Stage, event: CloudEvent) -> list[CloudEvent]:
+        try:
+            answers = STAGES[stage](event, self.pipeline, self.lakehouse)
+        except PodiumError as error:
+            self.errors.append(error)
+            return [_failure(event, stage, error)]
+        for answer in answers:
+            with self.lakehouse.step(f"{origin(answer)} {answer.subject} event"):
+                self._note(answer)
+        return answers
+
+    def _note(self, answer: CloudEvent) -> None:
+        if answer not in self.outcome.events:
+            self.outcome.events.append(answer)
+        if answer not in self.fresh and _is_new(answer, self.before):
+            self.fresh.append(answer)
+            self.outcome.fresh.append(answer)
+            self.on_completed(answer)
 
 
-def _on_verdict(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[CloudEvent]:
-    assert isinstance(event.data, QualityEvaluated)
-    if event.data.layer == Layer.GOLD:
-        return publish(event, pipeline, lakehouse)
-    return [*cleanse(event, pipeline, lakehouse), *model(event, pipeline, lakehouse)]
+def _is_new(event: CloudEvent, before: DeltaTable | None) -> bool:
+    """Whether an event's completion is not among those that were there before."""
+    scope = Scope(pipeline=event.partitionkey, stage=Stage(origin(event)), subject=event.subject)
+    known = before.transaction_version(scope.key) if before else None
+    return int(event.sequence) > (known or 0)
+
+
+def _failure(event: CloudEvent, stage: Stage, error: PodiumError) -> CloudEvent:
+    """Return the event that says that a stage could not answer an event. Completions count from 1, so 0 is free."""
+    failed = StageFailed(
+        run=event.run,
+        stage=stage,
+        subject=event.subject,
+        reason=type(error).__name__,
+        message=str(error),
+        transient=isinstance(error, TransientError),
+    )
+    return envelope(
+        failed,
+        stage=stage,
+        subject=event.subject,
+        sequence=0,
+        traceparent=event.traceparent,
+        causation=event.id,
+    )

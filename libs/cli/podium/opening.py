@@ -5,13 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from podium_contracts.errors import Problem
+from podium_contracts.errors import Problem, TerminalError
 from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.cleansing.checks import problems
 from podium_lakehouse.lakehouse import Lakehouse, Observer
 from podium_runtime.pipeline_file import PipelineFile, load
-
-from podium.mistakes import locate
 
 FileOption = Annotated[
     Path, typer.Option("--file", "-f", help="The pipeline file.", envvar="PODIUM_PIPELINE", show_default=True)
@@ -37,15 +35,33 @@ def check(path: Path) -> PipelineFile:
     file = load(path)
     mistakes = [*problems(file.document.spec), *_missing_files(file)]
     if mistakes:
-        raise locate(file, mistakes)
+        raise file.invalid(mistakes)
     return file
 
 
 def open_pipeline(path: Path, observer: Observer | None = None) -> Opened:
-    """Return the checked pipeline of a file with its lakehouse."""
+    """Return the checked pipeline of a file with its lakehouse.
+
+    Raises:
+        InvalidPipeline: the file has mistakes.
+        TerminalError: the lakehouse is out of this machine's reach.
+    """
     pipeline = check(path).pipeline()
     lakehouse = Lakehouse(pipeline.lakehouse_uri, observer) if observer else Lakehouse(pipeline.lakehouse_uri)
+    _ = lakehouse.path
     return Opened(path, pipeline, lakehouse)
+
+
+def dataset_of(opened: Opened, name: str) -> str:
+    """Return the name of a dataset, the first where none is given.
+
+    Raises:
+        TerminalError: the pipeline has no such dataset; the hint lists them.
+    """
+    known = opened.pipeline.spec.datasets
+    if name and name not in known:
+        raise TerminalError(f"no dataset {name!r}", hint=f"the datasets are: {', '.join(known)}")
+    return name or next(iter(known))
 
 
 def _missing_files(file: PipelineFile) -> list[Problem]:

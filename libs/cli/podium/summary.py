@@ -1,13 +1,18 @@
 """What a run did, for people and for scripts."""
 
-from podium_contracts.events.v1 import Flow, LayerCompleted, Published, QualityEvaluated
-from rich.console import Console
-from rich.table import Table
+from collections.abc import Iterator
 
+from podium_contracts.events import CloudEvent
+from podium_contracts.events.v1 import Flow, LayerCompleted, Published, QualityEvaluated, Timings
+from rich.table import Table
+from rich.text import Text
+
+from podium.console import near, output, plain_table, write_terms
 from podium.host import Outcome, origin
 from podium.opening import Opened
 
 STEPS = ("inserted", "updated", "unchanged", "deduplicated", "late", "quarantined", "deletes")
+REPORT = "report.html"
 
 
 def summary(opened: Opened, outcome: Outcome, seconds: float) -> dict[str, object]:
@@ -16,106 +21,110 @@ def summary(opened: Opened, outcome: Outcome, seconds: float) -> dict[str, objec
     return {
         "pipeline": opened.pipeline.name,
         "news": bool(outcome.fresh),
-        "run": outcome.fresh[0].correlationid if outcome.fresh else None,
+        "run": outcome.fresh[-1].correlationid if outcome.fresh else None,
         "verdict": verdicts,
-        "stages": [
-            {
-                "stage": origin(event),
-                "subject": event.subject,
-                "seconds": event.data.timings.seconds if event.data.timings else None,
-                "data": event.data.model_dump(mode="json", by_alias=True, exclude_none=True),
-            }
-            for event in outcome.fresh
-            if isinstance(event.data, LayerCompleted | QualityEvaluated | Published)
-        ],
+        "stages": [_stage(event) for event in outcome.fresh],
         "lakehouse": opened.lakehouse.uri,
-        "report": str(opened.lakehouse.path / "report.html"),
+        "report": str(opened.lakehouse.path / REPORT),
         "seconds": round(seconds, 3),
     }
 
 
-def print_summary(opened: Opened, outcome: Outcome, seconds: float, console: Console) -> None:
+def _stage(event: CloudEvent) -> dict[str, object]:
+    timings = _timings(event)
+    return {
+        "stage": origin(event),
+        "subject": event.subject,
+        "seconds": timings.seconds if timings else None,
+        "data": event.data.model_dump(mode="json", by_alias=True, exclude_none=True),
+    }
+
+
+def _timings(event: CloudEvent) -> Timings | None:
+    return (
+        event.data.timings if isinstance(event.data, LayerCompleted | QualityEvaluated | Published) else None
+    )
+
+
+def print_summary(opened: Opened, outcome: Outcome, seconds: float) -> None:
     """Write a run's result for people, with what to type next."""
     if not outcome.fresh:
-        console.print(
-            f"[bold]Nothing new[/] for {opened.pipeline.name}: every row is accounted for. {seconds:.1f} s"
+        name = opened.pipeline.name
+        output.print(
+            Text.assemble(
+                ("Nothing new", "bold"), f" for {name}: every row is accounted for. {seconds:.1f} s"
+            )
         )
         return
-    console.print(_stage_table(outcome))
+    output.print(_stage_table(outcome))
     for event in outcome.fresh:
         if isinstance(event.data, LayerCompleted) and event.data.ledger and event.data.ledger.flow:
-            console.print(f"  {event.subject}: {equation(event.data.ledger.flow)}", highlight=False)
-    file = opened.file
-    console.print(
-        f"\n[bold green]Done[/] in {seconds:.1f} s, run {outcome.fresh[0].correlationid}\n"
-        f"  tables  {opened.lakehouse.uri}\n"
-        f"  report  {opened.lakehouse.path / 'report.html'}",
-        highlight=False,
-        soft_wrap=True,
+            write_terms(f"{event.subject}:", equation(event.data.ledger.flow))
+    places = [("tables", opened.lakehouse.uri), ("report", f"{opened.lakehouse.uri}/{REPORT}")]
+    places += [("served", event.data.uri) for event in outcome.fresh if isinstance(event.data, Published)]
+    output.print()
+    output.print(
+        Text.assemble(("Done", "bold green"), f" in {seconds:.1f} s, run {outcome.fresh[-1].correlationid}")
     )
-    for event in outcome.fresh:
-        if isinstance(event.data, Published):
-            console.print(f"  served  {event.data.uri}", highlight=False, soft_wrap=True)
-    console.print(
-        f"\nnext:\n  podium show gold.agg_daily_sales_summary -f {file}\n"
-        if any(event.subject == "gold" for event in outcome.fresh)
-        and _has(outcome, "gold.agg_daily_sales_summary")
-        else f"\nnext:\n  podium tables -f {file}\n",
-        f" podium ledger -f {file}\n  podium quarantine ls -f {file}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    for name, place in places:
+        _print_line(f"  {name}  {near(place)}")
+    output.print("\nnext:")
+    for command in _next(outcome):
+        _print_line(f"  podium {command} -f {opened.file}")
 
 
-def _has(outcome: Outcome, table: str) -> bool:
-    return any(
-        version.name == table
-        for event in outcome.fresh
-        if isinstance(event.data, LayerCompleted)
-        for version in event.data.tables
-    )
+def _print_line(text: str) -> None:
+    output.print(Text(text), soft_wrap=True)
 
 
-def equation(flow: Flow) -> str:
-    """Return a flow as people write it: `525,461 in = 518,593 inserted + 6,865 deduplicated + 3 quarantined`."""
+def _next(outcome: Outcome) -> Iterator[str]:
+    """Yield commands that look at what the run made: the last table, as a rule a Gold aggregate, first."""
+    layers = [event.data for event in outcome.fresh if isinstance(event.data, LayerCompleted)]
+    shown = [
+        table.name for data in layers for table in data.tables if not table.name.startswith("quarantine.")
+    ]
+    yield f"show {shown[-1]}" if shown else "tables"
+    yield "ledger"
+    yield "quarantine ls"
+
+
+def equation(flow: Flow) -> list[str]:
+    """Return a flow in the terms that people write: `525,461 in`, `= 518,593 inserted`, `+ 6,865 deduplicated`."""
     parts = [f"{getattr(flow, step):,} {step}" for step in STEPS if getattr(flow, step)]
     parts += [f"{rows:,} dropped by {rule}" for rule, rows in flow.dropped.items()]
-    return f"{flow.rows_in:,} in = {' + '.join(parts) or '0'}"
+    first, *others = parts or ["0"]
+    return [f"{flow.rows_in:,} in", f"= {first}", *(f"+ {part}" for part in others)]
 
 
 def _stage_table(outcome: Outcome) -> Table:
-    table = Table(header_style="bold", title="What this run did", title_justify="left")
-    table.add_column("stage")
-    table.add_column("table")
-    table.add_column("rows now", justify="right")
-    table.add_column("new", justify="right")
+    table = plain_table("What this run did")
+    for name, justify in (("stage", "left"), ("table", "left"), ("rows now", "right"), ("new", "right")):
+        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
     table.add_column("result")
     table.add_column("seconds", justify="right")
     for event in outcome.fresh:
-        data = event.data
-        seconds = f"{data.timings.seconds:.2f}" if not _is_request(data) and data.timings else ""  # type: ignore[union-attr]
-        match data:
-            case LayerCompleted():
-                for number, version in enumerate(data.tables):
-                    new = version.rows - _before(data, version.name)
-                    first = number == 0
-                    table.add_row(
-                        origin(event) if first else "",
-                        version.name,
-                        f"{version.rows:,}",
-                        f"{new:+,}",
-                        "balanced" if first else "",
-                        seconds if first else "",
-                    )
-            case QualityEvaluated():
-                table.add_row(origin(event), f"{data.layer}.{data.subject}", "", "", data.verdict, seconds)
-            case Published():
-                table.add_row(origin(event), data.destination, "", "", "replaced", seconds)
+        timings = _timings(event)
+        seconds = f"{timings.seconds:.2f}" if timings else ""
+        stage, times = origin(event), seconds
+        for name, rows, new, result in _lines(event):
+            table.add_row(stage, name, rows, new, result, times)
+            stage, times = "", ""
     return table
 
 
-def _is_request(data: object) -> bool:
-    return not isinstance(data, LayerCompleted | QualityEvaluated | Published)
+def _lines(event: CloudEvent) -> Iterator[tuple[str, str, str, str]]:
+    """Yield a completion's lines: table, rows now, new rows, result."""
+    match event.data:
+        case LayerCompleted() as data:
+            result = "balanced"
+            for version in data.tables:
+                new = version.rows - _before(data, version.name)
+                yield version.name, f"{version.rows:,}", f"{new:+,}", result
+                result = ""
+        case QualityEvaluated() as data:
+            yield f"{data.layer}.{data.subject}", "", "", data.verdict
+        case Published() as data:
+            yield data.destination, "", "", "replaced"
 
 
 def _before(data: LayerCompleted, table: str) -> int:

@@ -3,6 +3,7 @@
     PodiumError
     ├── TerminalError          a retry cannot help; the message says what to do
     │   ├── InvalidPipeline    the pipeline file; lists every problem with its place
+    │   ├── MalformedEvent     a Kafka record that is none of Podium's events
     │   ├── BadSource          a source that cannot be read as declared
     │   ├── LedgerImbalance    rows in and rows accounted for differ
     │   ├── QualityHold        a failed verdict holds the dataset
@@ -20,11 +21,15 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake in a pipeline file: the path to it, what is wrong, and what would be right."""
+    """One mistake in a pipeline file: the path to it, what is wrong, and what would be right.
+
+    `line` counts from 1; it is 0 where the file's text is not at hand.
+    """
 
     path: Path
     message: str
     hint: str = ""
+    line: int = 0
 
     @property
     def where(self) -> str:
@@ -58,6 +63,10 @@ class InvalidPipeline(TerminalError):
         super().__init__(f"{file or 'the pipeline'} has {len(problems)} mistake(s)")
         self.problems = problems
         self.file = file
+
+
+class MalformedEvent(TerminalError):
+    """A Kafka record that is not one of Podium's events; the message says which part and why."""
 
 
 class BadSource(TerminalError):

@@ -4,12 +4,35 @@ import re
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+
+def _spelled(pattern: str, advice: str) -> AfterValidator:
+    """Refuse what does not match a pattern, in words: people read the message."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"{text!r} is no name here: write {advice}")
+        return text
+
+    return AfterValidator(check)
+
+
+Name = Annotated[
+    str,
+    _spelled(
+        "[a-z][a-z0-9_]{0,62}", "lower-case letters, digits and _, a letter first, at most 63 characters"
+    ),
+]
 """A dataset, column, rule or lookup: lower case, starts with a letter, at most 63 characters."""
 
-ResourceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?$")]
+ResourceName = Annotated[
+    str,
+    _spelled(
+        "[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?",
+        "lower-case letters, digits and - between them, at most 53 characters",
+    ),
+]
 """A pipeline: a Kubernetes resource name, at most 53 characters so that derived names fit in 63."""
 
 UNKNOWN_MEMBER = -1

@@ -1,5 +1,6 @@
 """The lakehouse as the stages see it: where its tables lie, its records, and who watches."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,18 @@ class Lakehouse:
 
     uri: str
     reached: Observer = _nobody
+
+    def __post_init__(self) -> None:
+        """Refuse a path that delta-rs would take for another one: it reads it as a URL.
+
+        Raises:
+            TerminalError: there is a `?`, a `#` or a percent-encoded character in it.
+        """
+        if odd := re.search(r"[?#]|%[0-9A-Fa-f]{2}", self.uri):
+            raise TerminalError(
+                f"{self.uri}: a lakehouse cannot lie below a folder with {odd[0]!r} in its name",
+                hint="rename the folder, or set spec.lakehouse.uri",
+            )
 
     @cached_property
     def path(self) -> Path:

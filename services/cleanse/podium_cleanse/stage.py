@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from time import monotonic
 
+from deltalake import DataType, Schema
+from deltalake.schema import PrimitiveType
 from podium_contracts import ledger as ledgers
-from podium_contracts.errors import LedgerImbalance
+from podium_contracts.errors import LedgerImbalance, TerminalError
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import (
     Flow,
@@ -22,7 +24,7 @@ from podium_lakehouse.cleansing import outcome
 from podium_lakehouse.cleansing.dispatch import Dispatch
 from podium_lakehouse.cleansing.staging import BRONZE, lookup_relation, staging_statement
 from podium_lakehouse.delta.commits import Committed
-from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, arrow_schema, ensure
+from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, arrow_schema, ensure, find
 from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
 from podium_lakehouse.expressions.dialects import DUCKDB
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
@@ -36,6 +38,7 @@ def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
 
     Raises:
         LedgerImbalance: a row was lost or made up; nothing was completed.
+        TerminalError: the pipeline file declares other columns than Silver has.
     """
     name = event.subject.split(".", 1)[1]
     started = monotonic()
@@ -105,7 +108,9 @@ def _plan(
     )
     if news.from_batch == news.to_batch:
         return None
-    uris = (lakehouse.table_uri(Layer.SILVER, name), lakehouse.quarantine_uri(name))
+    silver = lakehouse.table_uri(Layer.SILVER, name)
+    _check_columns(name, pipeline.spec.datasets[name], silver)
+    uris = (silver, lakehouse.quarantine_uri(name))
     return lakehouse.pin(
         Intent(
             scope=scope,
@@ -127,6 +132,36 @@ def _held(scope: Scope, lakehouse: Lakehouse) -> bool:
     if verdict is None or not isinstance(verdict.data, QualityEvaluated):
         return False
     return verdict.data.verdict == Verdict.FAILED
+
+
+def _check_columns(name: str, dataset: Dataset, uri: str) -> None:
+    """Check that Silver has the declared columns: rows made under other ones would have to be made anew.
+
+    Raises:
+        TerminalError: naming each column that the pipeline file adds, drops or gives another type.
+    """
+    table = find(uri)
+    if table is None:
+        return
+    declared = Schema.from_arrow(arrow_schema(names.silver_columns(dataset)))
+    new, old = ({field.name: field.type for field in schema.fields} for schema in (declared, table.schema()))
+    differences = [
+        f"{column} is {_described(old.get(column))}, the pipeline file says {_described(new.get(column))}"
+        for column in dict.fromkeys([*old, *new])
+        if old.get(column) != new.get(column)
+    ]
+    if differences:
+        raise TerminalError(
+            f"silver.{name} has other columns: {'; '.join(differences)}",
+            hint="undo the change, or give spec.lakehouse.uri a new place: everything is made anew there",
+        )
+
+
+def _described(kind: DataType | None) -> str:
+    """Return a stored type as the pipeline file calls it."""
+    if not isinstance(kind, PrimitiveType):
+        return "absent"
+    return "bigint" if kind.type == "long" else kind.type
 
 
 def _pin_lookups(dataset: Dataset, pipeline: Pipeline, lakehouse: Lakehouse) -> dict[str, int]:

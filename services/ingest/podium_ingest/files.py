@@ -4,18 +4,20 @@ import csv
 import glob
 import gzip
 import hashlib
+import re
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO
 
 from podium_contracts.errors import BadSource
 from podium_contracts.names import collisions
 from podium_contracts.pipeline import CsvDialect, FileSource, Pipeline
+from podium_lakehouse.engines.csv_text import open_csv
 from podium_lakehouse.records.intents import SourceFile
 
 CHUNK_BYTES = 1 << 20
+_BLANK_LINES = re.compile(rb"\n(?:\r?\n)+")
 
 
 def listing(pipeline: Pipeline, sources: list[FileSource]) -> list[Path]:
@@ -26,11 +28,13 @@ def listing(pipeline: Pipeline, sources: list[FileSource]) -> list[Path]:
     """
     found: dict[str, None] = {}
     for source in sources:
-        pattern = pipeline.resolve(source.path)
-        matches = [path for path in glob.glob(pattern, recursive=True) if Path(path).is_file()]  # noqa: PTH207 - Path.glob takes no absolute pattern
-        if not matches:
-            raise BadSource(f"no file matches {source.path}", hint=f"looked for {pattern}")
-        found |= dict.fromkeys(matches)
+        matches = glob.glob(source.path, root_dir=pipeline.root, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+        paths = [path for path in map(pipeline.resolve, matches) if Path(path).is_file()]
+        if not paths:
+            raise BadSource(
+                f"no file matches {source.path}", hint=f"looked for {pipeline.resolve(source.path)}"
+            )
+        found |= dict.fromkeys(paths)
     return [Path(path) for path in sorted(found)]
 
 
@@ -75,8 +79,8 @@ def pin(path: Path, name: str) -> SourceFile:
     for chunk in _decompressed(path):
         digest.update(chunk)
         lines += chunk.count(b"\n")
-        joined = tail[-2:] + chunk
-        blank += joined.count(b"\n\n") + joined.count(b"\n\r\n") - tail[-2:].count(b"\n\n")
+        joined = tail + chunk
+        blank += _blank_lines(joined) - _blank_lines(tail)
         tail = joined[-2:]
     after = path.stat()
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
@@ -90,6 +94,13 @@ def pin(path: Path, name: str) -> SourceFile:
         lines=lines + unfinished,
         blank=blank,
     )
+
+
+def _blank_lines(text: bytes) -> int:
+    """Return the lines without any text; searched for only where there are any, as that takes longer than counting."""
+    if b"\n\n" not in text and b"\n\r\n" not in text:
+        return 0
+    return sum(found[0].count(b"\n") - 1 for found in _BLANK_LINES.finditer(text))
 
 
 def unchanged(path: Path, pinned: SourceFile) -> None:
@@ -111,11 +122,9 @@ def header(path: Path, dialect: CsvDialect) -> list[str]:
     """Return the names in a CSV file's first line.
 
     Raises:
-        BadSource: there is none, or two names would be one column.
+        BadSource: there is none, it cannot be read, or two names would be one column.
     """
-    text = b"".join(_first_lines(path)).decode("utf-8-sig", errors="replace")
-    rows = csv.reader(text.splitlines(), delimiter=dialect.delimiter, quotechar=dialect.quote)
-    names = next(rows, [])
+    names = _names(path, _first_line(path), dialect)
     if not any(name.strip() for name in names):
         raise BadSource(f"{path} has no header line", hint="its first line must name the columns")
     if "" in names:
@@ -126,18 +135,43 @@ def header(path: Path, dialect: CsvDialect) -> list[str]:
     return names
 
 
-def _first_lines(path: Path) -> Iterator[bytes]:
-    with _open(path) as file:
-        yield file.readline()
+def _first_line(path: Path) -> str:
+    with open_csv(path) as file:
+        line = file.readline(CHUNK_BYTES)
+    try:
+        text = line.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadSource(f"{path}: the header is not UTF-8", hint="save the file as UTF-8") from error
+    if "\0" in text:
+        raise BadSource(f"{path} is no text in UTF-8", hint="save the file as UTF-8")
+    text = text.removesuffix("\n").removesuffix("\r")
+    if "\r" in text:
+        raise BadSource(f"{path}: the lines end in \\r alone", hint="let all lines end in \\n or in \\r\\n")
+    return text
 
 
-def _open(path: Path) -> BinaryIO:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
+def _names(path: Path, line: str, dialect: CsvDialect) -> list[str]:
+    doubled = dialect.escape == dialect.quote
+    rows = csv.reader(
+        [line] if line else [],
+        delimiter=dialect.delimiter,
+        quotechar=dialect.quote,
+        doublequote=doubled,
+        escapechar=None if doubled else dialect.escape,
+        strict=True,
+    )
+    try:
+        return next(rows, [])
+    except csv.Error as error:
+        raise BadSource(
+            f"{path}: the header cannot be read: {error}",
+            hint="the names must be in one line, and each quote must be closed",
+        ) from error
 
 
 def _decompressed(path: Path) -> Iterator[bytes]:
     try:
-        with _open(path) as file:
+        with open_csv(path) as file:
             while chunk := file.read(CHUNK_BYTES):
                 yield chunk
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

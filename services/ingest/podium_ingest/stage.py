@@ -11,11 +11,19 @@ from podium_contracts.events.v1 import Flow, LayerCompleted, Ledger, Stock, Timi
 from podium_contracts.names import Layer, Stage, collisions, storable_name
 from podium_contracts.pipeline import Dataset, FileSource, Pipeline
 from podium_lakehouse.cleansing.columns import BRONZE_METADATA, BRONZE_POSITION
-from podium_lakehouse.delta.tables import add_columns, arrow_schema, ensure
+from podium_lakehouse.delta.commits import is_committed
+from podium_lakehouse.delta.tables import add_columns, arrow_schema, ensure, find
 from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
-from podium_lakehouse.engines.duckdb_csv import CsvFile, Ingestion, Read, count_line_breaks, write_csv
+from podium_lakehouse.engines.duckdb_csv import (
+    CsvFile,
+    Ingestion,
+    Read,
+    check_line_ends,
+    count_line_breaks,
+    write_csv,
+)
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
-from podium_lakehouse.records.intents import Intent, Scope, SourceFile
+from podium_lakehouse.records.intents import Intent, Scope, SourceFile, table_name
 
 from podium_ingest import files
 
@@ -35,33 +43,36 @@ def _ingest_dataset(
 ) -> CloudEvent | None:
     started = monotonic()
     scope = Scope(pipeline=pipeline.name, stage=Stage.INGEST, subject=f"{Layer.BRONZE}.{name}")
-    intent = lakehouse.pending(scope, pipeline) or _plan(event, scope, name, pipeline, lakehouse)
+    uri = lakehouse.table_uri(Layer.BRONZE, name)
+    intent = _interrupted(scope, uri, pipeline, lakehouse) or _plan(event, scope, name, pipeline, lakehouse)
     if intent is None:
         return lakehouse.completions.last(scope)
 
     pipeline = lakehouse.pipelines.as_pinned(pipeline, intent.fingerprint)
-    dataset, uri = pipeline.spec.datasets[name], lakehouse.table_uri(Layer.BRONZE, name)
+    dataset = pipeline.spec.datasets[name]
     source = _file_source(dataset)
     inputs = _inputs(intent, source, pipeline)
     columns = _prepare_table(intent, name, inputs, lakehouse, uri)
     mark = Ingestion(intent.time, intent.batch_id, intent.sequence, source.source_system)
     with duckdb_engine() as engine:
         folders, read = write_csv(engine, uri, inputs, columns, source.csv, mark)
-        rows_in = sum(_lines_in(file, read[file.path], engine, folders, columns) for file in intent.files)
+        flow = _flow(intent, inputs, read, engine, folders)
+        if flow.rows_in != flow.inserted:
+            check_line_ends(inputs, source.csv)
+        ledgers.check(Ledger(flow=flow))
         with lakehouse.commit(intent, "bronze"):
             committed = engine.append(
                 uri,
                 folders,
-                intent.transaction(f"bronze/{name}"),
+                intent.transaction(table_name(uri)),
                 base=max(intent.bases[uri], 0),
                 metadata=intent.commit_metadata,
             )
-    inserted = sum(file.rows + file.corrupt for file in read.values())
     before = rows_at(uri, intent.bases[uri])
     table = table_version(f"bronze.{name}", uri, intent.bases[uri], committed)
     ledger = Ledger(
-        flow=Flow(rows_in=rows_in, inserted=inserted),
-        stocks=(Stock(table=table.name, before=before, inserted=inserted, after=table.rows),),
+        flow=flow,
+        stocks=(Stock(table=table.name, before=before, inserted=flow.inserted, after=table.rows),),
     )
     return lakehouse.complete(
         intent,
@@ -75,6 +86,20 @@ def _ingest_dataset(
             timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
         ),
     )
+
+
+def _interrupted(scope: Scope, uri: str, pipeline: Pipeline, lakehouse: Lakehouse) -> Intent | None:
+    """Return the intent of an interrupted try, if it still stands: not if its files have changed before Bronze had their rows."""
+    intent = lakehouse.pending(scope, pipeline)
+    table = find(uri)
+    if intent is None or (table and is_committed(table, intent.transaction(table_name(uri)))):
+        return intent
+    try:
+        for pinned in intent.files:
+            files.unchanged(Path(pipeline.resolve(pinned.path)), pinned)
+    except BadSource:
+        return None
+    return intent
 
 
 def _plan(
@@ -148,12 +173,27 @@ def _prepare_table(
     return list(merged)
 
 
+def _flow(
+    intent: Intent, inputs: list[CsvFile], read: dict[str, Read], engine: DuckDbEngine, folders: list[Path]
+) -> Flow:
+    """Hold the files' own lines against the rows that were written, before they become part of Bronze."""
+    rows_in = sum(
+        _lines_in(pinned, file, read[file.name], engine, folders)
+        for pinned, file in zip(intent.files, inputs, strict=True)
+    )
+    return Flow(rows_in=rows_in, inserted=sum(file.rows + file.corrupt for file in read.values()))
+
+
 def _lines_in(
-    file: SourceFile, read: Read, engine: DuckDbEngine, folders: list[Path], columns: list[str]
+    pinned: SourceFile, file: CsvFile, read: Read, engine: DuckDbEngine, folders: list[Path]
 ) -> int:
-    """Return the rows that a file holds by its own lines: without the header, blank lines and breaks inside values."""
-    rows = max(file.lines - file.blank - 1, 0)
+    """Return the rows that a file holds by its own lines: without the header, blank lines and breaks inside values.
+
+    Where there is one column only, a blank line is a row without a value.
+    """
+    one_column = len(file.columns) == 1
+    rows = pinned.lines - 1 - (0 if one_column else pinned.blank)
     if rows == read.rows + read.corrupt:
         return rows
-    breaks = count_line_breaks(engine, folders, columns, file.path)
-    return rows - breaks.breaks + breaks.blank
+    breaks = count_line_breaks(engine, folders, file.columns, file.name)
+    return rows - breaks.breaks + (0 if one_column else breaks.blank)

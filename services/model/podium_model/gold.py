@@ -1,11 +1,14 @@
 """Gold tables of one build: what is certified, what is staged, what changes, and the sums that must agree."""
 
+import shutil
 import uuid
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
+from podium_contracts.errors import ModelFailed
 from podium_contracts.events.v1 import ControlTotal as CheckedTotal
 from podium_contracts.names import Layer
 from podium_lakehouse.delta.commits import Committed, commit_once
@@ -50,14 +53,14 @@ class GoldTable:
         self.uri = lakehouse.table_uri(Layer.GOLD, model.name)
         self.base = intent.bases[self.uri]
         self.incremental = incremental
-        home = engine.scratch / "stage" / model.name if incremental else Path(self.uri) / "data"
+        home = Path(self.uri) / "data" if self.base == ABSENT else engine.scratch / "stage" / model.name
         self.folder = home / uuid.uuid4().hex[:12]
         home.mkdir(parents=True, exist_ok=True)
 
     def offer(self) -> None:
         """Offer the certified rows to dbt where the model runs incrementally."""
         if self.incremental:
-            self.engine.offer_table(f"cert__{self.model.name}", Snapshot(self.uri, self.base))
+            self.engine.offer_table(self._certified, Snapshot(self.uri, self.base))
 
     def context(self) -> str:
         """Return the model's row of `podium_context` as SQL."""
@@ -66,6 +69,36 @@ class GoldTable:
             f"SELECT {DUCKDB.text(self.model.name)} AS model, CAST({moment} AS TIMESTAMPTZ) AS run_time, "
             f"{self.incremental} AS incremental, {DUCKDB.text(str(self.folder))} AS folder"
         )
+
+    def check_keys(self) -> None:
+        """Check that the staged rows can be told apart: a surrogate key is a hash, and hashes may collide.
+
+        Raises:
+            ModelFailed: a key is null or stands for several rows, or a row belongs to no affected key.
+        """
+        keys, affect = ", ".join(self.model.keys), self.model.affect_key
+        null = " OR ".join(f"{name} IS NULL" for name in dict.fromkeys([*self.model.keys, affect]))
+        nameless = self._rows(f"{self._staged} WHERE {null}")
+        if nameless:
+            raise ModelFailed(
+                f"model {self.model.name}: {nameless} row(s) where {null}",
+                hint="give such rows a value of their own in the model, such as -1",
+            )
+        repeated = f"SELECT {keys} FROM {self._staged} GROUP BY ALL HAVING count(*) > 1"
+        if self.incremental:
+            kept = f"{affect} NOT IN (SELECT {affect} FROM {self._keys} WHERE {affect} IS NOT NULL)"
+            repeated += f" UNION ALL SELECT {keys} FROM {self._certified} SEMI JOIN {self._staged} USING ({keys}) WHERE {kept}"
+        found = self.engine.execute(f"{repeated} LIMIT 3")
+        if found:
+            listed = "; ".join(", ".join(str(value) for value in row) for row in found)
+            raise ModelFailed(
+                f"model {self.model.name}: {keys} stands for several rows: {listed}",
+                hint="make the model's unique_key unique: two things must not share a key",
+            )
+
+    def discard(self) -> None:
+        """Remove the staged rows, which no commit will list."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def commit(self) -> Change:
         """Bring the staged rows into the table, in one commit."""
@@ -87,17 +120,29 @@ class GoldTable:
 
     def _sum(self, aggregate: str, relation: str) -> str:
         key = self.model.affect_key
-        where = f" WHERE {key} IN (SELECT {key} FROM keys__{self.model.name})" if self.incremental else ""
+        where = f" WHERE {key} IN (SELECT {key} FROM {self._keys})" if self.incremental else ""
         value = self.engine.execute(f"SELECT {aggregate} FROM {relation}{where}")[0][0]
-        return str(value if value is not None else 0)
+        return f"{Decimal(str(value or 0)).normalize():f}"
+
+    @property
+    def _staged(self) -> str:
+        return f"stage__{self.model.name}"
+
+    @property
+    def _certified(self) -> str:
+        return f"cert__{self.model.name}"
+
+    @property
+    def _keys(self) -> str:
+        return f"keys__{self.model.name}"
 
     def _staged_schema(self) -> pa.Schema:
-        reader = self.engine.connection.sql(f"FROM stage__{self.model.name} LIMIT 0").to_arrow_table()
+        reader = self.engine.connection.sql(f"FROM {self._staged} LIMIT 0").to_arrow_table()
         return pa.schema([field.with_nullable(nullable=True) for field in reader.schema])
 
     def _append(self) -> Change:
         ensure(self.uri, self._staged_schema(), {"delta.enableChangeDataFeed": "true"})
-        rows = self._rows(f"stage__{self.model.name}")
+        rows = self._rows(self._staged)
         committed = self.engine.append(
             self.uri,
             [self.folder],
@@ -109,10 +154,9 @@ class GoldTable:
 
     def _overwrite(self) -> Change:
         """Replace every row: the project changed, and with it perhaps the columns."""
-        relation = f"stage__{self.model.name}"
 
         def replace(table: DeltaTable, properties: CommitProperties) -> None:
-            reader = self.engine.connection.sql(f"FROM {relation}").to_arrow_reader()
+            reader = self.engine.connection.sql(f"FROM {self._staged}").to_arrow_reader()
             write_deltalake(
                 table, reader, mode="overwrite", schema_mode="overwrite", commit_properties=properties
             )
@@ -124,7 +168,7 @@ class GoldTable:
             base=self.base,
             metadata=self.intent.commit_metadata,
         )
-        return Change(committed, self._rows(relation), Snapshot(self.uri, self.base).rows())
+        return Change(committed, self._rows(self._staged), Snapshot(self.uri, self.base).rows())
 
     def _merge(self) -> Change:
         """Merge only rows that differ, and delete those of affected keys that are no longer made."""
@@ -134,12 +178,12 @@ class GoldTable:
         differs = " OR ".join(
             f"s.{col} IS DISTINCT FROM c.{col}" for col in columns if col not in NOT_COMPARED
         )
-        affected = f"c.{self.model.affect_key} IN (SELECT {self.model.affect_key} FROM keys__{name})"
+        affected = f"c.{self.model.affect_key} IN (SELECT {self.model.affect_key} FROM {self._keys})"
         self.engine.execute(
             f"CREATE OR REPLACE TABLE diff__{name} AS "
-            f"SELECT s.*, FALSE AS {DELETED}, c.{keys[0]} IS NULL AS _new FROM stage__{name} s "
-            f"LEFT JOIN cert__{name} c ON {on} WHERE c.{keys[0]} IS NULL OR {differs} UNION ALL "
-            f"SELECT c.*, TRUE, FALSE FROM cert__{name} c ANTI JOIN stage__{name} s ON {on} WHERE {affected}"
+            f"SELECT s.*, FALSE AS {DELETED}, c.{keys[0]} IS NULL AS _new FROM {self._staged} s "
+            f"LEFT JOIN {self._certified} c ON {on} WHERE c.{keys[0]} IS NULL OR {differs} UNION ALL "
+            f"SELECT c.*, TRUE, FALSE FROM {self._certified} c ANTI JOIN {self._staged} s ON {on} WHERE {affected}"
         )
         counted = f"SELECT count(*) FILTER (_new), count(*) FILTER ({DELETED}) FROM diff__{name}"
         inserted, removed = (int(str(value)) for value in self.engine.execute(counted)[0])

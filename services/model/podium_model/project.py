@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from podium_contracts.errors import ModelFailed
-from podium_lakehouse.engines.duckdb import SHARED_DATABASE
 
 PACKAGE = Path(__file__).parent / "dbt_package"
 SCHEMA = "main"
@@ -37,18 +36,17 @@ class GoldModel:
 
 
 class DbtProject:
-    """A copy of a dbt project in an engine's scratch folder, bound to the engine's shared database."""
+    """A dbt project in a folder of its own, with Podium's package put into it, bound to an engine's shared database."""
 
-    def __init__(self, source: Path, scratch: Path) -> None:
-        database = str(scratch / SHARED_DATABASE)
-        self.folder = scratch / "dbt"
-        ignored = shutil.ignore_patterns("target", "logs", "dbt_packages", "__pycache__")
-        shutil.copytree(source, self.folder, ignore=ignored)
-        shutil.copytree(PACKAGE, self.folder / "dbt_packages" / "podium")
+    def __init__(self, folder: Path, database: Path) -> None:
+        self.folder = folder
+        shutil.copytree(PACKAGE, folder / "dbt_packages" / "podium", dirs_exist_ok=True)
         profile = {
             PROFILE: {
                 "target": "duckdb",
-                "outputs": {"duckdb": {"type": "duckdb", "path": database, "schema": SCHEMA, "threads": 1}},
+                "outputs": {
+                    "duckdb": {"type": "duckdb", "path": str(database), "schema": SCHEMA, "threads": 1}
+                },
             }
         }
         (self.folder / "profiles.yml").write_text(json.dumps(profile))
@@ -97,6 +95,8 @@ class DbtProject:
             "--no-send-anonymous-usage-stats",
         ]
         result = dbtRunner(manifest=self._manifest).invoke([*arguments, *quiet])
+        if isinstance(result.exception, KeyboardInterrupt | SystemExit):
+            raise result.exception  # dbt catches whatever ends a process, too
         if not result.success:
             raise ModelFailed(
                 _failures(result), hint="mend the model or the data it refuses, then run it again"

@@ -1,15 +1,23 @@
 """Model: certified Silver into Gold with dbt; every model and test is staged before any table is committed."""
 
-from pathlib import Path
 from time import monotonic
 
 from podium_contracts import ledger as ledgers
+from podium_contracts.errors import PodiumError
 from podium_contracts.events import CloudEvent
-from podium_contracts.events.v1 import LayerCompleted, Ledger, QualityEvaluated, Stock, TableVersion, Timings
+from podium_contracts.events.v1 import (
+    ControlTotal,
+    LayerCompleted,
+    Ledger,
+    QualityEvaluated,
+    Stock,
+    TableVersion,
+    Timings,
+)
 from podium_contracts.names import Layer, Stage
 from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.delta.tables import Snapshot
-from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
+from podium_lakehouse.engines.duckdb import SHARED_DATABASE, DuckDbEngine, duckdb_engine
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
 from podium_lakehouse.records.intents import ABSENT, Input, Intent, Scope
 
@@ -21,7 +29,7 @@ def model(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[C
     """Bring Gold up to certified Silver, once the verdict on every dataset of the run is there.
 
     Raises:
-        ModelFailed: dbt refused a model or a test; no Gold table was touched.
+        ModelFailed: dbt refused a model or a test, or a key is not unique; no Gold table was touched.
         LedgerImbalance: an aggregate's control totals differ from its facts'; nothing was completed.
     """
     if pipeline.spec.model is None:
@@ -32,21 +40,19 @@ def model(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[C
     if silver is None:
         return []
     with duckdb_engine(shared=True) as engine:
-        intent = lakehouse.pending(scope, pipeline)
+        intent = _pending(scope, silver, pipeline, lakehouse)
         if intent is None and not _is_news(scope, silver, pipeline, lakehouse):
             last = lakehouse.completions.last(scope)
             return [last] if last else []
-        source = Path(pipeline.resolve(pipeline.spec.model.dbt))
-        if intent is not None and intent.fingerprint != pipeline.fingerprint:
-            source = lakehouse.pipelines.dbt_project(intent.fingerprint, engine.scratch / "pinned")
-        project = DbtProject(source, engine.scratch)
+        lakehouse.pipelines.put(pipeline)
+        fingerprint = intent.fingerprint if intent else pipeline.fingerprint
+        folder = lakehouse.pipelines.dbt_project(fingerprint, engine.scratch / "dbt")
+        project = DbtProject(folder, engine.scratch / SHARED_DATABASE)
         models = project.models()
         intent = intent or _plan(event, scope, silver, models, pipeline, lakehouse)
         tables = _gold_tables(models, engine, intent, scope, lakehouse)
         _offer(engine, intent, tables)
-        project.build()
-        totals = [total for table in tables for total in table.totals()]
-        ledgers.check(Ledger(control_totals=tuple(totals)))
+        totals = _build(project, tables)
         changes = {table: table.commit() for table in tables}
 
     versions = [
@@ -78,6 +84,21 @@ def model(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[C
             ),
         )
     ]
+
+
+def _build(project: DbtProject, tables: list[GoldTable]) -> list[ControlTotal]:
+    """Stage and test everything before anything is committed; return the control totals, which agree."""
+    try:
+        project.build()
+        for table in tables:
+            table.check_keys()
+        totals = [total for table in tables for total in table.totals()]
+        ledgers.check(Ledger(control_totals=tuple(totals)))
+    except PodiumError:
+        for table in tables:
+            table.discard()
+        raise
+    return totals
 
 
 def _certified_silver(
@@ -112,6 +133,27 @@ def _certified_silver(
     return found
 
 
+def _pending(
+    scope: Scope, silver: dict[str, TableVersion], pipeline: Pipeline, lakehouse: Lakehouse
+) -> Intent | None:
+    """Return the intent of an interrupted try, unless it has changed no table and newer Silver has taken the place of its inputs.
+
+    So rows that make a test fail can be corrected by a delivery.
+    """
+    intent = lakehouse.pending(scope, pipeline)
+    if intent is None:
+        return None
+    untouched = all(lakehouse.version(uri) == base for uri, base in intent.bases.items())
+    return None if untouched and _differ(intent, silver) else intent
+
+
+def _differ(intent: Intent, silver: dict[str, TableVersion]) -> bool:
+    return any(
+        name not in intent.inputs or intent.inputs[name].to_version != table.to_version
+        for name, table in silver.items()
+    )
+
+
 def _previous(scope: Scope, lakehouse: Lakehouse) -> Intent | None:
     done = lakehouse.completions.last_sequence(scope)
     return lakehouse.intents.read(scope, done) if done else None
@@ -119,9 +161,7 @@ def _previous(scope: Scope, lakehouse: Lakehouse) -> Intent | None:
 
 def _is_news(scope: Scope, silver: dict[str, TableVersion], pipeline: Pipeline, lakehouse: Lakehouse) -> bool:
     previous = _previous(scope, lakehouse)
-    if previous is None or previous.fingerprint != pipeline.fingerprint:
-        return True
-    return any(previous.inputs[name].to_version != table.to_version for name, table in silver.items())
+    return previous is None or previous.fingerprint != pipeline.fingerprint or _differ(previous, silver)
 
 
 def _plan(
@@ -178,10 +218,12 @@ def _gold_tables(
 
 def _offer(engine: DuckDbEngine, intent: Intent, tables: list[GoldTable]) -> None:
     """Offer sources, their changes, certified rows and the context, all at the pinned versions."""
+    incremental = any(gold.incremental for gold in tables)
     for name, table in intent.inputs.items():
         now = Snapshot(table.uri, table.to_version)
         engine.offer_table(name, now)
-        engine.offer_changes(f"changed__{name}", now, table.from_version)
+        if incremental:
+            engine.offer_changes(f"changed__{name}", now, table.from_version)
     for gold in tables:
         gold.offer()
     context = " UNION ALL ".join(gold.context() for gold in tables)

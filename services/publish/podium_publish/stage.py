@@ -4,12 +4,12 @@ import os
 from pathlib import Path
 from time import monotonic
 
-import duckdb
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import Published, QualityEvaluated, Timings
 from podium_contracts.names import Layer, Stage, Verdict
 from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.delta.tables import Snapshot
+from podium_lakehouse.engines.duckdb import duckdb_engine
 from podium_lakehouse.expressions.dialects import DUCKDB
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Input, Intent, Scope
@@ -26,7 +26,7 @@ def publish(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     started = monotonic()
     path = Path(pipeline.resolve(destination.path))
     scope = Scope(pipeline=pipeline.name, stage=Stage.PUBLISH, subject=SUBJECT)
-    intent = lakehouse.pending(scope, pipeline) or _plan(event, scope, path, pipeline, lakehouse)
+    intent = _pending(event, scope, pipeline, lakehouse) or _plan(event, scope, path, pipeline, lakehouse)
     if intent is None:
         last = lakehouse.completions.last(scope)
         return [last] if last else []
@@ -44,17 +44,29 @@ def publish(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     return [lakehouse.complete(intent, published)]
 
 
+def _pending(event: CloudEvent, scope: Scope, pipeline: Pipeline, lakehouse: Lakehouse) -> Intent | None:
+    """Return the intent of an interrupted try, unless newer versions have taken the place of those it was to publish."""
+    intent = lakehouse.pending(scope, pipeline)
+    if intent is None:
+        return None
+    pinned = {name: table.to_version for name, table in intent.inputs.items()}
+    return intent if pinned == _versions(event) else None
+
+
+def _versions(event: CloudEvent) -> dict[str, int]:
+    """Return the version of every table that an event names."""
+    assert isinstance(event.data, QualityEvaluated | Published)
+    return {table.name: table.to_version for table in event.data.tables}
+
+
 def _plan(
     event: CloudEvent, scope: Scope, path: Path, pipeline: Pipeline, lakehouse: Lakehouse
 ) -> Intent | None:
     """Pin the certified versions, unless the file already holds them."""
     assert isinstance(event.data, QualityEvaluated)
-    wanted = {table.name: table.to_version for table in event.data.tables}
     last = lakehouse.completions.last(scope)
-    if last is not None and isinstance(last.data, Published) and path.exists():
-        same = {table.name: table.to_version for table in last.data.tables} == wanted
-        if same and last.data.uri == str(path):
-            return None
+    if last is not None and _holds(path, last) and _versions(last) == _versions(event):
+        return None
     return lakehouse.pin(
         Intent(
             scope=scope,
@@ -71,30 +83,48 @@ def _plan(
     )
 
 
+def _holds(path: Path, last: CloudEvent) -> bool:
+    """Whether the file is still where it was published last."""
+    return isinstance(last.data, Published) and last.data.uri == str(path) and path.exists()
+
+
 def _replace(path: Path, intent: Intent) -> None:
     """Write a new file beside the old one and rename it: readers see the one or the other, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(path)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
     try:
-        with duckdb.connect(str(draft)) as connection:
-            connection.execute("SET TimeZone = 'UTC'; SET memory_limit = '1GB'")
-            versions = []
-            for name, table in intent.inputs.items():
-                files = Snapshot(table.uri, table.to_version).files()
-                listed = ", ".join(DUCKDB.text(uri.removeprefix("file://")) for uri in files)
-                plain = DUCKDB.identifier(name.split(".")[1])
-                connection.execute(
-                    f"CREATE TABLE {plain} AS FROM read_parquet([{listed}], union_by_name = true)"
-                )
-                versions.append(f"({DUCKDB.text(name)}, {table.to_version}, {DUCKDB.text(intent.run.id)})")
-            connection.execute(
-                "CREATE TABLE podium_versions AS "
-                f"FROM (VALUES {', '.join(versions)}) AS v(table_name, version, run_id)"
-            )
+        _write(draft, intent)
         with draft.open("rb") as file:
             os.fsync(file.fileno())
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-        draft.with_name(draft.name + ".wal").unlink(missing_ok=True)
+        draft.with_name(f"{draft.name}.wal").unlink(missing_ok=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove the drafts of publishers that were killed, and of this process's earlier tries."""
+    for draft in path.parent.glob(f".{path.name}.*"):
+        process = draft.name.removeprefix(f".{path.name}.").removesuffix(".wal")
+        if process.isdigit() and (int(process) == os.getpid() or not Path(f"/proc/{process}").exists()):
+            draft.unlink(missing_ok=True)
+
+
+def _write(draft: Path, intent: Intent) -> None:
+    """Write the pinned tables, and `podium_versions`, which says what they are, to a DuckDB file."""
+    versions = [
+        f"({DUCKDB.text(name)}, {table.to_version}, {DUCKDB.text(intent.run.id)})"
+        for name, table in intent.inputs.items()
+    ]
+    with duckdb_engine() as engine:
+        engine.execute(f"ATTACH {DUCKDB.text(str(draft))} AS draft")
+        for name, table in intent.inputs.items():
+            plain = DUCKDB.identifier(name.split(".")[1])
+            engine.offer_table("published", Snapshot(table.uri, table.to_version))
+            engine.execute(f"CREATE TABLE draft.{plain} AS FROM published")
+        engine.execute(
+            "CREATE TABLE draft.podium_versions AS "
+            f"FROM (VALUES {', '.join(versions)}) AS v(table_name, version, run_id)"
+        )
+        engine.execute("DETACH draft")

@@ -1,7 +1,9 @@
 """Measures of a table: counts and sums that add up, so that a verdict costs what is new, and the metrics made of them.
 
-All measures of a table come from one aggregate query over its changed rows, each weighted by `_sign`: +1 for a row that came,
--1 for one that went. Metrics are the percentages and averages that thresholds speak of, rounded to two places.
+All measures of a table come from one query over its changed rows, each weighted by `_sign`: +1 for a row that came, -1 for one
+that went. Distinct values do not add up that way, a value may be in rows that did not change: those of the changed rows are
+looked for in the whole column as it was and as it is. Metrics are the percentages and averages that thresholds speak of, rounded
+to two places; only what is whole rounds to 100, and only nothing to 0.
 """
 
 from collections.abc import Mapping
@@ -27,29 +29,52 @@ class Measured:
     keys: tuple[str, ...] = ()
     scored: bool = False
 
-    def query(self, relation: str, dialect: Dialect) -> str:
-        """Return the one aggregate query; its columns are named by measure."""
-        parts = [f"sum(_sign) AS {dialect.identifier(ROWS)}"]
-        conditions = {f"null.{name}": f"{dialect.identifier(name)} IS NULL" for name in self.complete}
-        conditions |= {f"unknown.{name}": f"{dialect.identifier(name)} = -1" for name in self.keys}
-        parts += [self._count(condition, measure, dialect) for measure, condition in conditions.items()]
-        for name in self.unique:
-            column = dialect.identifier(name)
-            came = f"count(DISTINCT {column}) FILTER (_arrived)"
-            went = f"count(DISTINCT {column}) FILTER (_departed)"
-            parts.append(f"{came} - {went} AS {dialect.identifier(f'distinct.{name}')}")
-        if self.scored:
-            parts += [self._count(f"quality_tier = '{tier}'", f"tier.{tier}", dialect) for tier, _ in TIERS]
-            parts.append(f"sum(_sign * quality_score) AS {dialect.identifier(SCORE)}")
-        return f"SELECT {', '.join(parts)} FROM {relation}"
+    @property
+    def names(self) -> set[str]:
+        """The names of the measures."""
+        named = {f"null.{name}" for name in self.complete} | {f"unknown.{name}" for name in self.keys}
+        named |= {f"distinct.{name}" for name in self.unique}
+        tiers = {f"tier.{tier}" for tier, _ in TIERS}
+        return {ROWS, *named, *(tiers | {SCORE} if self.scored else ())}
 
-    @staticmethod
-    def _count(condition: str, measure: str, dialect: Dialect) -> str:
-        return f"sum(CASE WHEN {condition} THEN _sign ELSE 0 END) AS {dialect.identifier(measure)}"
+    def query(self, changes: str, now: str, before: str | None, dialect: Dialect) -> str:
+        """Return the one query; its columns are named by measure.
+
+        `changes` names the changed rows with `_sign`; `now` and `before` the table as it is and as it was, None where `changes` is all.
+        """
+        parts = {ROWS: "sum(_sign)"}
+        for name in self.complete:
+            parts[f"null.{name}"] = _signed(f"{dialect.identifier(name)} IS NULL")
+        for name in self.keys:
+            parts[f"unknown.{name}"] = _signed(f"{dialect.identifier(name)} = -1")
+        for name in self.unique:
+            parts[f"distinct.{name}"] = _distinct(dialect.identifier(name), changes, now, before)
+        if self.scored:
+            for tier, _ in TIERS:
+                parts[f"tier.{tier}"] = _signed(f"quality_tier = {dialect.text(tier)}")
+            parts[SCORE] = "sum(_sign * quality_score)"
+        selected = [f"{sql} AS {dialect.identifier(name)}" for name, sql in parts.items()]
+        return f"SELECT {', '.join(selected)} FROM {changes}"
+
+
+def _signed(condition: str) -> str:
+    return f"sum(CASE WHEN {condition} THEN _sign ELSE 0 END)"
+
+
+def _distinct(column: str, changes: str, now: str, before: str | None) -> str:
+    """By how many the distinct values have grown."""
+    if before is None:
+        return f"count(DISTINCT {column})"
+
+    def present(table: str) -> str:
+        changed = f"SELECT {column} FROM {changes}"
+        return f"(SELECT count(DISTINCT {column}) FROM {table} WHERE {column} IN ({changed}))"
+
+    return f"{present(now)} - {present(before)}"
 
 
 def add(before: Mapping[str, object], new: Mapping[str, object]) -> Measures:
-    """Return the sum of two sets of measures; one that is new starts at 0."""
+    """Return the sum of two sets of measures; one that either lacks counts as 0 there."""
     names = dict.fromkeys([*before, *new])
     return {name: _number(before.get(name)) + _number(new.get(name)) for name in names}
 
@@ -81,4 +106,8 @@ def metrics(measures: Measures) -> dict[str, Decimal]:
 
 
 def _percent(part: Decimal, whole: Decimal) -> Decimal:
-    return (100 * part / whole).quantize(CENT, ROUND_HALF_UP)
+    """Return a percentage; one duplicate in a million rows is not 100, nor one missing value 0."""
+    rounded = (100 * part / whole).quantize(CENT, ROUND_HALF_UP)
+    if part in (0, whole):
+        return rounded
+    return min(max(rounded, CENT), 100 - CENT)

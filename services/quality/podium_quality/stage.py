@@ -1,7 +1,9 @@
 """Quality: the verdict on a layer, from measures that cost what is new."""
 
+from collections.abc import Mapping
 from time import monotonic
 
+from podium_contracts.errors import TerminalError
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, TableVersion, Timings
 from podium_contracts.names import Layer, Stage, Verdict
@@ -21,29 +23,36 @@ def quality(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     """Judge the tables of a completed Silver dataset or of Gold.
 
     A version is judged once; a failed verdict is given anew when the pipeline file has changed.
+
+    Raises:
+        TerminalError: a threshold is for a table or a metric that does not exist.
     """
     assert isinstance(event.data, LayerCompleted)
     started = monotonic()
     scope = Scope(pipeline=pipeline.name, stage=Stage.QUALITY, subject=event.subject)
     judged = {table.name: table for table in event.data.tables if not table.name.startswith("quarantine.")}
-    intent = lakehouse.pending(scope, pipeline) or _plan(event, scope, judged, pipeline, lakehouse)
+    intent = _pending(scope, judged, pipeline, lakehouse) or _plan(event, scope, judged, pipeline, lakehouse)
     if intent is None:
         last = lakehouse.completions.last(scope)
         return [last] if last else []
 
-    before = lakehouse.metrics.read(scope, lakehouse.completions.last_sequence(scope))
-    measured: dict[tuple[str, int], Measures] = {}
+    known = lakehouse.metrics.read(scope, lakehouse.completions.last_sequence(scope))
     with duckdb_engine() as engine:
-        for name, table in intent.inputs.items():
-            kept = before.get(name, {}) if table.from_version != ABSENT else {}
-            new = _measure(engine, name, table, pipeline)
-            measured[name, table.to_version] = add(kept, new)
+        measures = {
+            name: _measure(engine, name, table, known.get(name, {}), pipeline)
+            for name, table in intent.inputs.items()
+        }
     with lakehouse.step(f"quality {scope.subject} metrics"):
-        lakehouse.metrics.put(intent, {key: dict(values) for key, values in measured.items()})
+        versioned = {
+            (name, judged[name].to_version): dict[str, object](values) for name, values in measures.items()
+        }
+        lakehouse.metrics.put(intent, versioned)
     thresholds = pipeline.spec.quality.thresholds
+    if event.data.layer == Layer.GOLD:
+        _refuse_unknown(list(thresholds), [*pipeline.spec.datasets, *(name.split(".")[1] for name in judged)])
     results = [
         check
-        for (name, _), values in measured.items()
+        for name, values in measures.items()
         for check in checks(name, metrics(values), thresholds.get(name.split(".")[1], {}))
     ]
     return [
@@ -63,6 +72,18 @@ def quality(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     ]
 
 
+def _pending(
+    scope: Scope, judged: dict[str, TableVersion], pipeline: Pipeline, lakehouse: Lakehouse
+) -> Intent | None:
+    """Return the intent of an interrupted try, unless newer versions have taken the place of those it was to judge."""
+    intent = lakehouse.pending(scope, pipeline)
+    return intent if intent is not None and _versions(intent.inputs) == _versions(judged) else None
+
+
+def _versions(tables: Mapping[str, TableVersion | Input]) -> dict[str, int]:
+    return {name: table.to_version for name, table in tables.items()}
+
+
 def _plan(
     event: CloudEvent,
     scope: Scope,
@@ -74,10 +95,10 @@ def _plan(
     last = lakehouse.completions.last(scope)
     seen: dict[str, int] = {}
     if last is not None and isinstance(last.data, QualityEvaluated):
-        seen = {table.name: table.to_version for table in last.data.tables}
+        seen = _versions({table.name: table for table in last.data.tables})
         done = lakehouse.intents.read(scope, last.data.sequence)
         again = last.data.verdict == Verdict.FAILED and done.fingerprint != pipeline.fingerprint
-        if not again and seen == {name: table.to_version for name, table in judged.items()}:
+        if not again and seen == _versions(judged):
             return None
     return lakehouse.pin(
         Intent(
@@ -96,13 +117,29 @@ def _plan(
     )
 
 
-def _measure(engine: DuckDbEngine, name: str, table: Input, pipeline: Pipeline) -> dict[str, object]:
-    """Measure what changed in a table since it was last judged, in one aggregate query."""
+def _refuse_unknown(named: list[str], tables: list[str]) -> None:
+    unknown = [name for name in named if name not in tables]
+    if unknown:
+        raise TerminalError(
+            f"there are thresholds for {', '.join(unknown)}, which no dataset or model is called",
+            hint=f"correct spec.quality.thresholds; the tables are: {', '.join(tables)}",
+        )
+
+
+def _measure(
+    engine: DuckDbEngine, name: str, table: Input, known: Mapping[str, object], pipeline: Pipeline
+) -> Measures:
+    """Measure what changed in a table since it was last judged; all of it where other measures are wanted than are known."""
     now = Snapshot(table.uri, table.to_version)
-    measured = _measured(name, column_names(now.open()), pipeline)
-    engine.offer_signed("judged", now, table.from_version)
-    row = engine.connection.sql(measured.query("judged", DUCKDB)).to_arrow_table().to_pylist()[0]
-    return dict(row)
+    wanted = _measured(name, column_names(now.open()), pipeline)
+    added = table.from_version != ABSENT and wanted.names == set(known)
+    engine.offer_signed("changes", now, table.from_version if added else ABSENT)
+    engine.offer_table("judged", now)
+    if added:
+        engine.offer_table("before", Snapshot(table.uri, table.from_version))
+    query = wanted.query("changes", "judged", "before" if added else None, DUCKDB)
+    new = engine.connection.sql(query).to_arrow_table().to_pylist()[0]
+    return add(known if added else {}, new)
 
 
 def _measured(name: str, columns: list[str], pipeline: Pipeline) -> Measured:

@@ -3,13 +3,24 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
+from podium_contracts.errors import TerminalError
 from podium_contracts.events.v1 import Check
 from podium_contracts.names import Verdict
 from podium_contracts.pipeline import Threshold
 
 
 def checks(table: str, metrics: Mapping[str, Decimal], thresholds: Mapping[str, Threshold]) -> list[Check]:
-    """Return every metric of a table, held against its threshold where there is one."""
+    """Return every metric of a table, held against its threshold where there is one.
+
+    Raises:
+        TerminalError: a threshold names a metric that a table with rows does not have.
+    """
+    unknown = [name for name in thresholds if name not in metrics]
+    if unknown and metrics["total_records"]:
+        raise TerminalError(
+            f"{table} has no metric {', '.join(unknown)}; it has {', '.join(metrics)}",
+            hint="correct spec.quality.thresholds in the pipeline file",
+        )
     return [_check(table, name, value, thresholds.get(name)) for name, value in metrics.items()]
 
 
@@ -35,5 +46,10 @@ def _check(table: str, metric: str, actual: Decimal, threshold: Threshold | None
         threshold=threshold.value,
         severity=threshold.severity,
         passed=passed,
-        message="" if passed else f"{metric} ({actual}) {side} threshold ({threshold.value:g})",
+        message="" if passed else f"{metric} ({_plain(actual)}) {side} threshold ({_plain(bound)})",
     )
+
+
+def _plain(value: Decimal) -> str:
+    """Return a number without exponent and without zeros at its end."""
+    return f"{value.normalize():f}"

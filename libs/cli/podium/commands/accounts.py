@@ -1,74 +1,93 @@
 """`podium ledger`, `quarantine`, `events` and `report`: where every row went, and what was said about it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from podium_contracts.errors import TerminalError
-from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated
-from podium_lakehouse.delta.tables import find
+from podium_contracts.events import CloudEvent
+from podium_contracts.events.v1 import LayerCompleted, Ledger, QualityEvaluated
+from podium_lakehouse.delta.tables import Snapshot, find
+from podium_lakehouse.engines.duckdb import duckdb_engine
+from podium_lakehouse.expressions.dialects import DUCKDB
 from podium_quality.report import write as write_report
+from rich.text import Text
 
-from podium.console import Form, OutputOption, output, rows_table, write_json
+from podium.console import Form, OutputOption, Row, near, output, write_json, write_rows, write_terms
 from podium.host import origin
-from podium.opening import DEFAULT_FILE, FileOption, Opened, open_pipeline
-from podium.summary import equation
+from podium.opening import DEFAULT_FILE, FileOption, Opened, dataset_of, open_pipeline
+from podium.summary import REPORT, equation
 
 quarantine = typer.Typer(help="Refused rows, and why they were refused.", no_args_is_help=True)
 
 
 def ledger(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> None:
-    """Account for every row: what came in, and where each went, completion by completion."""
+    """Account for every row: what came in, and where each went, completion by completion.
+
+    Examples:
+
+        podium ledger -f pipeline.yaml
+
+        podium ledger -o json | jq '.[-1].ledger.stocks'
+    """
     opened = open_pipeline(file)
-    completed = [
-        event
-        for event in opened.lakehouse.completions.all(opened.pipeline.name)
-        if isinstance(event.data, LayerCompleted) and event.data.ledger is not None
-    ]
+    books = list(_books(opened))
     if form == Form.JSON:
-        write_json([{"id": event.id, "ledger": _ledger(event.data)} for event in completed])
+        write_json([{"id": event.id, "ledger": book.model_dump(mode="python")} for event, book in books])
         return
-    for event in completed:
-        assert isinstance(event.data, LayerCompleted)
-        book = event.data.ledger
-        assert book is not None
+    for event, book in books:
         output.print(
-            f"[bold]{event.subject}[/] #{event.data.sequence}  [dim]{event.correlationid}[/]", highlight=False
+            Text.assemble(
+                (event.subject, "bold"), f" #{int(event.sequence)}  ", (event.correlationid, "dim")
+            ),
+            soft_wrap=True,
         )
-        if book.flow:
-            output.print(f"  {equation(book.flow)}", highlight=False)
-        for stock in book.stocks:
-            output.print(
-                f"  {stock.table}: {stock.before:,} + {stock.inserted:,} - {stock.removed:,} = {stock.after:,}",
-                highlight=False,
-            )
-        if book.quarantine:
-            kept = book.quarantine
-            output.print(
-                f"  quarantine: {kept.opening:,} + {kept.added:,} = {kept.closing:,}", highlight=False
-            )
-        for total in book.control_totals:
-            output.print(f"  {total.name}: {total.actual} = {total.expected}", highlight=False)
-    if not completed:
-        output.print(f"nothing yet: podium run -f {file}")
+        for start, terms in _equations(book):
+            write_terms(start, terms)
+    if not books:
+        output.print(f"nothing yet: podium run -f {file}", highlight=False)
 
 
-def _ledger(data: object) -> object:
-    assert isinstance(data, LayerCompleted)
-    return data.ledger.model_dump(mode="python") if data.ledger else None
+def _books(opened: Opened) -> Iterator[tuple[CloudEvent, Ledger]]:
+    for event in opened.lakehouse.completions.all(opened.pipeline.name):
+        if isinstance(event.data, LayerCompleted) and event.data.ledger is not None:
+            yield event, event.data.ledger
+
+
+def _equations(book: Ledger) -> Iterator[tuple[str, list[str]]]:
+    """Yield a name and the terms of each equation of a ledger."""
+    if book.flow:
+        yield "rows:", equation(book.flow)
+    for stock in book.stocks:
+        yield (
+            f"{stock.table}:",
+            [f"{stock.before:,}", f"+ {stock.inserted:,}", f"- {stock.removed:,}", f"= {stock.after:,}"],
+        )
+    if book.quarantine:
+        kept = book.quarantine
+        yield "quarantine:", [f"{kept.opening:,}", f"+ {kept.added:,}", f"= {kept.closing:,}"]
+    for total in book.control_totals:
+        yield f"{total.name}:", [total.actual, f"= {total.expected}"]
 
 
 def events(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> None:
-    """List the events announced, in the order of their runs."""
+    """List the events announced, in the order of their runs.
+
+    Examples:
+
+        podium events -f pipeline.yaml
+
+        podium events -o json | jq '.[] | select(.type | contains("quality")) | .data.verdict'
+    """
     opened = open_pipeline(file)
     found = opened.lakehouse.completions.all(opened.pipeline.name)
     if form == Form.JSON:
         write_json([event.model_dump(mode="json", by_alias=True) for event in found])
         return
-    rows: list[dict[str, object]] = [
+    rows: list[Row] = [
         {
             "time": f"{event.time:%Y-%m-%d %H:%M:%S}",
-            "type": event.type.removeprefix("dev.podium."),
+            "type": event.type.removeprefix("dev.podium.").removesuffix(".v1"),
             "stage": origin(event),
             "subject": event.subject,
             "number": int(event.sequence),
@@ -76,7 +95,7 @@ def events(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> 
         }
         for event in found
     ]
-    output.print(rows_table(rows) if rows else f"nothing yet: podium run -f {file}")
+    write_rows(rows, none=f"nothing yet: podium run -f {file}")
 
 
 def report(
@@ -85,28 +104,42 @@ def report(
         Path | None, typer.Option("--to", help="Where to write the page; by default in the lakehouse.")
     ] = None,
 ) -> None:
-    """Write the quality report: a page with the verdict, the account of every row, and what was refused."""
+    """Write the quality report: a page with the verdict, the account of every row, and what was refused.
+
+    Examples:
+
+        podium report -f pipeline.yaml
+
+        podium report --to /var/www/quality.html
+    """
     opened = open_pipeline(file)
-    path = write_report(opened.pipeline, opened.lakehouse, to or opened.lakehouse.path / "report.html")
-    output.print(str(path), highlight=False, soft_wrap=True)
+    path = write_report(opened.pipeline, opened.lakehouse, to or opened.lakehouse.path / REPORT)
+    output.print(Text(near(path)), soft_wrap=True)
 
 
 @quarantine.command("ls")
 def list_quarantine(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> None:
-    """Count the refused rows by dataset and rule."""
+    """Count the refused rows by dataset and rule; a row that breaks two rules counts under both.
+
+    Examples:
+
+        podium quarantine ls -f pipeline.yaml
+
+        podium quarantine ls -o json | jq 'map(.rows) | add'
+    """
     opened = open_pipeline(file)
-    counts: dict[tuple[str, str], int] = {}
-    for name in opened.pipeline.spec.datasets:
-        for row in _refused(opened, name, ["rules"]):
-            for rule in row["rules"]:  # type: ignore[attr-defined]
-                counts[name, rule] = counts.get((name, rule), 0) + 1
-    rows: list[dict[str, object]] = [
-        {"dataset": name, "rule": rule, "rows": count} for (name, rule), count in sorted(counts.items())
+    counted = (
+        "SELECT rule, count(*) AS rows FROM (SELECT unnest(rules) AS rule FROM refused) GROUP BY 1 ORDER BY 1"
+    )
+    rows: list[Row] = [
+        {"dataset": name, **row}
+        for name in opened.pipeline.spec.datasets
+        for row in _refused(opened, name, counted)
     ]
     if form == Form.JSON:
         write_json(rows)
     else:
-        output.print(rows_table(rows) if rows else "no row is in quarantine")
+        write_rows(rows, none="no row is in quarantine")
 
 
 @quarantine.command("show")
@@ -117,22 +150,36 @@ def show_quarantine(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many rows.")] = 20,
     form: OutputOption = Form.TABLE,
 ) -> None:
-    """Show refused rows with their rules, where they came from, and what they said."""
+    """Show refused rows with their rules, where they came from, and what they said.
+
+    Examples:
+
+        podium quarantine show sales --rule rule.price_not_negative
+
+        podium quarantine show sales -n 1000 -o json | jq -r '.[].raw'
+    """
     opened = open_pipeline(file)
-    if dataset not in opened.pipeline.spec.datasets:
-        known = ", ".join(opened.pipeline.spec.datasets)
-        raise TerminalError(f"no dataset {dataset!r}", hint=f"the datasets are: {known}")
-    rows = [row for row in _refused(opened, dataset) if not rule or rule in row["rules"]][:limit]  # type: ignore[operator]
+    name = dataset_of(opened, dataset)
+    condition = f"WHERE list_contains(rules, {DUCKDB.text(rule)})" if rule else ""
+    order = "ORDER BY quarantined_at, source_file, source_row"
+    rows = _refused(opened, name, f"SELECT * FROM refused {condition} {order} LIMIT {limit}")
     if form == Form.JSON:
         write_json(rows)
         return
-    shown = [{**row, "rules": ", ".join(row["rules"])} for row in rows]  # type: ignore[arg-type]
     keep = ("source_file", "source_row", "rules", "reason", "raw")
-    output.print(
-        rows_table([{name: row[name] for name in keep} for row in shown]) if shown else "no such row"
-    )
+    shown: list[Row] = [{key: row[key] for key in keep} for row in rows]
+    for row in shown:
+        assert isinstance(row["rules"], list)
+        row["rules"] = ", ".join(row["rules"])
+    write_rows(shown, none="no such row", figures=False)
 
 
-def _refused(opened: Opened, dataset: str, columns: list[str] | None = None) -> list[dict[str, object]]:
+def _refused(opened: Opened, dataset: str, statement: str) -> list[Row]:
+    """Return the rows of a statement over `refused`, a dataset's quarantine."""
     table = find(opened.lakehouse.quarantine_uri(dataset))
-    return table.to_pyarrow_table(columns=columns).to_pylist() if table else []
+    if table is None:
+        return []
+    with duckdb_engine() as engine:
+        engine.offer_table("refused", Snapshot(table.table_uri, table.version()))
+        rows: list[Row] = engine.connection.sql(statement).to_arrow_table().to_pylist()
+    return rows

@@ -1,10 +1,11 @@
 """`podium validate` and `podium compile`: what the pipeline file says, without running it."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
-from podium_contracts.errors import TerminalError
+from podium_contracts.errors import InvalidPipeline, TerminalError
 from podium_contracts.names import Layer
 from podium_contracts.pipeline import Dataset, Pipeline
 from podium_lakehouse.cleansing.outcome import exceptions_statement
@@ -13,8 +14,12 @@ from podium_lakehouse.expressions.dialects import DUCKDB, SPARK, Dialect
 from podium_lakehouse.lakehouse import Lakehouse
 from rich.syntax import Syntax
 
-from podium.console import output
-from podium.opening import DEFAULT_FILE, FileOption, check, open_pipeline
+from podium.console import Form, OutputOption, output, write_json
+from podium.opening import DEFAULT_FILE, FileOption, check, dataset_of, open_pipeline
+
+WHOLE = ("staged", "exceptions")
+"""The two statements that cleansing runs; all other steps are parts of them."""
+EXIT_INVALID = 2
 
 
 class Engine(StrEnum):
@@ -24,18 +29,43 @@ class Engine(StrEnum):
     SPARK = "spark"
 
 
-def validate(file: FileOption = DEFAULT_FILE) -> None:
-    """Check a pipeline file: every mistake at once, with its line.
+def validate(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> None:
+    """Check a pipeline file: every mistake at once, with its line. Nothing is run.
 
-    Example:
+    Examples:
 
         podium validate -f examples/retail/pipeline.yaml
+
+        podium validate -f pipeline.yaml -o json | jq '.[].message'
     """
+    if form == Form.JSON:
+        _validate_for_scripts(file)
+        return
     checked = check(file)
     datasets = checked.document.spec.datasets
     columns = sum(len(dataset.columns) for dataset in datasets.values())
     rules = sum(len(dataset.rules) for dataset in datasets.values())
     output.print(f"[bold green]valid[/] {file}: {len(datasets)} dataset(s), {columns} columns, {rules} rules")
+
+
+def _validate_for_scripts(file: Path) -> None:
+    """Write the list of mistakes, an empty one where there are none."""
+    try:
+        check(file)
+    except InvalidPipeline as error:
+        write_json(
+            [
+                {
+                    "line": problem.line,
+                    "path": problem.where,
+                    "message": problem.message,
+                    "hint": problem.hint,
+                }
+                for problem in error.problems
+            ]
+        )
+        raise typer.Exit(EXIT_INVALID) from None
+    write_json([])
 
 
 def compile_(
@@ -45,6 +75,7 @@ def compile_(
     ] = "",
     step: Annotated[str, typer.Option("--step", "-s", help="One step (CTE) only, such as `rules`.")] = "",
     engine: Annotated[Engine, typer.Option("--engine", "-e", help="Whose SQL to print.")] = Engine.DUCKDB,
+    form: OutputOption = Form.TABLE,
 ) -> None:
     """Print the SQL that cleansing runs, a CTE per step.
 
@@ -55,17 +86,21 @@ def compile_(
         podium compile -f pipeline.yaml --engine spark
     """
     opened = open_pipeline(file)
-    name = dataset or next(iter(opened.pipeline.spec.datasets))
-    if name not in opened.pipeline.spec.datasets:
-        known = ", ".join(opened.pipeline.spec.datasets)
-        raise TerminalError(f"no dataset {name!r}", hint=f"the datasets are: {known}")
+    name = dataset_of(opened, dataset)
     dialect = DUCKDB if engine == Engine.DUCKDB else SPARK
     steps = _steps(opened.pipeline, name, opened.lakehouse, dialect)
     if step and step not in steps:
         raise TerminalError(f"no step {step!r}", hint=f"the steps are: {', '.join(steps)}")
-    for title, sql in steps.items():
-        if step == title or (not step and title in {"staged", "exceptions"}):
-            output.print(Syntax(f"-- {title}\n{sql}", "sql", background_color="default", word_wrap=True))
+    wanted = [step] if step else list(WHOLE)
+    if form == Form.JSON:
+        write_json({title: steps[title] for title in wanted})
+        return
+    for title in wanted:
+        text = f"-- {title}\n{steps[title]}"
+        if output.is_terminal:
+            output.print(Syntax(text, "sql", background_color="default", word_wrap=True))
+        else:
+            print(text)
 
 
 def _steps(pipeline: Pipeline, name: str, lakehouse: Lakehouse, dialect: Dialect) -> dict[str, str]:
@@ -73,7 +108,7 @@ def _steps(pipeline: Pipeline, name: str, lakehouse: Lakehouse, dialect: Dialect
     names = lakehouse.catalogue.source_names(Layer.BRONZE, name) or _declared_sources(dataset)
     staged = staging_statement(dataset, pipeline.spec.lookups, names, dialect)
     exceptions = exceptions_statement(dataset, dialect, with_base=True)
-    whole = {"staged": staged, "exceptions": exceptions}
+    whole = dict(zip(WHOLE, (staged, exceptions), strict=True))
     ctes = {cte.alias: cte.this for statement in whole.values() for cte in statement.ctes}
     return {title: dialect.statement(tree, pretty=True) for title, tree in {**ctes, **whole}.items()}
 

@@ -1,6 +1,11 @@
 """`podium run`."""
 
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from time import monotonic
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -10,13 +15,14 @@ from podium_contracts.events.v1 import LayerCompleted, Published, QualityEvaluat
 from podium_contracts.names import Verdict
 from podium_quality.report import write as write_report
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from podium import host
-from podium.console import Form, OutputOption, errors, output, write_json
+from podium.console import Form, OutputOption, errors, near, write_json
 from podium.opening import DEFAULT_FILE, FileOption, Opened, open_pipeline
-from podium.summary import print_summary, summary
+from podium.summary import REPORT, print_summary, summary
 
-REPORT = "report.html"
+EXIT_INTERRUPTED = 130
 
 
 def run(
@@ -35,28 +41,48 @@ def run(
         podium run -f pipeline.yaml --output json | jq .verdict
     """
     started = monotonic()
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-        console=errors,
-        transient=False,
-        disable=quiet or form == Form.JSON,
-    ) as progress:
-        steps = _Steps(progress)
-        opened = open_pipeline(file, steps.reached)
-        outcome = host.run(
-            opened.pipeline, opened.lakehouse, host.request(opened.pipeline), on_event=steps.announced
-        )
-        steps.finish()
-    if outcome.fresh:
-        write_report(opened.pipeline, opened.lakehouse, opened.lakehouse.path / REPORT)
+    try:
+        with _interruptible():
+            opened, outcome = _run(file, quiet=quiet or form == Form.JSON)
+    except KeyboardInterrupt:
+        errors.print(f"interrupted: `podium run -f {file}` goes on where it stopped", markup=False)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     seconds = monotonic() - started
     if form == Form.JSON:
         write_json(summary(opened, outcome, seconds))
     else:
-        print_summary(opened, outcome, seconds, output)
+        print_summary(opened, outcome, seconds)
     _refuse_failed(opened, outcome)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end in KeyboardInterrupt, whatever the code that it meets makes of it: of DuckDB's it is a RuntimeError."""
+    pressed: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        pressed.append(number)
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    except Exception as error:
+        if pressed:
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _run(file: FileOption, *, quiet: bool) -> tuple[Opened, host.Outcome]:
+    with _progress(quiet=quiet) as progress:
+        opened = open_pipeline(file, progress.reached)
+        request = host.request(opened.pipeline)
+        outcome = host.run(opened.pipeline, opened.lakehouse, request, on_completed=progress.completed)
+    if outcome.fresh:
+        write_report(opened.pipeline, opened.lakehouse, opened.lakehouse.path / REPORT)
+    return opened, outcome
 
 
 def _refuse_failed(opened: Opened, outcome: host.Outcome) -> None:
@@ -76,32 +102,50 @@ def _refuse_failed(opened: Opened, outcome: host.Outcome) -> None:
     )
 
 
-class _Steps:
-    """One line of progress per stage and subject, from its first point to its completion."""
+@dataclass(frozen=True)
+class _Progress:
+    """What to do at each point that a stage reaches, and with each completion."""
 
-    def __init__(self, progress: Progress) -> None:
-        self.progress = progress
-        self.task = progress.add_task("looking for news", total=None)
-        self.completed: set[str] = set()
+    reached: Callable[[str], None] = lambda _point: None
+    completed: Callable[[CloudEvent], None] = lambda _event: None
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[_Progress]:
+    """Show progress on standard error: live on a terminal, elsewhere one line per completion."""
+    if quiet:
+        yield _Progress()
+    elif errors.is_terminal:
+        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+        with Progress(*columns, console=errors) as live:
+            lines = _Lines(live)
+            yield _Progress(lines.reached, lines.completed)
+            lines.finish()
+    else:
+        yield _Progress(completed=lambda event: errors.print(Text(_done(event)), soft_wrap=True))
+
+
+class _Lines:
+    """A line per stage on a terminal, from its first point to its completion."""
+
+    def __init__(self, live: Progress) -> None:
+        self.live = live
+        self.task = live.add_task("looking for news", total=None)
 
     def reached(self, point: str) -> None:
         """Show what a stage is at."""
         when, _, step = point.partition(" ")
-        if when == "after" and step.endswith(" completion"):
-            self.completed.add(step.removesuffix(" completion"))
         if when == "before" and not step.endswith("event"):
-            self.progress.update(self.task, description=step)
+            self.live.update(self.task, description=step)
 
-    def announced(self, event: CloudEvent) -> None:
+    def completed(self, event: CloudEvent) -> None:
         """Close the line of a stage that is done."""
-        description = _done(event)
-        if description and f"{host.origin(event)} {event.subject}" in self.completed:
-            self.progress.update(self.task, description=description, total=1, completed=1)
-            self.task = self.progress.add_task("…", total=None)
+        self.live.update(self.task, description=_done(event), total=1, completed=1)
+        self.task = self.live.add_task("…", total=None)
 
     def finish(self) -> None:
         """Take away the line that has nothing to show."""
-        self.progress.remove_task(self.task)
+        self.live.remove_task(self.task)
 
 
 def _done(event: CloudEvent) -> str:
@@ -112,5 +156,5 @@ def _done(event: CloudEvent) -> str:
         case QualityEvaluated(layer=layer, subject=subject, verdict=verdict):
             return f"quality of {layer} {subject}: {verdict}"
         case Published(destination=destination, uri=uri):
-            return f"published to {destination}: {uri}"
-    return ""
+            return f"published to {destination}: {near(uri)}"
+    return event.subject

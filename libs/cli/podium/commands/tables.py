@@ -12,16 +12,23 @@ from podium_lakehouse.certified import certified_tables, table_uri
 from podium_lakehouse.delta.tables import Snapshot, find
 from podium_lakehouse.engines.duckdb import duckdb_engine
 
-from podium.console import Form, OutputOption, errors, output, rows_table, write_json
+from podium.console import Form, OutputOption, Row, errors, near, write_json, write_rows
 from podium.opening import DEFAULT_FILE, FileOption, Opened, open_pipeline
 
 TableArgument = Annotated[str, typer.Argument(help="LAYER.TABLE, such as silver.sales or gold.fact_sale.")]
 
 
 def tables(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> None:
-    """List the certified tables with their versions, rows and sizes."""
+    """List the certified tables with their versions, rows and sizes.
+
+    Examples:
+
+        podium tables -f pipeline.yaml
+
+        podium tables -o json | jq '.[] | select(.rows == 0)'
+    """
     opened = open_pipeline(file)
-    rows: list[dict[str, object]] = []
+    rows: list[Row] = []
     for name, version in _certified(opened).items():
         table = DeltaTable(version.uri, version=version.to_version)
         sizes = table.get_add_actions(flatten=True)
@@ -37,10 +44,9 @@ def tables(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> 
         )
     if form == Form.JSON:
         write_json(rows)
-    elif rows:
-        output.print(rows_table(rows, f"certified tables in {opened.lakehouse.uri}"))
     else:
-        output.print(f"no tables yet: podium run -f {file}")
+        title = f"certified tables in {near(opened.lakehouse.uri)}"
+        write_rows(rows, title=title, none=f"no tables yet: podium run -f {file}")
 
 
 def show(
@@ -51,7 +57,7 @@ def show(
         int | None, typer.Option("--version", "-v", min=0, help="A version of the table.")
     ] = None,
     at: Annotated[
-        str, typer.Option("--at", help="As the table was at a time, such as 2026-11-23T14:00:00.")
+        str, typer.Option("--at", help="As the table was at a time, in UTC, such as 2026-11-23T14:00:00.")
     ] = "",
     latest: Annotated[bool, typer.Option("--latest", help="The newest version, certified or not.")] = False,
     where: Annotated[str, typer.Option("--where", "-w", help="A condition in SQL.")] = "",
@@ -65,31 +71,31 @@ def show(
 
         podium show silver.sales --version 1 --output json
     """
+    if (version is not None) + bool(at) + latest > 1:
+        raise typer.BadParameter("give one of --version, --at and --latest")
     opened = open_pipeline(file)
     snapshot = _snapshot(opened, table, version, at, latest=latest)
-    with duckdb_engine() as engine:
-        engine.offer_table("shown", snapshot)
-        engine.confine(opened.lakehouse.path)
-        relation = engine.connection.sql("FROM shown")
-        try:
-            found = (relation.filter(where) if where else relation).limit(limit).to_arrow_table().to_pylist()
-        except duckdb.Error as error:
-            raise TerminalError(
-                f"--where {where!r}: {error}", hint="write a condition over the columns"
-            ) from error
+    found = _rows(opened, snapshot, where, limit)
     if form == Form.JSON:
         write_json(found)
         return
     errors.print(f"[dim]{table} at version {snapshot.version}[/]", highlight=False)
-    output.print(rows_table(found) if found else "no rows")
+    write_rows(found, none="no rows", figures=False)
 
 
 def history(table: TableArgument, file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> None:
-    """List the commits of a table, newest first, with the run that made each."""
+    """List the commits of a table, newest first, with the run that made each.
+
+    Examples:
+
+        podium history silver.sales
+
+        podium history gold.fact_sale -o json | jq '.[0].run'
+    """
     opened = open_pipeline(file)
     commits = _open(opened, table).history()
     certified = _certified(opened).get(table)
-    rows: list[dict[str, object]] = [
+    rows: list[Row] = [
         {
             "version": commit["version"],
             "time": datetime.fromtimestamp(commit["timestamp"] / 1000, UTC).isoformat(timespec="seconds"),
@@ -101,12 +107,37 @@ def history(table: TableArgument, file: FileOption = DEFAULT_FILE, form: OutputO
     ]
     if form == Form.JSON:
         write_json(rows)
-    else:
-        output.print(rows_table(rows))
+        return
+    shown: list[Row] = [
+        {
+            "version": f"{row['version']}{', certified' if row['certified'] else ''}",
+            "time": str(row["time"]).removesuffix("+00:00").replace("T", " "),
+            "operation": row["operation"],
+            "run": row["run"],
+        }
+        for row in rows
+    ]
+    write_rows(shown, none="no commits")
 
 
 def _certified(opened: Opened) -> dict[str, TableVersion]:
     return certified_tables(opened.lakehouse, opened.pipeline.name, list(opened.pipeline.spec.datasets))
+
+
+def _rows(opened: Opened, snapshot: Snapshot, where: str, limit: int) -> list[Row]:
+    """Return rows that meet a condition, which may read nothing but the lakehouse."""
+    with duckdb_engine() as engine:
+        engine.offer_table("shown", snapshot)
+        engine.confine(opened.lakehouse.path)
+        relation = engine.connection.sql("FROM shown")
+        try:
+            found: list[Row] = (
+                (relation.filter(where) if where else relation).limit(limit).to_arrow_table().to_pylist()
+            )
+        except duckdb.Error as error:
+            hint = f"write a condition over the columns: {', '.join(relation.columns)}"
+            raise TerminalError(str(error), hint=hint if where else "") from error
+    return found
 
 
 def _open(opened: Opened, name: str) -> DeltaTable:
@@ -144,5 +175,5 @@ def _version_at(table: DeltaTable, name: str, at: str) -> int:
     stamp = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000
     earlier = [commit["version"] for commit in table.history() if commit["timestamp"] <= stamp]
     if not earlier:
-        raise TerminalError(f"{name} did not exist at {at}")
+        raise TerminalError(f"{name} did not exist at {at}", hint="`podium history` lists its commits")
     return int(max(earlier))

@@ -6,11 +6,11 @@ the protobuf mapping of `proto/podium/events/v1`. See the CloudEvents Kafka prot
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import AwareDatetime, StringConstraints, ValidationError
 
-from podium_contracts.errors import TerminalError
+from podium_contracts.errors import MalformedEvent
 from podium_contracts.events import v1
 from podium_contracts.events.mapping import Message, rfc3339
 from podium_contracts.model import Model
@@ -31,28 +31,25 @@ DATA_TYPES: dict[str, type[Message]] = {
 _TYPE_OF = {data: name for name, data in DATA_TYPES.items()}
 
 Header = tuple[str, bytes]
-
-
-class MalformedEvent(TerminalError):
-    """A Kafka record that is not one of Podium's events; the message says which part and why."""
+Attribute = Annotated[str, StringConstraints(min_length=1)]
 
 
 class CloudEvent(Model):
     """One event. `(source, id)` identifies it: the same event announced twice has the same pair."""
 
-    id: str
-    source: str
-    type: str
-    subject: str
-    time: datetime
-    traceparent: str
-    correlationid: str
+    id: Attribute
+    source: Attribute
+    type: Attribute
+    subject: Attribute
+    time: AwareDatetime
+    traceparent: Attribute
+    correlationid: Attribute
     """The run's id."""
     causationid: str
     """The id of the event that this one answers; empty for the first of a run."""
-    sequence: str
+    sequence: Attribute
     """The stage's own number, zero-padded so that it sorts as text."""
-    partitionkey: str
+    partitionkey: Attribute
     """The pipeline's name."""
     data: EventData
 
@@ -116,20 +113,17 @@ def encode(event: CloudEvent) -> KafkaRecord:
     return KafkaRecord(TOPIC, event.partitionkey.encode(), tuple(headers), event.data.to_json())
 
 
-def decode(headers: Sequence[Header], value: bytes | None) -> CloudEvent:
+def decode(headers: Sequence[tuple[str, bytes | None]], value: bytes | None) -> CloudEvent:
     """Return the event that a record carries; headers that are not CloudEvents attributes are ignored.
 
     Raises:
-        MalformedEvent: a missing attribute, an unknown type, or data that does not fit the schema.
+        MalformedEvent: another content type than JSON, a missing attribute, an unknown type, or data that does not fit
+            the schema.
     """
-    attributes: dict[str, str] = {}
-    for name, raw in headers:
-        if not name.startswith("ce_"):
-            continue
-        try:
-            attributes[name.removeprefix("ce_")] = raw.decode()
-        except UnicodeDecodeError as error:
-            raise MalformedEvent(f"header {name} is not UTF-8") from error
+    content_type = dict(headers).get("content-type") or DATA_CONTENT_TYPE.encode()
+    if content_type.partition(b";")[0].strip().lower() != DATA_CONTENT_TYPE.encode():
+        raise MalformedEvent(f"the content type is {content_type!r}, not {DATA_CONTENT_TYPE}")
+    attributes = _attributes(headers)
     if attributes.pop("specversion", None) != "1.0":
         raise MalformedEvent("no header ce_specversion with value 1.0: not a CloudEvent in binary mode")
     data_type = DATA_TYPES.get(attributes.get("type", ""))
@@ -143,3 +137,16 @@ def decode(headers: Sequence[Header], value: bytes | None) -> CloudEvent:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise MalformedEvent(f"{data_type.__name__}: {place or 'data'}: {first['msg']}") from error
+
+
+def _attributes(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
+    """Return the CloudEvents attributes among a record's headers; a header without a value is none."""
+    attributes: dict[str, str] = {}
+    for name, raw in headers:
+        if raw is None or not name.startswith("ce_"):
+            continue
+        try:
+            attributes[name.removeprefix("ce_")] = raw.decode()
+        except UnicodeDecodeError as error:
+            raise MalformedEvent(f"header {name} is not UTF-8") from error
+    return attributes

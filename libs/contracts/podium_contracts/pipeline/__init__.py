@@ -19,7 +19,7 @@ from podium_contracts.pipeline.document import (
     Threshold,
 )
 from podium_contracts.pipeline.patterns import portable, shared_pattern
-from podium_contracts.pipeline.resolved import Pipeline
+from podium_contracts.pipeline.resolved import Pipeline, in_project
 from podium_contracts.pipeline.rules import FormatValidation, RangeCheck, Rule
 from podium_contracts.pipeline.scoring import (
     FULL_SCORE,
@@ -57,6 +57,7 @@ __all__ = [
     "Spec",
     "Standardise",
     "Threshold",
+    "in_project",
     "portable",
     "shared_pattern",
 ]

@@ -1,8 +1,8 @@
 """A dataset of the pipeline file: its sources, its columns, and what cleansing does to them."""
 
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from podium_contracts.model import Model
 from podium_contracts.names import Name
@@ -17,6 +17,12 @@ class CsvDialect(Model):
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     quote: str = Field(default='"', min_length=1, max_length=1)
     escape: str = Field(default='"', min_length=1, max_length=1)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if self.delimiter in {self.quote, self.escape, "\n", "\r"}:
+            raise ValueError(f"delimiter {self.delimiter!r} is also the quote, the escape or a line end")
+        return self
 
 
 class FileSource(Model):
@@ -42,15 +48,22 @@ class Column(Model):
     """
 
     type: TypeName
-    source: str | None = Field(default=None, alias="from")
-    expression: str | None = None
+    source: str | None = Field(default=None, alias="from", min_length=1)
+    expression: str | None = Field(default=None, min_length=1)
     description: str = ""
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if self.source and self.expression:
+        if self.source is not None and self.expression is not None:
             raise ValueError("a column has either `from` or `expression`")
         return self
+
+
+def _written_out(value: Any) -> Any:
+    """Refuse what YAML has already read as something else than its text, as 1.50 or 2009-12-01."""
+    if value is None or isinstance(value, (str, int)):
+        return value
+    raise ValueError("write a text in quotes, a whole number, true or false")
 
 
 class NullStrategy(Model):
@@ -60,7 +73,7 @@ class NullStrategy(Model):
     """
 
     strategy: Literal["drop", "default", "flag"]
-    default_value: str | int | bool | None = None
+    default_value: Annotated[str | int | bool | None, BeforeValidator(_written_out)] = None
 
     @model_validator(mode="after")
     def _default_given(self) -> Self:
@@ -77,7 +90,7 @@ class Standardise(Model):
     `missing` says what becomes of a value that the lookup does not know: `quarantine` the row, or `keep` the value.
     """
 
-    expression: str | None = None
+    expression: str | None = Field(default=None, min_length=1)
     lookup: Name | None = None
     missing: Literal["quarantine", "keep"] = "quarantine"
 

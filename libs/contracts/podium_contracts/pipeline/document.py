@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from podium_contracts.model import Model
 from podium_contracts.names import Name, ResourceName
@@ -39,7 +39,7 @@ class Threshold(Model):
     """A bound on a metric: `minimum` or `maximum`. Below or above it the verdict is `warned`, or `failed` if CRITICAL."""
 
     type: Literal["minimum", "maximum"]
-    value: float
+    value: FiniteFloat
     severity: Literal["WARNING", "CRITICAL"] = "WARNING"
 
 

@@ -19,7 +19,7 @@ _SPELLED = {r"\d": "0-9", r"\w": "0-9A-Za-z_", r"\s": r" \t\n\r\f"}
 _ESCAPE = r"\\[][dws.\\+*?(){}|^$/tnr-]"
 _COUNT = r"\{[0-9]{1,3}(?:,[0-9]{0,3})?\}"
 _PART = re.compile(
-    rf"\(\?:|[()|.]|\[\^?(?:{_ESCAPE}|[^][\\])+\]|{_ESCAPE}|[*+?]\??|{_COUNT}\??|[^][\\(){{}}*+?|.^$]"
+    rf"\(\?:|[()|.]|\[\^?+(?:{_ESCAPE}|[^][\\])+\]|{_ESCAPE}|[*+?]\??|{_COUNT}\??|[^][\\(){{}}*+?|.^$]"
 )
 _MEMBER = re.compile(rf"{_ESCAPE}|[^\\]")
 _REPETITION = re.compile(r"[*+?{]")
@@ -34,8 +34,8 @@ def shared_pattern(pattern: str) -> str:
         ValueError: naming the first part that is not shared.
     """
     start, parts, end = _parts(pattern)
-    for left, right in pairwise(parts):
-        if _REPETITION.match(left) and _REPETITION.match(right):
+    for left, right in pairwise(["", *parts]):
+        if _REPETITION.match(right) and not _repeatable(left):
             raise ValueError(f"{left + right!r} is not in {_SHARED}")
     for part in parts:
         if part.startswith("[") and (operation := _SET_OPERATION.search(part)):
@@ -88,6 +88,11 @@ def _parts(pattern: str) -> tuple[bool, list[str], bool]:
     return start, parts, False
 
 
+def _repeatable(part: str) -> bool:
+    """Whether a repetition may follow; after `(` it would be a group with a meaning of its own, as `(?=` or `(?i)`."""
+    return part not in {"", "(", "(?:", "|"} and not _REPETITION.match(part)
+
+
 def _divided(parts: list[str]) -> bool:
     """Whether there are alternatives outside of any group."""
     depth = 0
@@ -104,6 +109,7 @@ def _most_repetitions(parts: list[str]) -> int:
     for part in parts:
         if part.startswith("("):
             groups.append(1)
+            last = 1
         elif part == ")":
             last = groups.pop()
         elif not _REPETITION.match(part):

@@ -1,9 +1,17 @@
 """A pipeline as the stages get it: the document, and where its relative paths start."""
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from podium_contracts.pipeline.document import Spec
+
+WRITTEN_BY_DBT = frozenset({"target", "logs"})
+"""Folders at the top of a dbt project that dbt writes when it runs; all others are the project's own."""
+
+
+def in_project(path: PurePath) -> bool:
+    """Return whether a path, relative to a dbt project, is a part of the project."""
+    return path.parts[0] not in WRITTEN_BY_DBT
 
 
 @dataclass(frozen=True)

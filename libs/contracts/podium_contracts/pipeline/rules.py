@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from podium_contracts.model import Model
 from podium_contracts.names import Name
+from podium_contracts.pipeline.bounds import check_bounds
 from podium_contracts.pipeline.patterns import Pattern
 
 
@@ -20,10 +21,7 @@ class RangeCheck(Model):
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:
-        if self.min is None and self.max is None:
-            raise ValueError("give `min`, `max` or both")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"min {self.min} is above max {self.max}")
+        check_bounds(self.min, self.max, ("min", "max"))
         return self
 
 

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from podium_contracts.model import Model
 from podium_contracts.names import Name
+from podium_contracts.pipeline.bounds import check_bounds
 
 FULL_SCORE = 100
 TIERS = (("HIGH", 90), ("MEDIUM", 70), ("LOW", 50), ("POOR", 0))
@@ -34,8 +35,7 @@ class RangeDeduction(Model):
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:
-        if self.min_value is None and self.max_value is None:
-            raise ValueError("give `min_value`, `max_value` or both")
+        check_bounds(self.min_value, self.max_value, ("min_value", "max_value"))
         return self
 
 

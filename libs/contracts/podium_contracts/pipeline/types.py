@@ -1,7 +1,8 @@
 """The column types of the pipeline file, and the pattern a text must match before it is cast to one.
 
-A pattern accepts exactly the texts that every engine casts to the same value, without rounding and without overflow (a date
-that no calendar has is left to the cast); anything else is refused, never a silent null.
+A pattern accepts only texts that every engine casts to the same value, without rounding and without overflow (a date that no
+calendar has is left to the cast); anything else is refused, never a silent null. So an integer has at most 9 digits and a bigint
+at most 18, leading zeros aside.
 """
 
 import re

@@ -2,18 +2,19 @@
 
 import re
 from collections.abc import Iterator
+from datetime import date
 
 from podium_contracts.errors import Path, Problem
-from podium_contracts.names import collisions
 from podium_contracts.pipeline import ColumnType, Dataset, RangeCheck, RangeDeduction, Spec, Threshold
 from podium_contracts.pipeline.types import STRING
 
 from podium_lakehouse.cleansing.columns import (
     BRONZE_POSITION,
     SILVER_METADATA,
-    business_columns,
     declared_columns,
+    null_flag,
 )
+from podium_lakehouse.cleansing.staging import default_text
 from podium_lakehouse.expressions.compiler import ExpressionError, compile_expression
 from podium_lakehouse.expressions.dialects import DUCKDB
 
@@ -60,13 +61,16 @@ class _Dataset:
 
     def _names(self) -> Iterator[Problem]:
         reserved = {*SILVER_METADATA, *BRONZE_POSITION}
+        flags = {null_flag(name) for name, rule in self.dataset.nulls.items() if rule.strategy == "flag"}
         for name in self.columns:
             if name in reserved:
                 yield self._problem(
                     ("columns", name), f"column {name!r} is one that Podium adds", "choose another name"
                 )
-        for group in collisions(list(business_columns(self.dataset))):
-            yield self._problem(("columns", group[-1]), f"{' and '.join(group)} would be the same column")
+            if name in flags:
+                yield self._problem(
+                    ("columns", name), f"column {name!r} is the null flag of another", "choose another name"
+                )
 
     def _expressions(self) -> Iterator[Problem]:
         for name, column in self.dataset.columns.items():
@@ -93,10 +97,12 @@ class _Dataset:
             if name not in self.read:
                 yield self._unknown(path, name, self.read)
                 continue
-            kind, value = self.read[name], rule.default_value
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            if value is not None and kind.accepts and not re.fullmatch(kind.accepts, text):
-                yield self._problem((*path, "default_value"), f"{value!r} is not {kind}")
+            if rule.default_value is not None and not _is_of(
+                default_text(rule.default_value), self.read[name]
+            ):
+                yield self._problem(
+                    (*path, "default_value"), f"{rule.default_value!r} is not {self.read[name]}"
+                )
 
     def _standardise(self) -> Iterator[Problem]:
         for name, rule in self.dataset.standardise.items():
@@ -141,6 +147,23 @@ class _Dataset:
 
     def _unknown(self, path: Path, name: str, known: dict[str, ColumnType]) -> Problem:
         return self._problem(path, f"no column {name!r} here", f"the columns are: {', '.join(known)}")
+
+
+def _is_of(text: str, kind: ColumnType) -> bool:
+    """Whether a text is a value of a type."""
+    if kind.accepts is None:
+        return True
+    if not re.fullmatch(kind.accepts, text):
+        return False
+    return kind.name not in {"date", "timestamp"} or _in_calendar(text[:10])
+
+
+def _in_calendar(day: str) -> bool:
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        return False
+    return True
 
 
 def _widens(kind: ColumnType, wanted: ColumnType) -> bool:

@@ -23,8 +23,9 @@ BRONZE_POSITION: dict[str, ColumnType] = {
     CORRUPT_RECORD: STRING,
     CORRUPT_REASON: STRING,
 }
-"""The ingestion's number, the row's place in its file (1 is the first row; a line number where the line is corrupt), and the text
-and the reason of a line that could not be parsed."""
+"""The ingestion's number, the row's place in its file (1 is the first row; where the line is corrupt, its number among the lines, a row
+with line breaks inside it counting as one), and the text and the reason of a line that could not be parsed. Bytes of it that are not
+UTF-8 are `?`."""
 
 SCORE_TYPE = ColumnType.decimal(4, 1)
 SILVER_METADATA: dict[str, ColumnType] = {

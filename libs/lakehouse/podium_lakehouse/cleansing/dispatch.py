@@ -26,8 +26,8 @@ class Dispatch:
             ("raw", pa.string()),
         ]
     )
-    """A quarantine: each refused row with the rules that refused it, why its line did not parse, where it came from (the row of
-    its file, 1 is the first; the line where it did not parse), and its source columns as JSON, or the line itself."""
+    """A quarantine: each refused row with the rules that refused it, why its line did not parse, where it came from (`source_row` is
+    Bronze's `_row`), and the source columns that the dataset reads as JSON, or the line itself."""
 
     def __init__(self, dataset: Dataset, dialect: Dialect, time: datetime) -> None:
         self.dataset = dataset
@@ -63,7 +63,8 @@ class Dispatch:
 
     def refused(self) -> exp.Select:
         """The rows that quarantine gets, with its columns."""
-        origin = f"concat_ws('/', source_file, ingestion_batch_id, cast({names.ROW} AS {self._text()}))"
+        row = f"cast({names.ROW} AS {self._text()})"
+        origin = f"concat_ws('/', source_file, ingestion_batch_id, {row}, {names.CORRUPT_REASON})"
         columns = [
             f"substring(md5({origin}), 1, 12) AS quarantine_id",
             f"{self._moment} AS quarantined_at",

@@ -42,7 +42,7 @@ def exceptions_statement(dataset: Dataset, dialect: Dialect, *, with_base: bool)
             [*ROW_IDENTITY, f"{dialect.text(DEDUPLICATED)} AS {DISPOSITION}"], "ranked", "_rank > 1"
         )
     for name, step in steps.items():
-        final = final.with_(name, as_=step, dialect=dialect.name)
+        final.with_(name, as_=step, dialect=dialect.name, copy=False)
     return final
 
 

@@ -24,7 +24,7 @@ from podium_contracts.pipeline import (
     Rule,
     Standardise,
 )
-from podium_contracts.pipeline.types import BOOLEAN, STRING
+from podium_contracts.pipeline.types import STRING
 from sqlglot import exp
 
 from podium_lakehouse.cleansing import columns as names
@@ -39,6 +39,11 @@ Selected = list[tuple[str, str]]
 def lookup_relation(name: str) -> str:
     """Return the name under which the engine offers a lookup."""
     return f"lookup__{name}"
+
+
+def default_text(value: str | int) -> str:
+    """Return a default value as the text that a source would hold."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def staging_statement(
@@ -99,7 +104,7 @@ class _Staging:
         }
         final = self._select(self._staged(), "scored")
         for name, step in steps.items():
-            final = final.with_(name, as_=step, dialect=self.dialect.name)
+            final.with_(name, as_=step, dialect=self.dialect.name, copy=False)
         return final
 
     def _source(self) -> exp.Select:
@@ -151,10 +156,10 @@ class _Staging:
         if rule is None or rule.default_value is None:
             return column
         kind = self.dataset.columns[name].type
-        value = str(rule.default_value).lower() if kind == BOOLEAN else str(rule.default_value)
-        default = f"cast({self.dialect.text(value)} AS {self.dialect.type_name(kind)})"
+        value = self.dialect.text(default_text(rule.default_value))
         if kind == STRING:
-            return f"coalesce({column}, {default})"
+            return f"coalesce({column}, {value})"
+        default = self.dialect.try_cast(f"trim({value})", kind)
         return f"CASE WHEN {self._name(f'_text_{name}')} IS NULL THEN {default} ELSE {column} END"
 
     def _standardised(self) -> exp.Select:
@@ -165,8 +170,7 @@ class _Staging:
             if rule is None:
                 selected.append((name, f"nulls.{column}"))
             elif rule.expression:
-                lowered = compile_expression(rule.expression, self._read_types(), self.dialect)
-                selected.append((name, lowered.sql))
+                selected.append((name, self._computed(rule.expression, self.dataset.columns[name].type)))
             else:
                 joins.append(name)
                 selected += self._looked_up(name, rule)
@@ -174,10 +178,10 @@ class _Staging:
         for name in joins:
             lookup = self.dataset.standardise[name].lookup or ""
             alias = self._name(f"_lookup_{name}")
-            key = self._name(self.lookups[lookup].key)
+            key, value = self._name(self.lookups[lookup].key), self._name(self.lookups[lookup].value)
             select = select.join(
-                f"{lookup_relation(lookup)} AS {alias}",
-                on=f"nulls.{self._name(name)} = {alias}.{key}",
+                f"(SELECT {key} AS _key, {value} AS _value FROM {lookup_relation(lookup)}) AS {alias}",
+                on=f"nulls.{self._name(name)} = {alias}._key",
                 join_type="left",
                 dialect=self.dialect.name,
             )
@@ -185,20 +189,21 @@ class _Staging:
 
     def _looked_up(self, name: str, rule: Standardise) -> Selected:
         column = f"nulls.{self._name(name)}"
-        value = f"{self._name(f'_lookup_{name}')}.{self._name(self.lookups[rule.lookup or ''].value)}"
+        value = f"{self._name(f'_lookup_{name}')}._value"
         selected = [(name, f"coalesce({value}, {column})")]
         if rule.missing == "quarantine":
             selected.append((f"_unknown_{name}", f"({column} IS NOT NULL AND {value} IS NULL)"))
         return selected
 
+    def _computed(self, expression: str, kind: ColumnType) -> str:
+        lowered = compile_expression(expression, self._read_types(), self.dialect)
+        return f"cast({lowered.sql} AS {self.dialect.type_name(kind)})"
+
     def _derived(self) -> exp.Select:
-        known = self._read_types()
         selected: Selected = []
         for name, column in self.dataset.columns.items():
             if column.expression:
-                lowered = compile_expression(column.expression, known, self.dialect)
-                kind = self.dialect.type_name(column.type)
-                selected.append((name, f"cast({lowered.sql} AS {kind})"))
+                selected.append((name, self._computed(column.expression, column.type)))
             else:
                 selected.append((name, self._name(name)))
         return self._select([*selected, *self._flags(), *self._unknown(), *self._kept()], "standardised")
@@ -238,8 +243,8 @@ class _Staging:
         required = dict.fromkeys([*self.dataset.duplicates.keys, *self.dataset.duplicates.order])
         dropping = {name for name, rule in self.dataset.nulls.items() if rule.strategy == "drop"}
         for name in required:
-            if name not in dropping:
-                conditions[f"key.{name}"] = f"({self._name(name)} IS NULL AND {intact})"
+            expected = f" AND NOT {self._name(f'_null_{name}')}" if name in dropping else ""
+            conditions[f"key.{name}"] = f"({self._name(name)} IS NULL AND {intact}{expected})"
         return conditions
 
     def _broken(self, rule: Rule) -> str:
@@ -250,8 +255,8 @@ class _Staging:
 
     def _outside(self, column: str, low: Decimal | None, high: Decimal | None) -> str:
         sides = [
-            f"{column} < {low}" if low is not None else "",
-            f"{column} > {high}" if high is not None else "",
+            f"{column} < {low:f}" if low is not None else "",
+            f"{column} > {high:f}" if high is not None else "",
         ]
         return f"({' OR '.join(side for side in sides if side)})"
 
@@ -273,7 +278,7 @@ class _Staging:
         else:
             condition = self._outside(column, item.min_value, item.max_value)
         wide = self.dialect.type_name(ColumnType.decimal(10, 1))
-        return f"CASE WHEN {condition} THEN cast({item.deduction} AS {wide}) ELSE cast(0 AS {wide}) END"
+        return f"CASE WHEN {condition} THEN cast({item.deduction:f} AS {wide}) ELSE cast(0 AS {wide}) END"
 
     def _staged(self) -> Selected:
         *better, (worst, _) = TIERS

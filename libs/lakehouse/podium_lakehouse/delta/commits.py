@@ -92,15 +92,19 @@ def is_committed(table: DeltaTable, transaction: TransactionId) -> bool:
 
 
 def committed_version(table: DeltaTable, transaction: TransactionId) -> int:
-    """Return the version that this identifier was committed as.
+    """Return the version that this identifier was committed as, or the oldest that still holds it once the log was cleaned up.
 
     Raises:
         CommitConflict: a later commit of the same application has overtaken it.
     """
+    entries: list[dict[str, object]] = []
     for limit in (RECENT, None):
-        for entry in table.history(limit):
+        entries = table.history(limit)
+        for entry in entries:
             if entry.get(TRANSACTION_KEY) == str(transaction):
-                return int(entry["version"])
+                return int(str(entry["version"]))
+    if table.transaction_version(transaction.app_id) == transaction.number:
+        return int(str(entries[-1]["version"]))
     raise CommitConflict(
         f"{table.table_uri}: {transaction} was overtaken by a later commit", hint="run it again"
     )

@@ -1,7 +1,6 @@
 """Data files written by an engine, brought into a table as one commit with statistics from their footers."""
 
 import json
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -91,30 +90,43 @@ def _statistics(footer: pq.FileMetaData) -> str:
 def _low(value: object) -> object | None:
     if isinstance(value, str):
         return value[:TEXT_PREFIX]
-    return _moment(value, timedelta(0)) if isinstance(value, datetime) else _plain(value)
+    return _moment(value) if isinstance(value, datetime) else _plain(value)
 
 
 def _high(value: object) -> object | None:
     if isinstance(value, str):
-        return value if len(value) <= TEXT_PREFIX else value[:TEXT_PREFIX] + LAST_CHARACTER
+        return _text_above(value)
     if isinstance(value, datetime):
-        return _moment(value, timedelta(microseconds=-value.microsecond % 1000))
+        return _moment_above(value)
     return _plain(value)
 
 
-def _moment(value: datetime, rounding: timedelta) -> str:
-    moment = value + rounding
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+def _text_above(value: str) -> str:
+    """Return the text, or a shorter one that is greater; a beginning that ends in the last character would not be greater."""
+    end = TEXT_PREFIX
+    while value[end : end + 1] == LAST_CHARACTER:
+        end += 1
+    return value if end >= len(value) else value[:end] + LAST_CHARACTER
+
+
+def _moment_above(value: datetime) -> str | None:
+    """Return the moment rounded up to a millisecond, None where that is beyond the last year."""
+    try:
+        return _moment(value + timedelta(microseconds=-value.microsecond % 1000))
+    except OverflowError:
+        return None
+
+
+def _moment(value: datetime) -> str:
+    return value.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def _plain(value: object) -> object | None:
     match value:
-        case bool() | bytes():
+        case bool() | bytes() | float():  # what is not a number lies outside of the bounds of floats
             return None
         case Decimal():
             return float(value) if len(value.as_tuple().digits) <= EXACT_DIGITS else None
-        case float():
-            return value if math.isfinite(value) else None
         case date():
             return value.isoformat()
         case _:

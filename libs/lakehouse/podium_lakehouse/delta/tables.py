@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
-from deltalake import DeltaTable, Field, Schema
+from deltalake import CommitProperties, DeltaTable, Field, Schema
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from podium_contracts.errors import TransientError
 from podium_contracts.pipeline import ColumnType
@@ -61,13 +61,20 @@ def find(uri: str) -> DeltaTable | None:
 
 
 def ensure(uri: str, schema: pa.Schema, configuration: Mapping[str, str] | None = None) -> DeltaTable:
-    """Return the table, created empty as version 0 where there is none; safe when several writers try at once."""
+    """Return the table, created empty as version 0 where there is none; safe when several writers try at once.
+
+    A writer that comes too late must not try again: delta-rs would create the table once more, as a later version.
+    """
     for _ in range(3):
         if table := find(uri):
             return table
         try:
             DeltaTable.create(
-                uri, Schema.from_arrow(schema), mode="ignore", configuration=dict(configuration or {})
+                uri,
+                Schema.from_arrow(schema),
+                mode="ignore",
+                configuration=dict(configuration or {}),
+                commit_properties=CommitProperties(max_commit_retries=0),
             )
         except DeltaError:
             continue

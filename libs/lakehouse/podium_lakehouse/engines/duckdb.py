@@ -4,6 +4,7 @@ New rows are written by DuckDB straight into the table's folder and become part 
 row is encoded once. Files that no commit lists (a killed try's) are not part of the table; VACUUM removes them.
 """
 
+import glob
 import os
 import shutil
 import tempfile
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
@@ -106,8 +108,8 @@ class DuckDbEngine:
     def _read(self, files: Sequence[str], schema: pa.Schema) -> str:
         present: set[str] = set()
         if files:
-            listed = ", ".join(DUCKDB.text(uri.removeprefix("file://")) for uri in files)
-            source = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+            paths = [unquote(uri.removeprefix("file://")) for uri in files]
+            source = read_parquet(paths, "union_by_name = true")
             present = set(self.connection.sql(f"FROM {source}").columns)
         columns = []
         for field in schema:
@@ -134,7 +136,7 @@ class DuckDbEngine:
         text = statement if isinstance(statement, str) else DUCKDB.statement(statement)
         codec = f"FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
         self.execute(f"COPY ({text}) TO {DUCKDB.text(str(path))} ({codec})")
-        self.execute(f"CREATE OR REPLACE VIEW {name} AS FROM read_parquet({DUCKDB.text(str(path))})")
+        self.execute(f"CREATE OR REPLACE VIEW {name} AS FROM {read_parquet([path])}")
         return path
 
     def write(self, table_uri: str, statement: Statement) -> Path:
@@ -143,10 +145,14 @@ class DuckDbEngine:
         folder.parent.mkdir(parents=True, exist_ok=True)
         text = statement if isinstance(statement, str) else DUCKDB.statement(statement)
         pattern = "part-{i}"
-        self.execute(
-            f"COPY ({text}) TO {DUCKDB.text(str(folder))} "
-            f"({PARQUET}, FILE_SIZE_BYTES '{FILE_BYTES}', FILENAME_PATTERN '{pattern}')"
-        )
+        try:
+            self.execute(
+                f"COPY ({text}) TO {DUCKDB.text(str(folder))} "
+                f"({PARQUET}, FILE_SIZE_BYTES '{FILE_BYTES}', FILENAME_PATTERN '{pattern}')"
+            )
+        except duckdb.Error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         return folder
 
     def append(
@@ -186,7 +192,7 @@ class DuckDbEngine:
 
         Matching rows are updated but for the columns in `keep`, the others inserted. Rows for which `delete_where` (over the
         source `s`) holds are deleted; the column it names is not part of the table. Only files whose statistics admit the
-        source's range of the first key are read. Without rows there is still a commit, which delta-rs's own merge would leave out.
+        source's range of the first key are read. Where nothing changes there is still a commit, which delta-rs's own merge leaves out.
         """
         text = statement if isinstance(statement, str) else DUCKDB.statement(statement)
         first = DUCKDB.identifier(keys[0])
@@ -217,11 +223,25 @@ class DuckDbEngine:
             live = f"NOT ({delete_where})" if delete_where else None
             updates = {name: f"s.{name}" for name in columns if name not in {*keys, *keep}}
             merger = merger.when_matched_update(updates, live)
-            return dict(
-                merger.when_not_matched_insert({name: f"s.{name}" for name in columns}, live).execute()
-            )
+            inserts = {name: f"s.{name}" for name in columns}
+            version = table.version()
+            metrics = dict(merger.when_not_matched_insert(inserts, live).execute())
+            if table.version() == version:
+                append_files(table, properties, ())
+            return metrics
 
         return commit_once(table_uri, transaction, change, base=base, metadata=metadata)
+
+
+def literal_path(path: str | Path) -> str:
+    """Return a path as an SQL text that names this one file: DuckDB reads `*`, `?` and `[` in a path as a pattern."""
+    return DUCKDB.text(glob.escape(str(path)))
+
+
+def read_parquet(paths: Sequence[str | Path], *options: str) -> str:
+    """Return the table function that reads Parquet files; folder names such as `a=1` make no columns."""
+    listed = ", ".join(literal_path(path) for path in paths)
+    return f"read_parquet({', '.join([f'[{listed}]', 'hive_partitioning = false', *options])})"
 
 
 def _literal(value: object) -> str:

@@ -1,18 +1,26 @@
 """CSV files into Bronze with the duckdb engine: every value as text, every line that does not parse kept as text."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import duckdb
+from podium_contracts.errors import BadSource
 from podium_contracts.pipeline import CsvDialect
 
 from podium_lakehouse.cleansing.columns import BATCH, CORRUPT_REASON, CORRUPT_RECORD, ROW
-from podium_lakehouse.engines.duckdb import DuckDbEngine
+from podium_lakehouse.engines.csv_text import is_gzip, odd_line
+from podium_lakehouse.engines.duckdb import DuckDbEngine, literal_path, read_parquet
 from podium_lakehouse.expressions.dialects import DUCKDB
 
 FILES_PER_SCAN = 32
 """Small files share a scan and so a data file; a large one fills several data files anyway."""
+KEPT_BYTES = 10_000
+"""DuckDB keeps so much of the text of a line that does not parse."""
+REJECTED_TEXT = "ltrim(coalesce(csv_line, ''), chr(10) || chr(13))"
+"""DuckDB takes blank lines before a line that does not parse for a part of it."""
 
 
 @dataclass(frozen=True)
@@ -55,26 +63,82 @@ def write_csv(
 ) -> tuple[list[Path], dict[str, Read]]:
     """Write the files as Bronze data files for a commit to list; return their folders, and what each file gave.
 
-    `columns` are Bronze's own, in order; a file that lacks one has null there.
+    `columns` are Bronze's own, in order; a file that lacks one has null there. An empty value is null, quoted or not, and one
+    too many at the end of a line is none.
+
+    Raises:
+        BadSource: line ends that differ, or a line that does not parse and is too long to keep; nothing is left behind.
     """
     folders: list[Path] = []
     counts: dict[str, Read] = {}
-    for start in range(0, len(files), FILES_PER_SCAN):
-        chunk = files[start : start + FILES_PER_SCAN]
-        scans = [_scan(file, columns, dialect, index) for index, file in enumerate(chunk)]
-        folders.append(engine.write(table_uri, _marked(" UNION ALL ".join(scans), columns, mark)))
-        rejects = " UNION ALL ".join(_rejects(file, columns, index) for index, file in enumerate(chunk))
-        folders.append(engine.write(table_uri, _marked(rejects, columns, mark)))
-        counts |= _count(engine, folders[-2:], chunk)
-        for index in range(len(chunk)):
-            engine.execute(f"DROP TABLE IF EXISTS rejects_{index}; DROP TABLE IF EXISTS scans_{index}")
+    try:
+        for start in range(0, len(files), FILES_PER_SCAN):
+            chunk = files[start : start + FILES_PER_SCAN]
+            scans = [_scan(file, columns, dialect, index) for index, file in enumerate(chunk)]
+            folders.append(engine.write(table_uri, _marked(" UNION ALL ".join(scans), columns, mark)))
+            for index, file in enumerate(chunk):
+                _check_kept_whole(engine, file, index)
+            rejects = " UNION ALL ".join(_rejects(file, columns, index) for index, file in enumerate(chunk))
+            folders.append(engine.write(table_uri, _marked(rejects, columns, mark)))
+            counts |= _count(engine, folders[-2:], chunk)
+            for index in range(len(chunk)):
+                engine.execute(f"DROP TABLE IF EXISTS rejects_{index}; DROP TABLE IF EXISTS scans_{index}")
+    except (BadSource, duckdb.Error) as error:
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, duckdb.InvalidInputException) or "GZIP" in str(error):
+            raise _unreadable(files, dialect, error) from error
+        raise
     return folders, counts
+
+
+def _unreadable(files: Sequence[CsvFile], dialect: CsvDialect, error: Exception) -> BadSource:
+    """Return what to tell about files that DuckDB will not read."""
+    try:
+        check_line_ends(files, dialect)
+    except BadSource as found:
+        return found
+    paths = [file for file in files if str(file.path) in str(error)] or files
+    names = ", ".join(file.name for file in paths)
+    return BadSource(
+        f"{names} cannot be read as CSV: {str(error).splitlines()[0]}",
+        hint="check `csv:` in the pipeline file, and that each file is complete",
+    )
+
+
+def check_line_ends(files: Sequence[CsvFile], dialect: CsvDialect) -> None:
+    """Check that the lines of each file all end alike: DuckDB refuses others, or splits them where no line of the file ends.
+
+    Raises:
+        BadSource: naming the first line that ends in another way.
+    """
+    for file in files:
+        if line := odd_line(file.path, dialect):
+            raise BadSource(
+                f"{file.name}:{line}: this line does not end as the first line does",
+                hint="let all lines end alike, in \\n or in \\r\\n; a line break inside a value needs quotes around the value",
+            )
+
+
+def _check_kept_whole(engine: DuckDbEngine, file: CsvFile, index: int) -> None:
+    """Refuse a file with a line that does not parse and whose text DuckDB has cut off, lost, or taken for two rows."""
+    lost = engine.execute(
+        f"SELECT line FROM rejects_{index} GROUP BY line HAVING max(strlen(csv_line)) >= {KEPT_BYTES} "
+        f"OR min(strlen({REJECTED_TEXT})) = 0 OR min(line_byte_position) <> max(line_byte_position) "
+        "ORDER BY line LIMIT 1"
+    )
+    if lost:
+        raise BadSource(
+            f"{file.name}:{lost[0][0]}: what stands here does not parse, and is too long or too broken to be kept as one line",
+            hint="correct the line; where it looks right, a quote before it is not closed and takes the lines after it",
+        )
 
 
 def _scan(file: CsvFile, columns: Sequence[str], dialect: CsvDialect, index: int) -> str:
     shape = ", ".join(f"{DUCKDB.text(name)}: 'VARCHAR'" for name in file.columns)
     options = (
         f"columns = {{{shape}}}, header = true, auto_detect = false, strict_mode = true, "
+        f"compression = '{'gzip' if is_gzip(file.path) else 'none'}', "
         f"delim = {DUCKDB.text(dialect.delimiter)}, quote = {DUCKDB.text(dialect.quote)}, "
         f"escape = {DUCKDB.text(dialect.escape)}, store_rejects = true, rejects_limit = 0, "
         f"rejects_table = 'rejects_{index}', rejects_scan = 'scans_{index}'"
@@ -82,7 +146,7 @@ def _scan(file: CsvFile, columns: Sequence[str], dialect: CsvDialect, index: int
     return (
         f"SELECT {_columns(columns, file.columns)}, {DUCKDB.text(file.name)} AS source_file, "
         f"row_number() OVER () AS {ROW}, NULL AS {CORRUPT_RECORD}, NULL AS {CORRUPT_REASON} "
-        f"FROM read_csv({DUCKDB.text(str(file.path))}, {options})"
+        f"FROM read_csv({literal_path(file.path)}, {options})"
     )
 
 
@@ -90,7 +154,7 @@ def _rejects(file: CsvFile, columns: Sequence[str], index: int) -> str:
     """One row per line that did not parse: DuckDB lists each of its errors."""
     return (
         f"SELECT {_columns(columns, ())}, {DUCKDB.text(file.name)} AS source_file, "
-        f"CAST(line AS BIGINT) AS {ROW}, any_value(csv_line) AS {CORRUPT_RECORD}, "
+        f"CAST(line AS BIGINT) AS {ROW}, any_value({REJECTED_TEXT}) AS {CORRUPT_RECORD}, "
         f"string_agg(DISTINCT lower(replace(CAST(error_type AS VARCHAR), '_', ' ')), ', ') AS {CORRUPT_REASON} "
         f"FROM rejects_{index} GROUP BY line"
     )
@@ -119,10 +183,9 @@ def _count(engine: DuckDbEngine, folders: Sequence[Path], files: Sequence[CsvFil
         written = sorted(str(path) for path in folder.rglob("*.parquet"))
         if not written:
             continue
-        listed = ", ".join(DUCKDB.text(path) for path in written)
         query = (
             f"SELECT source_file, count(*) FILTER ({CORRUPT_RECORD} IS NULL), "
-            f"count({CORRUPT_RECORD}) FROM read_parquet([{listed}]) GROUP BY source_file"
+            f"count({CORRUPT_RECORD}) FROM {read_parquet(written)} GROUP BY source_file"
         )
         for name, rows, corrupt in engine.execute(query):
             before = counts[str(name)]
@@ -132,7 +195,7 @@ def _count(engine: DuckDbEngine, folders: Sequence[Path], files: Sequence[CsvFil
 
 @dataclass(frozen=True)
 class LineBreaks:
-    """Line breaks inside the values of a file's rows, and how many of them leave a blank line."""
+    """Line breaks inside the values of a file's rows, and how many of them make a blank line."""
 
     breaks: int
     blank: int
@@ -141,15 +204,23 @@ class LineBreaks:
 def count_line_breaks(
     engine: DuckDbEngine, folders: Sequence[Path], columns: Sequence[str], name: str
 ) -> LineBreaks:
-    """Return the line breaks inside the values that were read from a file."""
+    """Return the line breaks inside the values that were read from a file.
+
+    The last one of a line that does not parse is not inside it: the line runs on to the end of the file.
+    """
     written = [str(path) for folder in folders for path in sorted(folder.rglob("*.parquet"))]
-    listed = ", ".join(DUCKDB.text(path) for path in written)
     values = [f"coalesce({DUCKDB.identifier(column)}, '')" for column in [*columns, CORRUPT_RECORD]]
-    breaks = " + ".join(f"length({value}) - length(replace({value}, chr(10), ''))" for value in values)
-    blank = " + ".join(f"len(regexp_extract_all({value}, '\\n(?:\\r?\\n)+'))" for value in values)
+    breaks = " + ".join(_breaks(value) for value in values)
+    unclosed = f"count(*) FILTER (ends_with({CORRUPT_RECORD}, chr(10)))"
+    joined = [f"regexp_replace({value}, '\\n(\\r?\\n)+', chr(10), 'g')" for value in values]
+    visible = " + ".join(_breaks(value) for value in joined)
     query = (
-        f"SELECT coalesce(sum({breaks}), 0), coalesce(sum({blank}), 0) "
-        f"FROM read_parquet([{listed}]) WHERE source_file = {DUCKDB.text(name)}"
+        f"SELECT coalesce(sum({breaks}), 0), coalesce(sum({visible}), 0), {unclosed} "
+        f"FROM {read_parquet(written)} WHERE source_file = {DUCKDB.text(name)}"
     )
-    row = engine.execute(query)[0]
-    return LineBreaks(int(str(row[0])), int(str(row[1])))
+    total, without_blank, last = (int(str(count)) for count in engine.execute(query)[0])
+    return LineBreaks(total - last, total - without_blank)
+
+
+def _breaks(value: str) -> str:
+    return f"length({value}) - length(replace({value}, chr(10), ''))"

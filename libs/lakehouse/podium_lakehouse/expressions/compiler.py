@@ -19,7 +19,7 @@ from sqlglot import exp, parser
 from sqlglot.dialects.dialect import Dialect as SqlglotDialect
 from sqlglot.errors import SqlglotError
 
-from podium_lakehouse.expressions.dialects import Dialect
+from podium_lakehouse.expressions.dialects import UTC_MARK, Dialect
 from podium_lakehouse.expressions.functions import FUNCTIONS, Family, Function
 from podium_lakehouse.expressions.typed import (
     MAX_SIGNED_DIGITS,
@@ -35,6 +35,10 @@ __all__ = ["ExpressionError", "Typed", "compile_expression"]
 MAX_COUNT = 2**31 - 1
 MAX_BIGINT_DIGITS = 18
 """Whole numbers of up to so many digits are bigints, wider ones decimals."""
+SPARE_LEVELS = 8
+"""What the statement around an expression adds to its nesting, at most."""
+QUOTED = 40
+"""Characters of a long expression that an error quotes."""
 
 
 class _Expressions(SqlglotDialect):
@@ -71,8 +75,19 @@ def compile_expression(text: str, columns: Mapping[str, ColumnType], dialect: Di
     """Return the expression for an engine.
 
     Raises:
-        ExpressionError: it does not parse, names an unknown column or function, or mixes types.
+        ExpressionError: it does not parse, is nested too deeply, names an unknown column or function, or mixes types.
     """
+    try:
+        lowered = _Compiler(columns, dialect).lower(_parse(text))
+        dialect.statement(dialect.build("(" * SPARE_LEVELS + lowered.sql + ")" * SPARE_LEVELS))
+    except RecursionError as error:
+        raise ExpressionError(
+            f"{text[:QUOTED]!r}… is nested too deeply", "make columns of its parts"
+        ) from error
+    return lowered
+
+
+def _parse(text: str) -> exp.Expr:
     try:
         tree = _Expressions().parse(text)
     except SqlglotError as error:
@@ -80,7 +95,7 @@ def compile_expression(text: str, columns: Mapping[str, ColumnType], dialect: Di
         raise ExpressionError(f"{text!r} is not an expression: {first}") from error
     if len(tree) != 1 or tree[0] is None:
         raise ExpressionError(f"{text!r} must be one expression")
-    return _Compiler(columns, dialect).lower(tree[0])
+    return tree[0]
 
 
 @dataclass(frozen=True)
@@ -134,7 +149,7 @@ class _Compiler:
 
     def both(self, node: exp.And | exp.Or) -> Typed:
         word = "AND" if isinstance(node, exp.And) else "OR"
-        return Typed(f"({self._truth(node.left)} {word} {self._truth(node.right)})", BOOLEAN)
+        return Typed(f"({f' {word} '.join(self._truth(side) for side in _sides(node))})", BOOLEAN)
 
     def opposite(self, node: exp.Not) -> Typed:
         return Typed(f"(NOT {self._truth(node.this)})", BOOLEAN)
@@ -162,14 +177,13 @@ class _Compiler:
         return Typed(f"({' OR '.join(equal)})", BOOLEAN)
 
     def joined(self, node: exp.DPipe) -> Typed:
-        left, right = self._of(node.left, "string"), self._of(node.right, "string")
-        return Typed(f"({left.sql} || {right.sql})", STRING)
+        return Typed(f"({' || '.join(self._of(side, 'string').sql for side in _sides(node))})", STRING)
 
     def arithmetic(self, node: exp.Binary) -> Typed:
         left, right = self._of(node.left, "number"), self._of(node.right, "number")
         result = product_type if isinstance(node, exp.Mul) else sum_type
         kind = result(left.as_decimal, right.as_decimal, node.sql())
-        one, other = self._as(left, left.as_decimal), self._as(right, right.as_decimal)
+        one, other = (self._as(side, self.dialect.operand(side.as_decimal, kind)) for side in (left, right))
         return Typed(self._cast(f"{one} {_ARITHMETIC[type(node)]} {other}", kind), kind)
 
     def case(self, node: exp.Case) -> Typed:
@@ -231,10 +245,11 @@ class _Compiler:
         value = self.lower(node)
         if family == "any":
             return value
+        wanted = "number" if family == "signed" else family
         if value.type is None:
-            raise ExpressionError(f"null is no {family}", "null stands in CASE, coalesce and nullif")
+            raise ExpressionError(f"null is no {wanted}", "null stands in CASE, coalesce and nullif")
         if value.type.name not in _FAMILIES[family]:
-            raise ExpressionError(f"{node.sql()!r} is {value.type}, not a {family}")
+            raise ExpressionError(f"{node.sql()!r} is {value.type}, not a {wanted}")
         if family == "signed" and value.type.precision > MAX_SIGNED_DIGITS:
             raise ExpressionError(
                 f"{node.sql()!r} is {value.type}: a sign can change on at most {MAX_SIGNED_DIGITS} digits",
@@ -285,6 +300,11 @@ _NODES: dict[type[exp.Expr], Callable[[_Compiler, Any], Typed]] = {
 """Everything that an expression may be made of."""
 
 
+def _sides(node: exp.Binary) -> list[exp.Expr]:
+    """Return all that a chain of one operator joins, so that a long chain is no deep one."""
+    return list(node.flatten(unnest=False))
+
+
 def _not_allowed(node: exp.Expr) -> ExpressionError:
     return ExpressionError(
         f"{node.sql()!r} ({type(node).__name__}) is not allowed in an expression",
@@ -331,4 +351,4 @@ def _moment(text: str, kind: ColumnType) -> str:
         raise ExpressionError(f"{text!r} is no {kind}: {error}") from error
     if not re.fullmatch(kind.accepts or "", text):
         raise ExpressionError(f"{text!r} is no {kind}", "write '2024-02-29' or '2024-02-29 23:59:59.999999'")
-    return text
+    return re.sub(UTC_MARK, "", text)

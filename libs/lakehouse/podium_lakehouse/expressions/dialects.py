@@ -13,6 +13,8 @@ FIELD_SEPARATOR = "\x1f"
 NULL_MARK = "\x1e"
 HASH_DIGITS = 15
 """Hexadecimal digits of a content hash: 60 bits, so that it fits a signed 64-bit integer."""
+UTC_MARK = "(?:Z|[+]00:?00)$"
+"""How an accepted text of a timestamp may end: in the only time zone that is accepted."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class Dialect:
     """An engine's SQL. `name` is sqlglot's name for it."""
 
     name: str
+    narrow_digits: int = 0
+    """The engine fails on a sum or product of narrower decimals that itself has more than so many digits; 0: it never does."""
 
     def build(self, text: str) -> exp.Expr:
         """Return the tree of an expression written in this dialect."""
@@ -52,6 +56,12 @@ class Dialect:
     def try_cast(self, text: str, kind: ColumnType) -> str:
         """Return an accepted text as a value of a type, null where no such value exists (30 February)."""
         raise NotImplementedError
+
+    def operand(self, kind: ColumnType, result: ColumnType) -> ColumnType:
+        """Return the decimal in which an operand of type `kind` enters a sum or a product of type `result`."""
+        if result.precision <= self.narrow_digits:
+            return kind
+        return ColumnType.decimal(max(kind.precision, self.narrow_digits + 1), kind.scale)
 
     def canonical(self, value: str, kind: ColumnType) -> str:
         """Return the one text form of a value that content hashes are made of."""
@@ -169,7 +179,9 @@ class Spark(Dialect):
         return f"regexp_like({text}, {self.text(anchored)})"
 
     def try_cast(self, text: str, kind: ColumnType) -> str:
-        """See `Dialect`."""
+        """See `Dialect`. Spark reads no time zone after minutes; the only one that is accepted is the session's."""
+        if kind.name == "timestamp":
+            text = f"regexp_replace({text}, {self.text(UTC_MARK)}, '')"
         if kind.name in {"integer", "bigint"}:
             text = f"try_cast({text} AS DECIMAL(38,0))"
         return f"try_cast({text} AS {self.type_name(kind)})"
@@ -201,5 +213,5 @@ class Spark(Dialect):
         return f"to_json(struct({pairs}), map('ignoreNullFields', 'false'))"
 
 
-DUCKDB = DuckDb("duckdb")
+DUCKDB = DuckDb("duckdb", narrow_digits=18)
 SPARK = Spark("spark")

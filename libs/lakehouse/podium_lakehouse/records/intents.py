@@ -124,11 +124,13 @@ class Intents:
     """The table of intents."""
 
     table: RecordTable
-    cache: dict[str, Intent] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
+    """By scope: the last number that was there when `pending` looked."""
 
     def put(self, intent: Intent) -> Intent:
         """Write the intent if its number is still free; return the one that stands there."""
         scope = intent.scope
+        self.seen[scope.key] = intent.sequence
         row = {
             "pipeline": scope.pipeline,
             "stage": scope.stage,
@@ -158,8 +160,14 @@ class Intents:
         )
 
     def next_sequence(self, scope: Scope) -> int:
-        """Return the first free number of a scope."""
-        return (self.table.last(scope.key) or 0) + 1
+        """Return the number after the last one that `pending` saw.
+
+        News is looked for after that. So two hosts that find the same news want the same number for it, and one of them gets it;
+        a number drawn later could come after an intent that has taken the news already.
+        """
+        if scope.key not in self.seen:
+            self.seen[scope.key] = self.table.last(scope.key) or 0
+        return self.seen[scope.key] + 1
 
     def pending(self, scope: Scope, completed: int, fingerprint: str) -> Intent | None:
         """Return the scope's intent that is not completed, if it still stands.
@@ -167,7 +175,7 @@ class Intents:
         It no longer stands if none of its tables has been committed and either the pipeline has changed since, or a table
         it meant to change has: then a new intent takes its place.
         """
-        last = self.table.last(scope.key) or 0
+        last = self.seen[scope.key] = self.table.last(scope.key) or 0
         if last <= completed:
             return None
         intent = self.read(scope, last)

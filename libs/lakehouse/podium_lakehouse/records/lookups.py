@@ -2,12 +2,14 @@
 
 import csv
 import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from podium_contracts.errors import BadSource
+from podium_contracts.names import collisions, storable_name
 from podium_contracts.pipeline import Lookup
 
 from podium_lakehouse.delta.commits import TransactionId, commit_once
@@ -27,13 +29,19 @@ class LookupTable:
         """Bring the table up to the file's content; return the version that holds it.
 
         Raises:
-            BadSource: the file is missing, ragged, lacks a declared column, or names a variant twice.
+            BadSource: the file is missing, not CSV in UTF-8, ragged or empty, lacks a declared column, or names a column or a
+                variant twice.
         """
-        rows = _read(path, lookup)
+        if not path.is_file():
+            raise BadSource(
+                f"lookup file {path} does not exist", hint="correct `spec.lookups` in the pipeline file"
+            )
+        content = path.read_bytes()
+        rows = _read(path, content, lookup)
         schema = pa.schema([(column, pa.string()) for column in rows[0]])
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hashlib.sha256(content).hexdigest()
         table = ensure(self.uri, schema)
-        if table.history(1)[0].get(CONTENT_KEY) == content:
+        if table.history(1)[0].get(CONTENT_KEY) == digest:
             return table.version()
 
         def replace(table: DeltaTable, properties: CommitProperties) -> None:
@@ -45,30 +53,46 @@ class LookupTable:
         app_id = f"lookup/{self.name}"
         number = (table.transaction_version(app_id) or 0) + 1
         return commit_once(
-            self.uri, TransactionId(app_id, number), replace, metadata={CONTENT_KEY: content}
+            self.uri, TransactionId(app_id, number), replace, metadata={CONTENT_KEY: digest}
         ).version
 
 
-def _read(path: Path, lookup: Lookup) -> list[dict[str, str]]:
-    if not path.is_file():
-        raise BadSource(
-            f"lookup file {path} does not exist", hint="correct `spec.lookups` in the pipeline file"
-        )
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file, strict=True)
-        rows = list(reader)
-    columns = set(reader.fieldnames or ())
-    if missing := {lookup.key, lookup.value} - columns:
-        raise BadSource(
-            f"{path} has no column {', '.join(sorted(missing))}; it has {', '.join(sorted(columns))}"
-        )
-    if not rows:
-        raise BadSource(f"{path} has no rows")
+def _read(path: Path, content: bytes, lookup: Lookup) -> list[dict[str, str]]:
+    try:
+        text = content.decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        columns = [storable_name(name) for name in reader.fieldnames or ()]
+        lines = [(reader.line_num, list(row.values())) for row in reader]
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise BadSource(f"{path}:{line}: not UTF-8", hint="save the file as UTF-8") from error
+    except csv.Error as error:
+        raise BadSource(f"{path} cannot be read: {error}", hint="check its quotes") from error
+    _check_columns(path, columns, lookup)
+    if not lines:
+        raise BadSource(f"{path} has no rows", hint="give each known variant a line")
+    rows: list[dict[str, str]] = []
     seen: set[str] = set()
-    for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
-            raise BadSource(f"{path}:{number}: not as many values as columns")
+    for number, values in lines:
+        if len(values) != len(columns) or None in values:
+            raise BadSource(f"{path}:{number}: not as many values as columns", hint="correct the line")
+        row = dict(zip(columns, values, strict=True))
         if row[lookup.key] in seen:
-            raise BadSource(f"{path}:{number}: {lookup.key} {row[lookup.key]!r} stands there twice")
+            raise BadSource(
+                f"{path}:{number}: {lookup.key} {row[lookup.key]!r} stands there twice",
+                hint="remove one of the lines",
+            )
         seen.add(row[lookup.key])
+        rows.append(row)
     return rows
+
+
+def _check_columns(path: Path, columns: list[str], lookup: Lookup) -> None:
+    if missing := {lookup.key, lookup.value} - set(columns):
+        raise BadSource(
+            f"{path} has no column {', '.join(sorted(missing))}; it has {', '.join(columns) or 'none'}",
+            hint="correct `spec.lookups` in the pipeline file",
+        )
+    if clashes := collisions(columns):
+        listed = "; ".join(" and ".join(group) for group in clashes)
+        raise BadSource(f"{path}: {listed} would be the same column", hint="rename one of them in the file")

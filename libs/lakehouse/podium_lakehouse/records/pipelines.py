@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
-from podium_contracts.pipeline import Pipeline, Spec
+from podium_contracts.pipeline import Pipeline, Spec, in_project
 
 from podium_lakehouse.records.table import RecordTable
 
 SCHEMA = pa.schema(
     [("fingerprint", pa.string()), ("pipeline", pa.string()), ("spec", pa.string()), ("dbt", pa.binary())]
 )
-WRITTEN_BY_DBT = frozenset({"target", "logs", "dbt_packages", "__pycache__"})
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of every file in an archive: the earliest that the format knows."""
 
@@ -60,6 +59,6 @@ def _archive(project: Path) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(project.rglob("*")):
             name = path.relative_to(project)
-            if path.is_file() and not WRITTEN_BY_DBT & set(name.parts):
+            if path.is_file() and in_project(name):
                 archive.writestr(zipfile.ZipInfo(name.as_posix(), EPOCH), path.read_bytes())
     return buffer.getvalue()

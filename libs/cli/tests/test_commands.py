@@ -1,0 +1,244 @@
+"""The commands as people and scripts meet them: what they print, where, and with which exit code."""
+
+import contextlib
+import io
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from libs.cli.tests.conftest import Terminal
+
+READING = {
+    "tables": ("tables",),
+    "show": ("show", "silver.sales"),
+    "history": ("history", "silver.sales"),
+    "ledger": ("ledger",),
+    "events": ("events",),
+    "quarantine ls": ("quarantine", "ls"),
+    "quarantine show": ("quarantine", "show", "sales"),
+    "validate": ("validate",),
+    "compile": ("compile",),
+}
+COMMANDS = [*READING.values(), ("run",), ("report",)]
+
+
+@pytest.mark.parametrize("command", READING.values(), ids=READING.keys())
+def test_every_reading_command_answers_scripts(finished: Terminal, command: tuple[str, ...]) -> None:
+    """With `--output json` a command prints one JSON value, and nothing on standard error."""
+    answer = finished.podium(*command, "--output", "json")
+    assert (answer.code, answer.err) == (0, "")
+    assert isinstance(answer.json, list | dict)
+
+
+@pytest.mark.parametrize("command", READING.values(), ids=READING.keys())
+def test_output_fits_eighty_columns(finished: Terminal, command: tuple[str, ...]) -> None:
+    """Without a terminal the width is 80 columns: no table is cut off and none is wider; SQL for files is as it is."""
+    answer = finished.podium(*command)
+    assert answer.code == 0
+    assert answer.out
+    assert "…" not in answer.out
+    if command != ("compile",):
+        assert max(len(line) for line in answer.out.splitlines()) <= 80
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[:2]))
+def test_help_has_an_example_of_the_command(terminal: Terminal, command: tuple[str, ...]) -> None:
+    """Every command's help shows how it is typed."""
+    words = command[:2] if command[0] == "quarantine" else command[:1]
+    answer = terminal.podium(*words, "--help")
+    assert answer.code == 0
+    assert re.search(rf"Examples:\s+podium {' '.join(words)}", answer.out)
+
+
+MISTAKES = {
+    "no pipeline file": (("tables", "-f", "nowhere.yaml"), 2, "nowhere.yaml", "no such file"),
+    "an unknown command": (("frobnicate",), 2, "No such command", ""),
+    "an unknown dataset": (("quarantine", "show", "nope"), 1, "no dataset 'nope'", "the datasets are: sales"),
+    "an unknown dataset to compile": (("compile", "-d", "nope"), 1, "no dataset 'nope'", "the datasets are: sales"),
+    "an unknown step": (("compile", "-s", "nope"), 1, "no step 'nope'", "the steps are: source, schema"),
+    "no layer": (("show", "sales"), 1, "'sales' names no table", "LAYER.TABLE"),
+    "an unknown table": (("show", "silver.nope"), 1, "there is no table silver.nope", "podium tables -f"),
+    "an unknown table's history": (("history", "gold.nope"), 1, "there is no table gold.nope", "podium tables -f"),
+    "an unknown version": (("show", "silver.sales", "-v", "99"), 1, "has no version 99", "the newest is 1"),
+    "no time": (("show", "silver.sales", "--at", "noon"), 1, "'noon' is no time", "2026-11-23T14:00:00"),
+    "an early time": (("show", "silver.sales", "--at", "2001-01-01"), 1, "did not exist", "podium history"),
+    "two versions": (("show", "silver.sales", "-v", "1", "--latest"), 2, "give one of --version, --at", ""),
+    "an unknown column": (("show", "silver.sales", "-w", "x = 1"), 1, '"x" not found', "columns: id, at, price"),
+    "a condition that reads files": (
+        ("show", "silver.sales", "-w", "id in (select content from read_text('/etc/hostname'))"),
+        1,
+        "error: ",
+        "write a condition",
+    ),
+    "a place that cannot be written": (("report", "--to", "/proc/nope/page.html"), 1, "/proc/nope", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "code", "what", "hint"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_named_with_the_next_step(
+    finished: Terminal, command: tuple[str, ...], code: int, what: str, hint: str
+) -> None:
+    """What went wrong and what to do is on standard error, in words; standard output stays empty."""
+    answer = finished.podium(*command)
+    assert (answer.code, answer.out) == (code, "")
+    said = " ".join(answer.err.split())
+    assert what in said
+    assert hint in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("command", [("run",), ("tables",), ("report",)], ids=" ".join)
+def test_a_lakehouse_out_of_reach_is_an_error(terminal: Terminal, command: tuple[str, ...]) -> None:
+    """A lakehouse on object storage is valid, and this engine says that it cannot work there."""
+    file = terminal.folder / "pipeline.yaml"
+    file.write_text(file.read_text().replace("uri: lakehouse", "uri: s3://bucket/lakehouse"))
+    assert terminal.podium("validate").code == 0
+    answer = terminal.podium(*command)
+    assert answer.code == 1
+    assert "s3://bucket/lakehouse" in answer.err
+    assert "next: set spec.lakehouse.uri" in answer.err
+
+
+def test_a_pipeline_file_that_is_no_text_is_an_error(terminal: Terminal) -> None:
+    """A file that cannot be read as text is named, without a traceback."""
+    (terminal.folder / "pipeline.yaml").write_bytes(b"\xff\xfe\x00")
+    answer = terminal.podium("validate")
+    assert answer.code == 2
+    assert answer.err.startswith("pipeline.yaml:1")
+
+
+def test_validate_lists_mistakes_for_scripts(terminal: Terminal) -> None:
+    """Each mistake has its line, path, message and hint; the exit code is that of a wrong file."""
+    file = terminal.folder / "pipeline.yaml"
+    file.write_text(file.read_text().replace("column: price, min", "column: prize, min"))
+    answer = terminal.podium("validate", "-o", "json")
+    assert answer.code == 2
+    (mistake,) = answer.json
+    assert (mistake["line"], mistake["path"]) == (15, "spec.datasets.sales.rules.not_negative.column")
+    assert mistake["message"] == "no column 'prize' here"
+
+
+def test_a_run_says_what_it_did_and_what_to_type_next(terminal: Terminal) -> None:
+    """The summary has rows per stage, the account, where things are, relative to here, and commands that work."""
+    terminal.deliver("one.csv", "a,1,1.00", "b,1,-1.00")
+    answer = terminal.podium("run")
+    assert answer.code == 0
+    assert re.search(r"cleanse +silver.sales +1 +\+1 +balanced", answer.out)
+    assert "silver.sales: 2 in = 1 inserted + 1 quarantined" in answer.out
+    assert "  tables  lakehouse\n  report  lakehouse/report.html\n" in answer.out
+    following = answer.out.partition("next:\n")[2].splitlines()
+    assert following == [
+        "  podium show silver.sales -f pipeline.yaml",
+        "  podium ledger -f pipeline.yaml",
+        "  podium quarantine ls -f pipeline.yaml",
+    ]
+    for command in following:
+        assert terminal.podium(*command.split()[1:]).code == 0
+
+
+def test_progress_in_a_log_is_a_line_per_completion(terminal: Terminal) -> None:
+    """Without a terminal nothing is drawn over: one line for each thing that was completed, and none with --quiet."""
+    terminal.deliver("one.csv", "a,1,1.00")
+    assert terminal.podium("run").err.splitlines() == [
+        "bronze sales: 1 rows",
+        "silver sales: 1 rows",
+        "quality of silver sales: passed",
+    ]
+    terminal.deliver("two.csv", "b,1,1.00")
+    assert terminal.podium("run", "--quiet").err == ""
+
+
+def test_a_run_without_news_says_so(finished: Terminal) -> None:
+    """The second run says that there was nothing to do, to people and to scripts."""
+    assert finished.podium("run").out.startswith("Nothing new for stall")
+    again = finished.podium("run", "-o", "json").json
+    assert (again["news"], again["run"], again["stages"]) == (False, None, [])
+
+
+def test_long_accounts_break_between_their_terms(terminal: Terminal) -> None:
+    """Where an equation does not fit in a line, a number stays beside its word."""
+    terminal.deliver("one.csv", *(f"{n},1,1.00" for n in range(1000)))
+    terminal.podium("run", "-q")
+    terminal.deliver(
+        "two.csv", *(f"{n},{1 + n % 3 - 1},1.00" for n in range(1000)), "0,1,1", "x,1,1", "y,1,-1"
+    )
+    account = terminal.podium("run", "-q").out.partition("  silver.sales: ")[2].partition("\n\n")[0]
+    first, second = account.splitlines()
+    assert first == "1,003 in = 1 inserted + 333 updated + 334 unchanged"
+    assert second == "      + 1 deduplicated + 333 late + 1 quarantined"
+
+
+def test_a_held_dataset_ends_with_its_own_exit_code(terminal: Terminal) -> None:
+    """A failed verdict is exit code 3, names the breach, and readers are told that nothing is certified."""
+    file = terminal.folder / "pipeline.yaml"
+    threshold = "{total_records: {type: minimum, value: 9, severity: CRITICAL}}"
+    file.write_text(file.read_text() + f"  quality: {{thresholds: {{sales: {threshold}}}}}\n")
+    terminal.deliver("one.csv", "a,1,1.00")
+    held = terminal.podium("run", "-q")
+    assert held.code == 3
+    assert "total_records (1) below threshold (9)" in held.err
+    refused = terminal.podium("show", "silver.sales")
+    assert (refused.code, refused.out) == (1, "")
+    assert "no version of silver.sales is certified" in refused.err
+    assert terminal.podium("show", "silver.sales", "--latest", "-o", "json").json[0]["id"] == "a"
+
+
+def test_values_are_shown_as_they_are(terminal: Terminal) -> None:
+    """Text that looks like markup stays text, and numbers of the data get no thousands separators."""
+    terminal.deliver("one.csv", "[red]a,1234567,1.00")
+    terminal.podium("run", "-q")
+    shown = terminal.podium("show", "silver.sales").out
+    assert "[red]a" in shown
+    assert "1234567" in shown
+
+
+def test_quarantine_is_counted_and_filtered_by_rule(terminal: Terminal) -> None:
+    """A row that breaks two rules counts under both and is found by either."""
+    terminal.deliver("one.csv", "a,x,-1", "b,1,-1", "c,1,1")
+    terminal.podium("run", "-q")
+    counted = terminal.podium("quarantine", "ls", "-o", "json").json
+    assert {row["rule"]: row["rows"] for row in counted} == {
+        "key.at": 1,
+        "rule.not_negative": 2,
+        "schema.at": 1,
+    }
+    found = terminal.podium("quarantine", "show", "sales", "-r", "schema.at", "-o", "json").json
+    assert [(row["source_file"], row["source_row"]) for row in found] == [("in/one.csv", 1)]
+    assert len(terminal.podium("quarantine", "show", "sales", "-n", "1", "-o", "json").json) == 1
+
+
+class PressesCtrlC(io.StringIO):
+    """A log at the sight of whose first line somebody presses Ctrl-C."""
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        if "bronze sales" in text:
+            signal.raise_signal(signal.SIGINT)
+        return written
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(terminal: Terminal) -> None:
+    """Ctrl-C is exit code 130 and says what to type; the same command then does the rest only."""
+    terminal.deliver("one.csv", "a,1,1.00")
+    log = PressesCtrlC()
+    with contextlib.redirect_stderr(log):
+        assert terminal.podium("run").code == 130
+    assert log.getvalue().endswith("interrupted: `podium run -f pipeline.yaml` goes on where it stopped\n")
+    rest = terminal.podium("run", "-o", "json").json
+    assert [stage["stage"] for stage in rest["stages"]] == ["cleanse", "quality"]
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_a_reader_that_has_seen_enough_is_no_error(terminal: Terminal, form: str) -> None:
+    """`podium show … | head -1` prints a line and no traceback, however much there was to print."""
+    terminal.deliver("many.csv", *(f"{n},1,1.00" for n in range(3000)))
+    terminal.podium("run", "-q")
+    program = Path(sys.executable).parent / "podium"
+    command = f"{program} show silver.sales -n 3000 -o {form} 2>errors | head -1 >line"
+    assert subprocess.run(command, shell=True, cwd=terminal.folder, check=False).returncode == 0
+    assert len((terminal.folder / "line").read_text().splitlines()) == 1
+    assert "Error" not in (terminal.folder / "errors").read_text()

@@ -1,0 +1,240 @@
+"""Mistakes in a pipeline file that its schema cannot see: all at once, each with its place and what would be right."""
+
+from typing import Any
+
+import pytest
+from podium_contracts.errors import Problem
+from podium_contracts.pipeline import Spec
+from podium_lakehouse.cleansing.checks import problems
+
+
+def spec(quality: dict[str, Any] | None = None, **changes: Any) -> Spec:
+    """Return a specification with one dataset that has no mistake, but for the changes."""
+    dataset = {
+        "sources": [{"files": {"path": "*.csv"}}],
+        "columns": {
+            "id": {"type": "string"},
+            "n": {"type": "integer"},
+            "price": {"type": "decimal(9,2)"},
+            "day": {"type": "date"},
+            "ok": {"type": "boolean"},
+            "total": {"type": "decimal(20,2)", "expression": "n * price"},
+        },
+        "duplicates": {"keys": ["id"], "order": ["day"]},
+        **changes,
+    }
+    dataset["columns"] |= dataset.pop("more", {})
+    return Spec.model_validate(
+        {
+            "lakehouse": {"uri": "lake"},
+            "lookups": {"towns": {"path": "towns.csv", "key": "variant", "value": "town"}},
+            "datasets": {"sales": dataset},
+            "quality": quality or {},
+        }
+    )
+
+
+def found(checked: Spec) -> list[tuple[str, str, str]]:
+    """Return place, message and hint of each mistake, places within the dataset."""
+    listed = [(problem.where, problem.message, problem.hint) for problem in problems(checked)]
+    return [(where.removeprefix("spec.datasets.sales."), message, hint) for where, message, hint in listed]
+
+
+COLUMNS = "the columns are: id, n, price, day, ok, total"
+READ = "the columns are: id, n, price, day, ok"
+METRICS = (
+    "metrics are total_records, average_quality_score, quality_<tier>_percentage, "
+    "<column>_completeness, <column>_uniqueness"
+)
+ONE_MISTAKE = {
+    "more than one source": (
+        {"sources": [{"files": {"path": "a.csv"}}, {"files": {"path": "b.csv"}}]},
+        ("sources[1]", "more than one source", "give one glob that matches all files"),
+    ),
+    "a column of Podium's": (
+        {"more": {"quality_score": {"type": "string"}}},
+        ("columns.quality_score", "column 'quality_score' is one that Podium adds", "choose another name"),
+    ),
+    "a column called as a null flag": (
+        {"more": {"n_is_null_flag": {"type": "string"}}, "nulls": {"n": {"strategy": "flag"}}},
+        (
+            "columns.n_is_null_flag",
+            "column 'n_is_null_flag' is the null flag of another",
+            "choose another name",
+        ),
+    ),
+    "an expression that names no column": (
+        {"more": {"x": {"type": "string", "expression": "upper(idd)"}}},
+        ("columns.x.expression", "no column 'idd' here", f"{READ}"),
+    ),
+    "an expression of another type": (
+        {"more": {"x": {"type": "integer", "expression": "upper(id)"}}},
+        (
+            "columns.x.expression",
+            "the expression is string, the column integer",
+            "declare the column as string",
+        ),
+    ),
+    "an expression that does not fit": (
+        {"more": {"x": {"type": "decimal(5,2)", "expression": "price"}}},
+        (
+            "columns.x.expression",
+            "the expression is decimal(9,2), the column decimal(5,2)",
+            "declare the column as decimal(9,2)",
+        ),
+    ),
+    "nulls of an unknown column": (
+        {"nulls": {"x": {"strategy": "drop"}}},
+        ("nulls.x", "no column 'x' here", READ),
+    ),
+    "nulls of a derived column": (
+        {"nulls": {"total": {"strategy": "drop"}}},
+        ("nulls.total", "no column 'total' here", READ),
+    ),
+    "a default of another type": (
+        {"nulls": {"n": {"strategy": "default", "default_value": "many"}}},
+        ("nulls.n.default_value", "'many' is not integer", ""),
+    ),
+    "a default that no calendar has": (
+        {"nulls": {"day": {"strategy": "default", "default_value": "2026-02-30"}}},
+        ("nulls.day.default_value", "'2026-02-30' is not date", ""),
+    ),
+    "a number for a boolean": (
+        {"nulls": {"ok": {"strategy": "flag", "default_value": 1}}},
+        ("nulls.ok.default_value", "1 is not boolean", ""),
+    ),
+    "a lookup that is not declared": (
+        {"standardise": {"id": {"lookup": "cities"}}},
+        ("standardise.id.lookup", "no lookup 'cities'", "the lookups are: towns"),
+    ),
+    "a lookup of a number": (
+        {"standardise": {"n": {"lookup": "towns"}}},
+        ("standardise.n", "a lookup needs a string, n is integer", ""),
+    ),
+    "standardising an unknown column": (
+        {"standardise": {"x": {"expression": "upper(id)"}}},
+        ("standardise.x", "no column 'x' here", READ),
+    ),
+    "standardising to another type": (
+        {"standardise": {"n": {"expression": "upper(id)"}}},
+        (
+            "standardise.n.expression",
+            "the expression is string, the column integer",
+            "declare the column as string",
+        ),
+    ),
+    "a rule of an unknown column": (
+        {"rules": {"r": {"type": "range_check", "column": "x", "min": 0}}},
+        ("rules.r.column", "no column 'x' here", COLUMNS),
+    ),
+    "a range of texts": (
+        {"rules": {"r": {"type": "range_check", "column": "id", "min": 0}}},
+        ("rules.r.column", "a range_check needs a number, id is none", ""),
+    ),
+    "a format of numbers": (
+        {"rules": {"r": {"type": "format_validation", "column": "n", "pattern": "1"}}},
+        ("rules.r.column", "a format_validation needs a string, n is none", ""),
+    ),
+    "an unknown key": (
+        {"duplicates": {"keys": ["id", "x"]}},
+        ("duplicates.keys[1]", "no column 'x' here", COLUMNS),
+    ),
+    "an unknown order": (
+        {"duplicates": {"keys": ["id"], "order": ["x"]}},
+        ("duplicates.order[0]", "no column 'x' here", COLUMNS),
+    ),
+    "a deduction for an unknown column": (
+        {"scoring": {"deductions": {"d": {"condition": "is_null", "column": "x", "deduction": 5}}}},
+        ("scoring.deductions.d.column", "no column 'x' here", COLUMNS),
+    ),
+    "a deduction for a range of texts": (
+        {
+            "scoring": {
+                "deductions": {
+                    "d": {"condition": "out_of_range", "column": "id", "min_value": 1, "deduction": 5}
+                }
+            }
+        },
+        ("scoring.deductions.d.column", "out_of_range needs a number, id is string", ""),
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "mistake"), ONE_MISTAKE.values(), ids=ONE_MISTAKE.keys())
+def test_a_mistake_is_told_with_its_place(changes: dict[str, Any], mistake: tuple[str, str, str]) -> None:
+    """Each kind of mistake: the path to it, what is wrong, and what would be right."""
+    assert found(spec(**changes)) == [mistake]
+
+
+def test_a_dataset_without_mistakes_has_none() -> None:
+    """Every part of a dataset, used as it should be, passes."""
+    good = spec(
+        more={
+            "big": {"type": "bigint", "expression": "n"},
+            "wide": {"type": "decimal(12,3)", "expression": "price"},
+        },
+        nulls={
+            "id": {"strategy": "drop"},
+            "n": {"strategy": "flag", "default_value": 0},
+            "ok": {"strategy": "default", "default_value": True},
+            "day": {"strategy": "default", "default_value": "2024-02-29"},
+        },
+        standardise={"id": {"lookup": "towns"}, "n": {"expression": "abs(n)"}},
+        rules={
+            "r": {"type": "range_check", "column": "total", "min": 0},
+            "f": {"type": "format_validation", "column": "id", "pattern": "[a-z]+"},
+        },
+        scoring={"deductions": {"d": {"condition": "is_null", "column": "total", "deduction": 5}}},
+        quality={
+            "thresholds": {
+                "sales": {
+                    name: {"type": "minimum", "value": 1}
+                    for name in (
+                        "total_records",
+                        "average_quality_score",
+                        "quality_high_percentage",
+                        "id_completeness",
+                        "total_uniqueness",
+                    )
+                }
+            }
+        },
+    )
+    assert found(good) == []
+
+
+@pytest.mark.parametrize("metric", ["totals", "x_completeness", "quality_best_percentage", "id_average"])
+def test_an_unknown_metric_is_told(metric: str) -> None:
+    """A threshold on what nobody measures would never be broken."""
+    thresholds = {"thresholds": {"sales": {metric: {"type": "minimum", "value": 1}}}}
+    assert problems(spec(quality=thresholds)) == [
+        Problem(("spec", "quality", "thresholds", "sales", metric), f"no metric {metric!r}", METRICS)
+    ]
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    """One look at the file is enough to correct all of it, in every dataset."""
+    bad = spec(
+        more={"created_at": {"type": "date"}, "x": {"type": "string", "expression": "nosuch(id)"}},
+        nulls={"y": {"strategy": "drop"}},
+        standardise={"id": {"lookup": "cities"}},
+        rules={"r": {"type": "range_check", "column": "id", "min": 0}},
+        duplicates={"keys": ["z"]},
+        scoring={"deductions": {"d": {"condition": "is_null", "column": "z", "deduction": 5}}},
+        quality={"thresholds": {"sales": {"speed": {"type": "minimum", "value": 1}}}},
+    )
+    two = bad.model_copy(update={"datasets": {**bad.datasets, "other": bad.datasets["sales"]}})
+    first = [
+        "columns.created_at",
+        "columns.x.expression",
+        "nulls.y",
+        "standardise.id.lookup",
+        "rules.r.column",
+        "duplicates.keys[0]",
+        "scoring.deductions.d.column",
+    ]
+    assert [problem.where for problem in problems(two)] == [
+        *(f"spec.datasets.sales.{where}" for where in first),
+        "spec.quality.thresholds.sales.speed",
+        *(f"spec.datasets.other.{where}" for where in first),
+    ]

@@ -1,0 +1,119 @@
+"""Rows of the same key, in one batch and against what Silver holds: the latest accepted one stays."""
+
+from collections.abc import Callable
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+Make = Callable[..., dict[str, str | None]]
+X = {"x": {"type": "integer"}}
+
+
+def test_the_latest_of_a_batch_stays(cleanser: Any, row: Make) -> None:
+    """Whatever the order of the lines, the row with the greatest order column is the one that counts."""
+    rows = [row(at=str(number), x=str(number)) for number in (1, 2, 3)]
+    for lines in permutations(rows):
+        done = cleanser.run(cleanser.dataset(columns=X), lines)
+        assert [r["x"] for r in done.silver] == [3]
+        assert done.counts == {"inserted": 1, "deduplicated": 2}
+
+
+def test_an_exact_repeat_is_a_duplicate(cleanser: Any, row: Make) -> None:
+    """The same line twice is one row."""
+    done = cleanser.run(cleanser.dataset(columns=X), [row(x="1")] * 3)
+    assert done.counts == {"inserted": 1, "deduplicated": 2}
+
+
+def test_a_tie_is_decided_by_the_content(cleanser: Any, row: Make) -> None:
+    """Of two rows of the same moment the same one wins, whichever comes first and wherever it comes from."""
+    one, two = row(x="1"), row(x="2")
+    winners = {
+        cleanser.run(cleanser.dataset(columns=X), lines).silver[0]["x"]
+        for lines in (
+            [one, two],
+            [two, one],
+            [{**one, "_file": "z.csv"}, two],
+            [one, {**two, "_file": "z.csv"}],
+        )
+    }
+    assert len(winners) == 1
+
+
+def test_a_refused_correction_does_not_erase_a_good_row(cleanser: Any, row: Make) -> None:
+    """Duplicates are found among accepted rows only, in the batch and against Silver."""
+    dataset = cleanser.dataset(columns=X)
+    first = cleanser.run(dataset, [row(at="1", x="1"), row(at="2", x="bad")])
+    assert [(r["at"], r["x"]) for r in first.silver] == [(1, 1)]
+    assert first.counts == {"inserted": 1, "quarantined": 1}
+    later = cleanser.run(dataset, [row(at="3", x="worse")], base=first.silver)
+    assert later.counts == {"quarantined": 1}
+
+
+def test_a_dropped_row_does_not_erase_a_good_row(cleanser: Any, row: Make) -> None:
+    """A later row without the value that it must have is dropped, and the earlier one stays."""
+    dataset = cleanser.dataset(columns=X, nulls={"x": {"strategy": "drop"}})
+    done = cleanser.run(dataset, [row(at="1", x="1"), row(at="2", x=None)])
+    assert ([r["x"] for r in done.silver], done.counts) == ([1], {"inserted": 1, "dropped": 1})
+
+
+@pytest.mark.parametrize(
+    ("at", "x", "disposition"),
+    [("2", "9", "updated"), ("1", "5", "unchanged"), ("0", "9", "late")],
+    ids=["newer", "the same", "older"],
+)
+def test_a_row_is_compared_with_what_silver_holds(
+    cleanser: Any, row: Make, at: str, x: str, disposition: str
+) -> None:
+    """Only a newer row replaces the one in Silver."""
+    dataset = cleanser.dataset(columns=X)
+    held = cleanser.run(dataset, [row(x="5"), row("b", x="5")]).silver
+    done = cleanser.run(dataset, [row(at=at, x=x), row("c", x="1")], base=held)
+    assert done.counts == {disposition: 1, "inserted": 1}
+    assert [r["id"] for r in done.silver] == (["a", "c"] if disposition == "updated" else ["c"])
+
+
+def test_a_tie_with_silver_ends_as_it_would_in_one_batch(cleanser: Any, row: Make) -> None:
+    """Which of two rows of one moment stays does not depend on which came first."""
+    dataset = cleanser.dataset(columns=X)
+    rows = [row(x="1"), row(x="2")]
+    together = cleanser.run(dataset, rows).silver[0]["x"]
+    for first, second in (rows, rows[::-1]):
+        held = cleanser.run(dataset, [first]).silver
+        done = cleanser.run(dataset, [second], base=held)
+        assert [r["x"] for r in (done.silver or held)] == [together]
+        assert done.counts in ({"updated": 1}, {"late": 1})
+
+
+def test_the_latest_of_a_batch_meets_silver(cleanser: Any, row: Make) -> None:
+    """Duplicates within the batch go first; the one that stays is compared."""
+    dataset = cleanser.dataset(columns=X)
+    held = cleanser.run(dataset, [row(at="2", x="2")]).silver
+    done = cleanser.run(dataset, [row(at="1", x="1"), row(at="3", x="3"), row(at="3", x="3")], base=held)
+    assert done.counts == {"updated": 1, "deduplicated": 2}
+    assert [r["x"] for r in done.silver] == [3]
+
+
+def test_all_of_several_keys_make_the_same_thing(cleanser: Any, row: Make) -> None:
+    """Rows that differ in one of the keys are different."""
+    dataset = cleanser.dataset(columns=X, duplicates={"keys": ["id", "x"], "order": ["at"]})
+    held = cleanser.run(dataset, [row(x="1"), row(x="2"), row("b", x="1"), row(x="1")])
+    assert held.counts == {"inserted": 3, "deduplicated": 1}
+    assert cleanser.run(dataset, [row(x="1"), row(x="3")], base=held.silver).counts == {
+        "unchanged": 1,
+        "inserted": 1,
+    }
+
+
+def test_without_order_columns_the_content_alone_decides(cleanser: Any, row: Make) -> None:
+    """A dataset may have nothing that says which row is later; the outcome is still the same for any order."""
+    dataset = cleanser.dataset(columns=X, duplicates={"keys": ["id"]})
+    rows = [row(x="1"), row(x="2"), row(x="3")]
+    assert len({cleanser.run(dataset, lines).silver[0]["x"] for lines in permutations(rows)}) == 1
+
+
+def test_when_and_whence_a_row_came_is_no_change(cleanser: Any, row: Make) -> None:
+    """The same row from another file is unchanged: metadata is not content."""
+    dataset = cleanser.dataset(columns=X)
+    held = cleanser.run(dataset, [row(x="1")]).silver
+    assert cleanser.run(dataset, [{**row(x="1"), "_file": "other.csv"}], base=held).counts == {"unchanged": 1}

@@ -1,0 +1,191 @@
+"""Cleanse as a function: Bronze rows into Silver, quarantine or the ledger, each exactly once."""
+
+import pyarrow as pa
+import pytest
+from podium_contracts.errors import TerminalError
+from podium_contracts.events.v1 import Flow, LayerCompleted, QualityEvaluated
+from podium_contracts.ledger import imbalances
+from podium_contracts.names import Stage
+from podium_lakehouse.records.intents import Scope
+
+from services.cleanse.tests.conftest import Desk
+
+SCOPE = Scope(pipeline="shop", stage=Stage.CLEANSE, subject="silver.sales")
+CRITICAL = {"sales": {"total_records": {"type": "maximum", "value": 1, "severity": "CRITICAL"}}}
+
+
+def flow_of(completed: LayerCompleted) -> Flow:
+    """Return where the rows of a completion went; every equation of its ledger holds."""
+    assert completed.ledger is not None
+    assert completed.ledger.flow is not None
+    assert list(imbalances(completed.ledger)) == []
+    return completed.ledger.flow
+
+
+def test_every_row_has_its_heading_in_the_ledger(desk: Desk) -> None:
+    """Eight rows that meet Silver in seven different ways are counted under seven headings."""
+    desk.deliver("a,1,1.00,Bath", "b,5,1.00,Bath", "c,1,1.00,Bath")
+    completed = desk.deliver(
+        "a,2,2.00,Bath",
+        "b,4,9.00,Bath",
+        "c,1,1.00,BTH",
+        "d,1,1.00,Bath",
+        "d,2,1.00,Bath",
+        "e,1,-1.00,Bath",
+        "f,1,,Bath",
+        "g,1,1.00,Atlantis",
+    )
+    assert flow_of(completed) == Flow(
+        rows_in=8,
+        inserted=1,
+        updated=1,
+        unchanged=1,
+        deduplicated=1,
+        late=1,
+        quarantined=2,
+        dropped={"nulls.price": 1},
+    )
+    assert desk.silver() == {
+        "a": (2, "2.00", "Bath"),
+        "b": (5, "1.00", "Bath"),
+        "c": (1, "1.00", "Bath"),
+        "d": (2, "1.00", "Bath"),
+    }
+    assert completed.ledger is not None
+    stock, quarantine = completed.ledger.stocks[0], completed.ledger.quarantine
+    assert (stock.before, stock.inserted, stock.after) == (3, 1, 4)
+    assert quarantine is not None
+    assert (quarantine.opening, quarantine.added, quarantine.closing) == (0, 2, 2)
+
+
+def test_refused_rows_name_their_rules(desk: Desk) -> None:
+    """Quarantine keeps each refused row with every rule that it broke and the row of its file."""
+    desk.deliver("a,1,1.00,Bath", "b,x,-1.00,Atlantis")
+    (row,) = desk.table("quarantine/sales").to_pyarrow_table().to_pylist()
+    assert set(row["rules"]) == {"schema.at", "lookup.town", "rule.not_negative", "key.at"}
+    assert (row["source_file"], row["source_row"]) == ("in/1.csv", 2)
+
+
+def test_a_bad_correction_does_not_erase_a_good_row(desk: Desk) -> None:
+    """The later of two rows is refused: the earlier one is in Silver, not a duplicate of it."""
+    completed = desk.deliver("a,1,1.00,Bath", "a,2,-1.00,Bath")
+    assert (flow_of(completed).inserted, flow_of(completed).quarantined) == (1, 1)
+    assert desk.silver() == {"a": (1, "1.00", "Bath")}
+
+
+def test_a_repeated_call_announces_the_same_event(desk: Desk) -> None:
+    """Called twice with the same event, the stage answers the same and writes nothing more."""
+    event = desk.ingest("a,1,1.00,Bath", "b,1,-1.00,Bath")
+    first = desk.cleanse(event)
+    versions = [
+        desk.table(name).version() for name in ("silver/sales", "quarantine/sales", "_podium/intents")
+    ]
+    assert desk.cleanse(event) == first
+    assert versions == [
+        desk.table(name).version() for name in ("silver/sales", "quarantine/sales", "_podium/intents")
+    ]
+
+
+def test_silver_is_a_change_feed_from_its_first_commit(desk: Desk) -> None:
+    """Each change of a row can be read, an insertion as well as a correction with what was there before."""
+    desk.deliver("a,1,1.00,Bath")
+    desk.deliver("a,2,2.00,Bath", "b,1,1.00,Bath")
+    feed = desk.table("silver/sales").load_cdf(starting_version=1)
+    rows = pa.RecordBatchReader.from_stream(feed).read_all().to_pylist()
+    assert sorted((row["id"], row["at"], row["_change_type"]) for row in rows) == [
+        ("a", 1, "insert"),
+        ("a", 1, "update_preimage"),
+        ("a", 2, "update_postimage"),
+        ("b", 1, "insert"),
+    ]
+
+
+def test_created_at_stays_when_a_row_is_corrected(desk: Desk) -> None:
+    """A correction keeps the time of the first version of its row and sets `updated_at`."""
+    desk.deliver("a,1,1.00,Bath")
+    desk.deliver("a,2,2.00,Bath")
+    (row,) = desk.table("silver/sales").to_pyarrow_table().to_pylist()
+    assert (row["created_at"].minute, row["updated_at"].minute) == (5, 6)
+
+
+def test_a_lookup_is_pinned_by_version(desk: Desk) -> None:
+    """The intent names the version of the lookup that it reads; a changed file is another version, for later rows only."""
+    desk.deliver("a,1,1.00,BTH")
+    desk.towns("Bath,Bath", "BTH,Bathurst")
+    desk.deliver("b,1,1.00,BTH")
+    assert desk.silver() == {"a": (1, "1.00", "Bath"), "b": (1, "1.00", "Bathurst")}
+    versions = [intent.lookups["towns"] for intent in desk.lakehouse.intents.all(SCOPE)]
+    assert versions == [1, 2]
+
+
+def test_an_interrupted_stage_reads_the_lookup_that_it_pinned(desk: Desk) -> None:
+    """Killed after its commit to Silver, the stage ends with the lookup as it was, although its file has changed since."""
+    event = desk.ingest("a,1,1.00,BTH", "b,1,1.00,Wells")
+
+    class Killed(BaseException):
+        pass
+
+    def die(point: str) -> None:
+        if point == "after cleanse silver.sales commit silver":
+            raise Killed
+
+    whole = desk.lakehouse
+    desk.lakehouse = type(whole)(whole.uri, die)
+    with pytest.raises(Killed):
+        desk.cleanse(event)
+    desk.lakehouse = type(whole)(whole.uri)
+    desk.towns("Bath,Bath", "BTH,Bath", "Wells,Wells")
+    (again,) = desk.cleanse(event)
+    assert isinstance(again.data, LayerCompleted)
+    assert (flow_of(again.data).inserted, flow_of(again.data).quarantined) == (1, 1)
+    assert desk.silver() == {"a": (1, "1.00", "Bath")}
+
+
+def test_a_failed_verdict_holds_the_dataset_until_the_file_is_mended(desk: Desk) -> None:
+    """After a failed verdict later deliveries wait in Bronze; once it is given anew they go on together."""
+    desk.spec["quality"] = {"thresholds": CRITICAL}
+    (silver,) = desk.cleanse(desk.ingest("a,1,1.00,Bath", "b,1,1.00,Bath"))
+    assert isinstance(failed := desk.judge(silver).data, QualityEvaluated)
+    assert failed.verdict == "failed"
+
+    second, third = desk.ingest("c,1,1.00,Bath"), desk.ingest("d,1,1.00,Bath")
+    assert desk.cleanse(second) == desk.cleanse(third) == [silver]
+    assert sorted(desk.silver()) == ["a", "b"]
+
+    del desk.spec["quality"]
+    verdict = desk.judge(silver)
+    (gone_on,) = desk.cleanse(verdict)
+    assert isinstance(gone_on.data, LayerCompleted)
+    assert flow_of(gone_on.data).rows_in == 2
+    assert sorted(desk.silver()) == ["a", "b", "c", "d"]
+    assert desk.lakehouse.intents.read(SCOPE, 2).answers == (third.id, verdict.id)
+    assert desk.cleanse(verdict) == []
+
+
+CHANGES = {
+    "added": (
+        "cents",
+        {"type": "decimal(12,2)", "expression": "price * 100"},
+        "cents is absent, .* says decimal",
+    ),
+    "dropped": ("town", None, "town is string, the pipeline file says absent"),
+    "of another type": ("at", {"type": "bigint"}, "at is integer, the pipeline file says bigint"),
+}
+
+
+@pytest.mark.parametrize(("column", "declared", "message"), CHANGES.values(), ids=CHANGES.keys())
+def test_changed_columns_are_refused(
+    desk: Desk, column: str, declared: dict[str, str] | None, message: str
+) -> None:
+    """Columns cannot change under rows that Silver already holds: the error names the column, and nothing is written."""
+    desk.deliver("a,1,1.00,Bath")
+    sales = desk.spec["datasets"]["sales"]
+    sales["columns"].pop(column, None)
+    if declared is None:
+        sales["standardise"].pop(column)
+    else:
+        sales["columns"][column] = declared
+    with pytest.raises(TerminalError, match=message):
+        desk.deliver("b,1,1.00,Bath")
+    assert sorted(desk.silver()) == ["a"]
+    assert desk.lakehouse.intents.next_sequence(SCOPE) == 2

@@ -1,0 +1,183 @@
+"""Quality as a function: a verdict per version, from the changes since the last one."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from podium_contracts.errors import TerminalError
+from podium_contracts.events import CloudEvent, envelope
+from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, Run, TableVersion
+from podium_contracts.names import Layer, Stage
+from podium_contracts.pipeline import Pipeline, PipelineDocument
+from podium_lakehouse.delta.tables import CHANGE_FEED
+from podium_lakehouse.lakehouse import Lakehouse
+from podium_quality.stage import quality
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("town", pa.string()),
+        ("quality_score", pa.decimal128(4, 1)),
+        ("quality_tier", pa.string()),
+    ]
+)
+
+
+class Court:
+    """Silver and Gold tables written by hand, and the stage that judges them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.lakehouse = Lakehouse(str(folder / "lakehouse"))
+        self.thresholds: dict[str, Any] = {}
+
+    @property
+    def pipeline(self) -> Pipeline:
+        spec = {
+            "lakehouse": {"uri": "lakehouse"},
+            "datasets": {
+                "sales": {
+                    "sources": [{"files": {"path": "*.csv"}}],
+                    "columns": {"id": {"type": "string"}, "town": {"type": "string"}},
+                    "duplicates": {"keys": ["id"]},
+                }
+            },
+            "quality": {"thresholds": self.thresholds},
+        }
+        document = {
+            "apiVersion": "podium.dev/v1alpha1",
+            "kind": "Pipeline",
+            "metadata": {"name": "shop"},
+            "spec": spec,
+        }
+        parsed = PipelineDocument.model_validate(document).spec
+        return Pipeline("shop", parsed, self.folder, str(self.thresholds))
+
+    def write(self, *rows: str, table: str = "silver.sales") -> CloudEvent:
+        """Append `id town` rows to a table; return the event that says that its layer is complete."""
+        layer, name = table.split(".")
+        uri = f"{self.lakehouse.uri}/{layer}/{name}"
+        values = [(*row.split(), Decimal("90.0"), "HIGH") for row in rows]
+        batch = pa.Table.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in values], SCHEMA)
+        write_deltalake(uri, batch, mode="append", configuration=CHANGE_FEED)
+        version = DeltaTable(uri).version()
+        subject = "sales" if layer == Layer.SILVER else "shop"
+        completed = LayerCompleted(
+            run=Run(pipeline="shop", id=f"run-{version}", requested_at=datetime(2026, 1, 1, tzinfo=UTC)),
+            layer=layer,
+            subject=subject,
+            sequence=version + 1,
+            tables=(TableVersion(name=table, uri=uri, to_version=version),),
+        )
+        return envelope(
+            completed,
+            stage=Stage.CLEANSE,
+            subject=table if layer == Layer.SILVER else "gold",
+            sequence=version + 1,
+            traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            causation="",
+        )
+
+    def judge(self, event: CloudEvent) -> QualityEvaluated:
+        (announced,) = quality(event, self.pipeline, self.lakehouse)
+        assert isinstance(announced.data, QualityEvaluated)
+        return announced.data
+
+    def metrics(self, event: CloudEvent) -> dict[str, float]:
+        """Judge, and return the metrics."""
+        return {check.metric: check.actual for check in self.judge(event).checks}
+
+
+@pytest.fixture
+def court(tmp_path: Path) -> Court:
+    return Court(tmp_path)
+
+
+def test_later_versions_add_to_what_is_known(court: Court) -> None:
+    """The metrics of the second version are those of all rows, although only the new ones are read for its counts."""
+    court.metrics(court.write("a Bath", "b Bath"))
+    found = court.metrics(court.write("c Wells", "c Wells"))
+    assert (found["total_records"], found["id_uniqueness"], found["town_completeness"]) == (4, 75, 100)
+    assert (found["average_quality_score"], found["quality_high_percentage"]) == (90, 100)
+
+
+def test_a_version_is_judged_once(court: Court) -> None:
+    """The same completion gets the same event, and nothing is written for it."""
+    event = court.write("a Bath")
+    first = quality(event, court.pipeline, court.lakehouse)
+    versions = [
+        court.lakehouse.version(court.lakehouse.record_uri(name)) for name in ("intents", "completions")
+    ]
+    assert quality(event, court.pipeline, court.lakehouse) == first
+    assert versions == [
+        court.lakehouse.version(court.lakehouse.record_uri(name)) for name in ("intents", "completions")
+    ]
+
+
+def test_a_failed_verdict_is_given_anew_when_the_file_has_changed(court: Court) -> None:
+    """A breach stays a breach until the threshold is changed; then the same version is judged again."""
+    court.thresholds = {"sales": {"total_records": {"type": "minimum", "value": 2, "severity": "CRITICAL"}}}
+    event = court.write("a Bath")
+    failed = court.judge(event)
+    assert (failed.verdict, failed.sequence) == ("failed", 1)
+    assert court.judge(event) == failed
+    court.thresholds = {"sales": {"total_records": {"type": "minimum", "value": 1, "severity": "CRITICAL"}}}
+    anew = court.judge(event)
+    assert (anew.verdict, anew.sequence, anew.tables) == ("passed", 2, failed.tables)
+
+
+def test_a_passed_verdict_stays_when_the_file_changes(court: Court) -> None:
+    """A stricter threshold is for later versions; what was certified stays so."""
+    event = court.write("a Bath")
+    passed = court.judge(event)
+    court.thresholds = {"sales": {"total_records": {"type": "minimum", "value": 9, "severity": "CRITICAL"}}}
+    assert court.judge(event) == passed
+
+
+def test_a_threshold_added_later_is_measured_over_all_rows(court: Court) -> None:
+    """A metric asked for later is made of the whole table, not only of the rows since."""
+    court.judge(court.write("a Bath", "b Wells"))
+    court.thresholds = {"sales": {"town_uniqueness": {"type": "minimum", "value": 100}}}
+    judged = court.judge(court.write("c Bath", "d Bath"))
+    found = {check.metric: check.actual for check in judged.checks}
+    assert (found["town_uniqueness"], judged.verdict) == (50, "warned")
+
+
+def test_an_interrupted_verdict_is_not_given_to_a_newer_version(court: Court) -> None:
+    """Killed before its completion, with more rows by the next run: what is judged is what the event names."""
+
+    class Killed(BaseException):
+        pass
+
+    def die(point: str) -> None:
+        if point == "before quality silver.sales completion":
+            raise Killed
+
+    whole, court.lakehouse = court.lakehouse, Lakehouse(court.lakehouse.uri, die)
+    with pytest.raises(Killed):
+        court.judge(court.write("a Bath"))
+    court.lakehouse = whole
+    judged = court.judge(court.write("b Bath", "c Bath"))
+    assert judged.tables[0].to_version == 1
+    assert next(check.actual for check in judged.checks if check.metric == "total_records") == 3
+
+
+def test_gold_is_judged_by_its_keys(court: Court) -> None:
+    """Every table of Gold is measured; a column that a threshold asks to be unique is, too."""
+    court.thresholds = {"facts": {"id_uniqueness": {"type": "minimum", "value": 100, "severity": "CRITICAL"}}}
+    judged = court.judge(court.write("a Bath", "a Bath", table="gold.facts"))
+    assert (judged.layer, judged.verdict) == ("gold", "failed")
+
+
+def test_thresholds_for_no_table_are_an_error(court: Court) -> None:
+    """A misspelt table is named, with the tables there are."""
+    court.thresholds = {"fact": {"total_records": {"type": "minimum", "value": 1}}}
+    with pytest.raises(
+        TerminalError, match="thresholds for fact, which no dataset or model is called"
+    ) as raised:
+        court.judge(court.write("a Bath", table="gold.facts"))
+    assert "sales, facts" in raised.value.hint

@@ -1,0 +1,87 @@
+"""Whether two lakehouses hold the same Bronze, Silver, quarantine, Gold and quality measures, whatever the order of their rows.
+
+    python tests/benchmarks/sameness.py PODIUM HANDWRITTEN     prints every difference; exits 1 if there is any
+
+Each column is compared by the sum of its values' hashes, and so are whole rows. The hash depends on the type, too.
+"""
+
+import json
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+from deltalake import DeltaTable
+
+FROM_THE_RUN = {
+    "_batch",
+    "created_at",
+    "ingestion_batch_id",
+    "ingestion_timestamp",
+    "quarantine_id",
+    "quarantined_at",
+    "source_file",
+    "updated_at",
+}
+"""Columns that say when and by which ingestion a row came, not what it is."""
+
+Figures = dict[str, object]
+
+
+def differences(podium: Path, handwritten: Path) -> list[str]:
+    """Return a line for each table, column and measure that differs."""
+    tables = sorted({table for lakehouse in (podium, handwritten) for table in tables_of(lakehouse)})
+    found = [
+        f"{table}: {difference}"
+        for table in tables
+        for difference in unequal(figures(podium / table), figures(handwritten / table))
+    ]
+    ours = measures(podium)
+    theirs = {
+        name: Decimal(value) for name, value in json.loads((handwritten / "metrics.json").read_text()).items()
+    }
+    return found + [f"measure {line}" for line in unequal(ours, {name: theirs.get(name) for name in ours})]
+
+
+def tables_of(lakehouse: Path) -> list[str]:
+    """Return the tables of every layer as `layer/name`."""
+    logs = (
+        log
+        for layer in ("bronze", "silver", "quarantine", "gold")
+        for log in lakehouse.glob(f"{layer}/*/_delta_log")
+    )
+    return [log.parent.relative_to(lakehouse).as_posix() for log in logs]
+
+
+def figures(table: Path) -> Figures:
+    """Return the count of a table's rows, the checksum of each column that does not depend on the run, and that of whole rows."""
+    if not DeltaTable.is_deltatable(str(table)):
+        return {}
+    with duckdb.connect() as db:
+        rows = db.read_parquet(DeltaTable(str(table)).file_uris())
+        columns = sorted(f'"{name}"' for name in rows.columns if name not in FROM_THE_RUN)
+        sums = [f"sum(hash({item})::hugeint)" for item in (*columns, ", ".join(columns))]
+        values = rows.aggregate(", ".join(["count(*)", *sums])).fetchall()[0]
+    return dict(zip(["rows", *columns, "whole rows"], values, strict=True))
+
+
+def measures(lakehouse: Path) -> Figures:
+    """Return Podium's quality measures by table and name; the script may have counted more."""
+    records = DeltaTable(str(lakehouse / "_podium/quality_metrics")).to_pyarrow_table().to_pylist()
+    return {f"{record['table_name']} {record['measure']}": record["value"] for record in records}
+
+
+def unequal(left: Figures, right: Figures) -> list[str]:
+    """Return a line for each figure that is not the same on both sides."""
+    names = dict.fromkeys([*left, *right])
+    return [
+        f"{name}: {left.get(name)} and {right.get(name)}"
+        for name in names
+        if left.get(name) != right.get(name)
+    ]
+
+
+if __name__ == "__main__":
+    problems = differences(Path(sys.argv[1]), Path(sys.argv[2]))
+    print("\n".join(problems) or "both lakehouses hold the same")
+    raise SystemExit(bool(problems))

@@ -1,0 +1,82 @@
+"""Runs of a pipeline in processes of their own, some of which die, or wait for another, at a named point.
+
+A server process imports everything once and forks runs from there, so that a run costs what it does and not its imports.
+"""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from multiprocessing.context import ForkServerContext
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+from podium import host
+from podium.opening import open_pipeline
+from podium_contracts.errors import TransientError
+
+EXIT_TRANSIENT = 75
+"""As `podium run` ends when the same command may pass later."""
+PATIENCE_SECONDS = 60
+
+
+def processes() -> ForkServerContext:
+    """Return what starts processes that have Podium imported."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pytest", "podium.host", "podium.opening", "dbt.cli.main", __name__])
+    return context
+
+
+def killed_at(file: Path, point: str) -> int | None:
+    """Run a pipeline file until a point is reached and the process kills itself; return its exit code."""
+    process = processes().Process(target=_run, args=(file, point, None))
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def together(file: Path, point: str, count: int) -> list[int | None]:
+    """Run a pipeline file in several processes that wait for each other at a point; return their exit codes."""
+    context = processes()
+    meeting = context.Barrier(count)
+    running = [context.Process(target=_run, args=(file, point, meeting)) for _ in range(count)]
+    for process in running:
+        process.start()
+    for process in running:
+        process.join()
+    return [process.exitcode for process in running]
+
+
+def _run(file: Path, point: str, meeting: Barrier | None) -> None:
+    tempfile.tempdir = str(file.parent)
+    ahead = [point]
+
+    def reached(here: str) -> None:
+        if here not in ahead:
+            return
+        ahead.remove(here)
+        if meeting is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        else:
+            meeting.wait(PATIENCE_SECONDS)
+
+    opened = open_pipeline(file, reached)
+    try:
+        host.run(opened.pipeline, opened.lakehouse, host.request(opened.pipeline))
+    except TransientError:
+        raise SystemExit(EXIT_TRANSIENT) from None
+
+
+def podium_run(folder: Path, scratch: Path) -> subprocess.Popen[str]:
+    """Start `podium run`; what a killed one leaves in its scratch folder goes with the test's."""
+    scratch.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [str(Path(sys.executable).parent / "podium"), "run", "--output", "json"],
+        cwd=folder,
+        env={"TMPDIR": str(scratch)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
