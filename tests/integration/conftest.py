@@ -10,6 +10,7 @@ from deltalake import DeltaTable
 from podium import host
 from podium.opening import Opened, open_pipeline
 
+REAL_FILE = "online_retail_2009_2010.csv.gz"
 RETAIL = Path(__file__).parents[2] / "examples" / "retail"
 HEADER = ("Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country")
 PER_INTENT = {
@@ -78,3 +79,12 @@ def shop(tmp_path: Path) -> Callable[..., Shop]:
         return Shop(tmp_path / f"shop{count}", gold=gold)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def retail(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """The retail example after one run; tests only read it."""
+    shop = Shop(tmp_path_factory.mktemp("retail") / "shop")
+    shutil.copy(RETAIL / "data" / REAL_FILE, shop.folder / "data" / REAL_FILE)
+    shop.run()
+    return shop

@@ -3,27 +3,15 @@
 import shutil
 from pathlib import Path
 
-import pytest
 from deltalake import DeltaTable
 
 from tests.integration.checker import recount
-from tests.integration.conftest import RETAIL, Shop
-
-FILE = "online_retail_2009_2010.csv.gz"
-
-
-@pytest.fixture(scope="module")
-def retail(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """The retail example after one run."""
-    shop = Shop(tmp_path_factory.mktemp("retail") / "shop")
-    shutil.copy(RETAIL / "data" / FILE, shop.folder / "data" / FILE)
-    shop.run()
-    return shop
+from tests.integration.conftest import REAL_FILE, RETAIL, Shop
 
 
 def test_an_independent_recount_agrees(retail: Shop) -> None:
     """Bronze, Silver, quarantine, Gold and the ledgers hold what other SQL counts in the raw file."""
-    assert recount(retail.folder / "data" / FILE, retail.folder / "lakehouse") == []
+    assert recount(retail.folder / "data" / REAL_FILE, retail.folder / "lakehouse") == []
 
 
 def test_the_recount_notices_a_lost_row(retail: Shop, tmp_path: Path) -> None:
@@ -31,7 +19,9 @@ def test_the_recount_notices_a_lost_row(retail: Shop, tmp_path: Path) -> None:
     damaged = tmp_path / "lakehouse"
     shutil.copytree(retail.folder / "lakehouse", damaged)
     DeltaTable(str(damaged / "gold" / "fact_sale")).delete("quantity = 12")
-    assert any(problem.startswith("facts") for problem in recount(retail.folder / "data" / FILE, damaged))
+    assert any(
+        problem.startswith("facts") for problem in recount(retail.folder / "data" / REAL_FILE, damaged)
+    )
 
 
 def test_bronze_has_the_metadata_columns(retail: Shop) -> None:
@@ -45,7 +35,7 @@ def test_bronze_has_the_metadata_columns(retail: Shop) -> None:
     found = table.to_pyarrow_table(columns=[*columns, "ingestion_timestamp"]).slice(0, 1).to_pylist()[0]
     assert found.pop("ingestion_timestamp") is not None
     assert found == {
-        "source_file": f"data/{FILE}",
+        "source_file": f"data/{REAL_FILE}",
         "ingestion_batch_id": "retail.sales.000001",
         "ingestion_source": "file",
         "source_system": "file_upload",
@@ -72,7 +62,7 @@ def test_silver_has_its_change_feed_from_the_first_commit(retail: Shop) -> None:
 def test_keys_are_the_same_after_a_rebuild(retail: Shop) -> None:
     """A lakehouse made anew has the same surrogate keys and sale ids."""
     again = Shop(retail.folder.parent / "again")
-    shutil.copy(RETAIL / "data" / FILE, again.folder / "data" / FILE)
+    shutil.copy(RETAIL / "data" / REAL_FILE, again.folder / "data" / REAL_FILE)
     again.run()
     for table in ("gold/dim_customer", "gold/dim_product", "gold/dim_country"):
         assert again.rows(table) == retail.rows(table)

@@ -128,7 +128,9 @@ def header(path: Path, dialect: CsvDialect) -> list[str]:
     if not any(name.strip() for name in names):
         raise BadSource(f"{path} has no header line", hint="its first line must name the columns")
     if "" in names:
-        raise BadSource(f"{path}: column {names.index('') + 1} of the header has no name")
+        raise BadSource(
+            f"{path}: column {names.index('') + 1} of the header has no name", hint="name it in the file"
+        )
     if clashes := collisions(names):
         listed = "; ".join(" and ".join(repr(name) for name in group) for group in clashes)
         raise BadSource(f"{path}: {listed} would be the same column", hint="rename one of them in the file")

@@ -9,7 +9,7 @@ from podium_contracts.errors import BadSource
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import Flow, LayerCompleted, Ledger, Stock, Timings
 from podium_contracts.names import Layer, Stage, collisions, storable_name
-from podium_contracts.pipeline import Dataset, FileSource, Pipeline
+from podium_contracts.pipeline import CsvDialect, Dataset, FileSource, Pipeline
 from podium_lakehouse.cleansing.columns import BRONZE_METADATA, BRONZE_POSITION
 from podium_lakehouse.delta.commits import is_committed
 from podium_lakehouse.delta.tables import add_columns, arrow_schema, ensure, find
@@ -52,14 +52,12 @@ def _ingest_dataset(
     dataset = pipeline.spec.datasets[name]
     source = _file_source(dataset)
     inputs = _inputs(intent, source, pipeline)
-    columns = _prepare_table(intent, name, inputs, lakehouse, uri)
+    names = _source_names(name, inputs, lakehouse)
     mark = Ingestion(intent.time, intent.batch_id, intent.sequence, source.source_system)
     with duckdb_engine() as engine:
-        folders, read = write_csv(engine, uri, inputs, columns, source.csv, mark)
-        flow = _flow(intent, inputs, read, engine, folders)
-        if flow.rows_in != flow.inserted:
-            check_line_ends(inputs, source.csv)
-        ledgers.check(Ledger(flow=flow))
+        folders, read = write_csv(engine, uri, inputs, list(names), source.csv, mark)
+        flow = _flow(intent, inputs, read, engine, folders, source.csv)
+        _prepare_table(intent, name, names, lakehouse, uri)
         with lakehouse.commit(intent, "bronze"):
             committed = engine.append(
                 uri,
@@ -143,12 +141,13 @@ def _inputs(intent: Intent, source: FileSource, pipeline: Pipeline) -> list[CsvF
     return inputs
 
 
-def _prepare_table(
-    intent: Intent, dataset: str, inputs: list[CsvFile], lakehouse: Lakehouse, uri: str
-) -> list[str]:
-    """Create or widen the Bronze table for the files' columns; return the columns that come from the source."""
-    known = lakehouse.catalogue.source_names(Layer.BRONZE, dataset)
-    merged = dict(known)
+def _source_names(dataset: str, inputs: list[CsvFile], lakehouse: Lakehouse) -> dict[str, str]:
+    """Return Bronze's columns with these files, and what the source calls each.
+
+    Raises:
+        BadSource: two names would be one column, or one is Podium's own.
+    """
+    merged = lakehouse.catalogue.source_names(Layer.BRONZE, dataset)
     for file in inputs:
         merged |= dict(zip(file.columns, file.header, strict=True))
     reserved = {*BRONZE_METADATA, *BRONZE_POSITION, "data_quality_score"}
@@ -158,11 +157,18 @@ def _prepare_table(
         raise BadSource(
             f"{dataset}: {listed} would be the same column in Bronze", hint="rename it in the source"
         )
-    if merged != known:
-        lakehouse.catalogue.put(Layer.BRONZE, dataset, intent.sequence, merged)
+    return merged
+
+
+def _prepare_table(
+    intent: Intent, dataset: str, names: dict[str, str], lakehouse: Lakehouse, uri: str
+) -> None:
+    """Create or widen the Bronze table, and record its columns in the catalogue."""
+    if names != lakehouse.catalogue.source_names(Layer.BRONZE, dataset):
+        lakehouse.catalogue.put(Layer.BRONZE, dataset, intent.sequence, names)
     schema = pa.schema(
         [
-            *[pa.field(name, pa.string()) for name in merged],
+            *[pa.field(name, pa.string()) for name in names],
             *arrow_schema(BRONZE_METADATA),
             pa.field("data_quality_score", pa.float64()),
             *arrow_schema(BRONZE_POSITION),
@@ -170,18 +176,47 @@ def _prepare_table(
     )
     ensure(uri, schema)
     add_columns(uri, schema)
-    return list(merged)
 
 
 def _flow(
-    intent: Intent, inputs: list[CsvFile], read: dict[str, Read], engine: DuckDbEngine, folders: list[Path]
+    intent: Intent,
+    inputs: list[CsvFile],
+    read: dict[str, Read],
+    engine: DuckDbEngine,
+    folders: list[Path],
+    dialect: CsvDialect,
 ) -> Flow:
-    """Hold the files' own lines against the rows that were written, before they become part of Bronze."""
-    rows_in = sum(
-        _lines_in(pinned, file, read[file.name], engine, folders)
+    """Hold each file's own lines against the rows that were written, before they become part of Bronze.
+
+    Raises:
+        BadSource: they differ because lines end in different ways, or do not parse in a way that anyone could count.
+        LedgerImbalance: they differ otherwise.
+    """
+    flows = {
+        file: Flow(
+            rows_in=_lines_in(pinned, file, read[file.name], engine, folders),
+            inserted=read[file.name].rows + read[file.name].corrupt,
+        )
         for pinned, file in zip(intent.files, inputs, strict=True)
+    }
+    for file, flow in flows.items():
+        if flow.rows_in != flow.inserted:
+            engine.discard(folders)
+            check_line_ends([file], dialect)
+            _check_quotes(file, flow, read[file.name])
+            ledgers.check(Ledger(flow=flow))
+    return Flow(
+        rows_in=sum(flow.rows_in for flow in flows.values()),
+        inserted=sum(flow.inserted for flow in flows.values()),
     )
-    return Flow(rows_in=rows_in, inserted=sum(file.rows + file.corrupt for file in read.values()))
+
+
+def _check_quotes(file: CsvFile, flow: Flow, read: Read) -> None:
+    if read.corrupt:
+        raise BadSource(
+            f"{file.name}: {flow.rows_in} rows by its lines and {flow.inserted} as parsed; {read.corrupt} did not parse",
+            hint="correct the quotes: each that opens a value needs one that closes it, before the delimiter",
+        )
 
 
 def _lines_in(

@@ -151,7 +151,7 @@ class DuckDbEngine:
                 f"({PARQUET}, FILE_SIZE_BYTES '{FILE_BYTES}', FILENAME_PATTERN '{pattern}')"
             )
         except duckdb.Error:
-            shutil.rmtree(folder, ignore_errors=True)
+            self.discard([folder])
             raise
         return folder
 
@@ -172,9 +172,13 @@ class DuckDbEngine:
 
         committed = commit_once(table_uri, transaction, change, base=base, metadata=metadata)
         if committed.repeated:
-            for folder in folders:
-                shutil.rmtree(folder, ignore_errors=True)
+            self.discard(folders)
         return committed
+
+    def discard(self, folders: Sequence[Path]) -> None:
+        """Take away data files that no commit will list."""
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def merge(
         self,

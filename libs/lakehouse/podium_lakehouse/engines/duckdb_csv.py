@@ -1,6 +1,5 @@
 """CSV files into Bronze with the duckdb engine: every value as text, every line that does not parse kept as text."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,8 +83,7 @@ def write_csv(
             for index in range(len(chunk)):
                 engine.execute(f"DROP TABLE IF EXISTS rejects_{index}; DROP TABLE IF EXISTS scans_{index}")
     except (BadSource, duckdb.Error) as error:
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
+        engine.discard(folders)
         if isinstance(error, duckdb.InvalidInputException) or "GZIP" in str(error):
             raise _unreadable(files, dialect, error) from error
         raise

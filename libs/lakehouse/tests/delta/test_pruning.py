@@ -61,7 +61,7 @@ def searches(draw: st.DrawFn) -> tuple[str, list[list[object]], str, object]:
     return name, files, draw(st.sampled_from(sorted(OPERATORS))), draw(values)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=35, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(searches())
 def test_a_file_with_a_matching_row_is_never_left_out(
     case: tuple[str, list[list[object]], str, object],

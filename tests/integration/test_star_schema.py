@@ -1,0 +1,243 @@
+"""The retail example's Gold, column by column, against other arithmetic than the models'."""
+
+from calendar import day_name, month_name
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+
+import duckdb
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from tests.integration.conftest import Shop
+
+KEY, WHOLE, COUNT, TEXT, FLAG, DAY = pa.int64(), pa.int32(), pa.int64(), pa.string(), pa.bool_(), pa.date32()
+MONEY, RATIO, MOMENT = pa.decimal128(28, 3), pa.float64(), pa.timestamp("us", tz="UTC")
+WRITTEN = {"created_at": MOMENT, "updated_at": MOMENT}
+COLUMNS: dict[str, dict[str, pa.DataType]] = {
+    "fact_sale": {
+        "sale_id": TEXT,
+        **dict.fromkeys(("customer_key", "product_key", "country_key"), KEY),
+        **dict.fromkeys(("date_key", "time_key"), WHOLE),
+        **dict.fromkeys(("invoice_no", "transaction_type"), TEXT),
+        "quantity": WHOLE,
+        "unit_price": pa.decimal128(12, 3),
+        "total_amount": pa.decimal128(22, 3),
+        **dict.fromkeys(("discount_amount", "tax_amount", "profit_amount"), MONEY),
+        "margin_percentage": RATIO,
+        "quality_score": pa.decimal128(4, 1),
+        "quality_tier": TEXT,
+        **WRITTEN,
+    },
+    "dim_customer": {
+        "customer_key": KEY,
+        "customer_id": TEXT,
+        "lifetime_value": MONEY,
+        "total_orders": COUNT,
+        "total_spent": MONEY,
+        "avg_order_value": RATIO,
+        "first_purchase_date": DAY,
+        "last_purchase_date": DAY,
+        **WRITTEN,
+    },
+    "dim_product": {
+        "product_key": KEY,
+        **dict.fromkeys(("stock_code", "description"), TEXT),
+        **dict.fromkeys(("unit_cost", "recommended_price"), pa.decimal128(12, 3)),
+        **dict.fromkeys(("launch_date", "last_sold_date"), DAY),
+        **WRITTEN,
+    },
+    "dim_country": {
+        "country_key": KEY,
+        **dict.fromkeys(("country_code", "country_name", "region", "continent", "currency_code"), TEXT),
+        "is_active": FLAG,
+        **WRITTEN,
+    },
+    "dim_date": {
+        "date_key": WHOLE,
+        "full_date": DAY,
+        **dict.fromkeys(("year", "quarter", "month"), WHOLE),
+        **dict.fromkeys(("day_of_month", "day_of_week", "day_of_year", "week_of_year"), WHOLE),
+        **dict.fromkeys(("month_name", "day_name", "quarter_name"), TEXT),
+        "is_weekend": FLAG,
+        "season": TEXT,
+        **WRITTEN,
+    },
+    "dim_time": {
+        "time_key": WHOLE,
+        "full_time": TEXT,
+        **dict.fromkeys(("hour", "minute", "second"), WHOLE),
+        **dict.fromkeys(("hour_name", "time_period"), TEXT),
+        "is_business_hour": FLAG,
+        "shift": TEXT,
+        **WRITTEN,
+    },
+    "agg_daily_sales_summary": {
+        "date_key": WHOLE,
+        "country_key": KEY,
+        "sale_date": DAY,
+        **dict.fromkeys(("country_name", "region"), TEXT),
+        **dict.fromkeys(("daily_revenue", "daily_profit"), MONEY),
+        **dict.fromkeys(("daily_quantity", "transaction_count", "order_count", "unique_customers"), COUNT),
+        **dict.fromkeys(("avg_order_value", "avg_unit_price", "avg_quality_score"), RATIO),
+        **dict.fromkeys(("high_quality_transactions", "unique_products"), COUNT),
+        "day_name": TEXT,
+        "is_weekend": FLAG,
+        "season": TEXT,
+        "revenue_growth_abs": MONEY,
+        **dict.fromkeys(("revenue_growth_pct", "revenue_7day_avg", "transaction_count_7day_avg"), RATIO),
+        **WRITTEN,
+    },
+}
+SEASONS = dict.fromkeys((12, 1, 2), "Winter") | dict.fromkeys((3, 4, 5), "Spring")
+SEASONS |= dict.fromkeys((6, 7, 8), "Summer") | dict.fromkeys((9, 10, 11), "Autumn")
+PERIODS = ("Night", "Morning", "Afternoon", "Evening")
+UNKNOWN = -1
+
+
+@pytest.fixture(scope="module")
+def gold(retail: Shop) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published file, and Silver beside it."""
+    silver = DeltaTable(str(retail.folder / "lakehouse/silver/sales")).file_uris()
+    with duckdb.connect(str(retail.folder / "retail.duckdb"), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"CREATE TEMP VIEW sales AS FROM read_parquet({silver!r})")
+        yield connection
+
+
+@pytest.mark.parametrize("table", COLUMNS)
+def test_a_table_has_its_columns(retail: Shop, table: str) -> None:
+    """Each Gold table has exactly these columns with these types, in this order."""
+    fields = pa.schema(DeltaTable(str(retail.folder / "lakehouse/gold" / table)).schema().to_arrow())
+    assert {field.name: field.type for field in fields} == COLUMNS[table]
+    assert list(fields.names) == list(COLUMNS[table])
+
+
+def test_days_are_described_as_the_calendar_does(gold: duckdb.DuckDBPyConnection) -> None:
+    """Every day of both years is there once, with what Python's calendar says of it."""
+    days = (
+        gold.sql(f"FROM dim_date WHERE date_key <> {UNKNOWN} ORDER BY date_key").to_arrow_table().to_pylist()
+    )
+    first = date(2009, 1, 1)
+    assert [row["full_date"] for row in days] == [first + timedelta(n) for n in range(730)]
+    for row in days:
+        day = row["full_date"]
+        _, week, weekday = day.isocalendar()
+        assert row["date_key"] == day.year * 10000 + day.month * 100 + day.day
+        assert (row["year"], row["month"], row["day_of_month"]) == (day.year, day.month, day.day)
+        assert (row["week_of_year"], row["day_of_week"]) == (week, weekday)
+        assert row["day_of_year"] == day.timetuple().tm_yday
+        assert (row["quarter"], row["quarter_name"]) == ((day.month + 2) // 3, f"Q{(day.month + 2) // 3}")
+        assert (row["month_name"], row["day_name"]) == (month_name[day.month], day_name[weekday - 1])
+        assert (row["is_weekend"], row["season"]) == (weekday > 5, SEASONS[day.month])
+
+
+def test_times_are_described_to_the_second(gold: duckdb.DuckDBPyConnection) -> None:
+    """Every second of a day is there once, with its hour's period, shift and whether shops are open."""
+    times = (
+        gold.sql(f"FROM dim_time WHERE time_key <> {UNKNOWN} ORDER BY time_key").to_arrow_table().to_pylist()
+    )
+    assert len(times) == 86400
+    for second, row in enumerate(times):
+        hour, minute = second // 3600, second // 60 % 60
+        assert (row["hour"], row["minute"], row["second"]) == (hour, minute, second % 60)
+        assert row["full_time"] == f"{hour:02d}:{minute:02d}:{second % 60:02d}"
+        assert (row["hour_name"], row["time_period"]) == (f"{hour:02d}:00", PERIODS[hour // 6])
+        assert row["is_business_hour"] == (9 <= hour < 17)
+        assert row["shift"] == ("Early" if 6 <= hour < 14 else "Late" if 14 <= hour < 22 else "Night")
+
+
+def test_facts_are_silver_with_keys(gold: duckdb.DuckDBPyConnection) -> None:
+    """Every accepted line is a fact that leads to its customer, product, country, day and time, or to the unknown member."""
+    differing = gold.sql(
+        """
+        SELECT count(*) FROM sales s FULL JOIN fact_sale f USING (sale_id)
+        LEFT JOIN dim_customer c USING (customer_key) LEFT JOIN dim_product p USING (product_key)
+        LEFT JOIN dim_country l USING (country_key) LEFT JOIN dim_date d USING (date_key)
+        LEFT JOIN dim_time t USING (time_key)
+        WHERE c.customer_id IS DISTINCT FROM coalesce(s.customer_id, 'UNKNOWN')
+          OR p.stock_code IS DISTINCT FROM s.stock_code OR l.country_name IS DISTINCT FROM s.country
+          OR d.full_date IS DISTINCT FROM s.invoice_date::date
+          OR t.full_time IS DISTINCT FROM strftime(s.invoice_date, '%H:%M:%S')
+          OR (f.quantity, f.unit_price, f.total_amount, f.quality_score, f.quality_tier, f.transaction_type)
+             IS DISTINCT FROM (s.quantity, s.unit_price, s.quantity * s.unit_price, s.quality_score, s.quality_tier, s.transaction_type)
+        """
+    ).fetchall()
+    assert differing == [(0,)]
+
+
+def test_cancellations_and_returns_stay_facts(gold: duckdb.DuckDBPyConnection) -> None:
+    """Nothing that was given back is dropped, and none of it is called a sale."""
+    kinds = dict(gold.sql("SELECT transaction_type, count(*) FROM fact_sale GROUP BY 1").fetchall())
+    assert set(kinds) == {"sale", "cancellation", "return"}
+    assert gold.sql(
+        "SELECT count(*) FROM fact_sale WHERE transaction_type = 'cancellation' AND invoice_no NOT LIKE 'C%'"
+        " OR transaction_type = 'sale' AND quantity < 0"
+    ).fetchall() == [(0,)]
+
+
+def test_what_has_no_source_is_null(gold: duckdb.DuckDBPyConnection) -> None:
+    """Costs, discounts and taxes are not in the data, so nothing that needs them is made up."""
+    counted = "count(unit_cost), (SELECT count(discount_amount) + count(tax_amount) + count(profit_amount) FROM fact_sale)"
+    assert gold.sql(f"SELECT {counted} FROM dim_product").fetchall() == [(0, 0)]
+
+
+def test_a_customer_sums_up_its_orders(gold: duckdb.DuckDBPyConnection) -> None:
+    """Orders are invoices of sales; the lifetime value is net of what was given back."""
+    differing = gold.sql(
+        """
+        WITH mine AS (
+          SELECT customer_id, sum(total_amount) AS lifetime, min(invoice_date)::date AS first, max(invoice_date)::date AS last,
+            count(DISTINCT invoice_no) FILTER (transaction_type = 'sale') AS orders,
+            coalesce(sum(total_amount) FILTER (transaction_type = 'sale'), 0) AS spent
+          FROM sales WHERE customer_id IS NOT NULL GROUP BY 1
+        )
+        SELECT count(*) FROM mine m FULL JOIN (FROM dim_customer WHERE customer_key <> -1) c USING (customer_id)
+        WHERE (c.lifetime_value, c.first_purchase_date, c.last_purchase_date, c.total_orders, c.total_spent)
+            IS DISTINCT FROM (m.lifetime, m.first, m.last, m.orders, m.spent)
+          OR abs(c.avg_order_value - m.spent / m.orders) > 0.0001 OR (c.avg_order_value IS NULL) <> (m.orders = 0)
+        """
+    ).fetchall()
+    assert differing == [(0,)]
+
+
+def test_growth_and_averages_follow_the_calendar(gold: duckdb.DuckDBPyConnection) -> None:
+    """A day is compared with the day before and averaged over seven days of the calendar, with or without sales."""
+    names = "sale_date, country_key, daily_revenue, transaction_count, revenue_growth_abs, revenue_growth_pct, revenue_7day_avg, transaction_count_7day_avg"
+    rows = gold.sql(f"SELECT {names} FROM agg_daily_sales_summary").fetchall()
+    revenue = {(day, country): amount for day, country, amount, *_ in rows}
+    counts = {(day, country): count for day, country, _, count, *_ in rows}
+    assert len(revenue) == len(rows) == 1571
+    for day, country, amount, _, growth, percent, average, count_average in rows:
+        before = revenue.get((day - timedelta(1), country), Decimal(0))
+        week = [(day - timedelta(n), country) for n in range(7)]
+        assert growth == amount - before
+        assert (percent is None) == (before == 0)
+        assert percent is None or percent == pytest.approx(float(100 * (amount - before) / before), abs=1e-4)
+        assert average == pytest.approx(
+            float(sum(revenue.get(key, Decimal(0)) for key in week) / 7), abs=1e-4
+        )
+        assert count_average == pytest.approx(sum(counts.get(key, 0) for key in week) / 7, abs=1e-4)
+
+
+def test_a_day_sums_up_its_facts(gold: duckdb.DuckDBPyConnection) -> None:
+    """Orders, customers, products and qualities of a day and country are those of its facts."""
+    differing = gold.sql(
+        """
+        WITH mine AS (
+          SELECT date_key, country_key, sum(total_amount) AS revenue, sum(quantity) AS quantity, count(*) AS facts,
+            count(DISTINCT invoice_no) AS orders, count(DISTINCT customer_key) FILTER (customer_key <> -1) AS customers,
+            count(DISTINCT product_key) AS products, count(*) FILTER (quality_tier = 'HIGH') AS high,
+            avg(unit_price) AS price, avg(quality_score) AS score
+          FROM fact_sale GROUP BY ALL
+        )
+        SELECT count(*) FROM mine m FULL JOIN agg_daily_sales_summary a USING (date_key, country_key)
+        WHERE (a.daily_revenue, a.daily_quantity, a.transaction_count, a.order_count, a.unique_customers, a.unique_products,
+               a.high_quality_transactions)
+            IS DISTINCT FROM (m.revenue, m.quantity, m.facts, m.orders, m.customers, m.products, m.high)
+          OR abs(a.avg_order_value - m.revenue / m.orders) > 0.0001 OR abs(a.avg_unit_price - m.price) > 0.0001
+          OR abs(a.avg_quality_score - m.score) > 0.0001
+        """
+    ).fetchall()
+    assert differing == [(0,)]
