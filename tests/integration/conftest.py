@@ -3,12 +3,14 @@
 import csv
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
 from podium import host
 from podium.opening import Opened, open_pipeline
+from podium_contracts.names import EngineName
 
 REAL_FILE = "online_retail_2009_2010.csv.gz"
 RETAIL = Path(__file__).parents[2] / "examples" / "retail"
@@ -51,9 +53,10 @@ class Shop:
     def open(self) -> Opened:
         return open_pipeline(self.file)
 
-    def run(self) -> host.Outcome:
+    def run(self, engine: EngineName = EngineName.DUCKDB) -> host.Outcome:
         opened = self.open()
-        return host.run(opened.pipeline, opened.lakehouse, host.request(opened.pipeline))
+        lakehouse = replace(opened.lakehouse, engine=engine)
+        return host.run(opened.pipeline, lakehouse, host.request(opened.pipeline))
 
     def rows(self, table: str) -> list[tuple[tuple[str, object], ...]]:
         """Return a table's rows, sorted, without the columns that are fixed per intent."""

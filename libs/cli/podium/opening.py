@@ -8,7 +8,7 @@ import typer
 from podium_contracts.errors import Problem, TerminalError
 from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.cleansing.checks import problems
-from podium_lakehouse.lakehouse import Lakehouse, Observer
+from podium_lakehouse.lakehouse import Lakehouse, Observer, nobody
 from podium_runtime.pipeline_file import PipelineFile, load
 
 FileOption = Annotated[
@@ -39,7 +39,7 @@ def check(path: Path) -> PipelineFile:
     return file
 
 
-def open_pipeline(path: Path, observer: Observer | None = None) -> Opened:
+def open_pipeline(path: Path, observer: Observer = nobody) -> Opened:
     """Return the checked pipeline of a file with its lakehouse.
 
     Raises:
@@ -47,7 +47,7 @@ def open_pipeline(path: Path, observer: Observer | None = None) -> Opened:
         TerminalError: the lakehouse is out of this machine's reach.
     """
     pipeline = check(path).pipeline()
-    lakehouse = Lakehouse(pipeline.lakehouse_uri, observer) if observer else Lakehouse(pipeline.lakehouse_uri)
+    lakehouse = Lakehouse(pipeline.lakehouse_uri, observer)
     _ = lakehouse.path
     return Opened(path, pipeline, lakehouse)
 

@@ -57,6 +57,21 @@ class Stage(StrEnum):
     PUBLISH = "publish"
 
 
+class EngineName(StrEnum):
+    """What executes a stage: one machine, or many."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+
+class EngineWish(StrEnum):
+    """What a pipeline or a person asks for; `auto` takes duckdb up to a size that fits the machine, and spark above."""
+
+    DUCKDB = EngineName.DUCKDB
+    SPARK = EngineName.SPARK
+    AUTO = "auto"
+
+
 class Verdict(StrEnum):
     """The quality stage's decision on a layer; readers see every version that is not `failed`."""
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,11 +11,13 @@ import pyarrow as pa
 from podium_contracts.errors import TerminalError
 from podium_contracts.events import CloudEvent, EventData, envelope
 from podium_contracts.events.v1 import TableVersion
-from podium_contracts.names import Layer
+from podium_contracts.names import EngineName, Layer
 from podium_contracts.pipeline import Pipeline
 
 from podium_lakehouse.delta.commits import Committed
 from podium_lakehouse.delta.tables import Snapshot, find, schema_fingerprint
+from podium_lakehouse.engines.engine import Engine
+from podium_lakehouse.engines.opening import open_engine
 from podium_lakehouse.records import catalogue, completions, intents, metrics, pipelines, runs
 from podium_lakehouse.records.intents import ABSENT, Intent, Scope
 from podium_lakehouse.records.lookups import LookupTable
@@ -24,7 +26,8 @@ from podium_lakehouse.records.table import RecordTable
 Observer = Callable[[str], None]
 
 
-def _nobody(point: str) -> None:
+def nobody(point: str) -> None:
+    """Watch nothing."""
     del point
 
 
@@ -37,7 +40,8 @@ class Lakehouse:
     """
 
     uri: str
-    reached: Observer = _nobody
+    reached: Observer = nobody
+    engine: EngineName = EngineName.DUCKDB
 
     def __post_init__(self) -> None:
         """Refuse a path that delta-rs would take for another one: it reads it as a URL.
@@ -115,6 +119,10 @@ class Lakehouse:
         """Bring a lookup's table up to its file; return the version that holds the file's content."""
         lookup = pipeline.spec.lookups[name]
         return self.lookup(name).load(Path(pipeline.resolve(lookup.path)), lookup)
+
+    def open_engine(self, *, shared: bool = False) -> AbstractContextManager[Engine]:
+        """Open what executes a stage; see `engines.opening`."""
+        return open_engine(self.engine, shared=shared)
 
     def _records(self, name: str, schema: pa.Schema) -> RecordTable:
         return RecordTable(self.record_uri(name), schema)

@@ -23,10 +23,10 @@ from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.cleansing import outcome
 from podium_lakehouse.cleansing.dispatch import Dispatch
 from podium_lakehouse.cleansing.staging import BRONZE, lookup_relation, staging_statement
+from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import Committed
 from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, arrow_schema, ensure, find
-from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
-from podium_lakehouse.expressions.dialects import DUCKDB
+from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
 from podium_lakehouse.records.intents import Input, Intent, Scope, table_name
 
@@ -50,18 +50,18 @@ def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
 
     pipeline = lakehouse.pipelines.as_pinned(pipeline, intent.fingerprint)
     dataset = pipeline.spec.datasets[name]
-    with duckdb_engine() as engine:
+    with lakehouse.open_engine() as engine:
         _offer_inputs(engine, intent, lakehouse)
         source_names = lakehouse.catalogue.source_names(Layer.BRONZE, name)
         engine.materialise(
-            outcome.STAGED, staging_statement(dataset, pipeline.spec.lookups, source_names, DUCKDB)
+            outcome.STAGED, staging_statement(dataset, pipeline.spec.lookups, source_names, engine.dialect)
         )
         silver = lakehouse.table_uri(Layer.SILVER, name)
         with_base = _offer_base(engine, Snapshot(silver, intent.bases[silver]), dataset)
         engine.materialise(
-            outcome.EXCEPTIONS, outcome.exceptions_statement(dataset, DUCKDB, with_base=with_base)
+            outcome.EXCEPTIONS, outcome.exceptions_statement(dataset, engine.dialect, with_base=with_base)
         )
-        dispatch = Dispatch(dataset, DUCKDB, intent.time)
+        dispatch = Dispatch(dataset, engine.dialect, intent.time)
         counts = _Counts.of(engine.execute(dispatch.counts()))
         accepted = _commit_silver(engine, intent, dispatch, counts, lakehouse, silver)
         quarantine = lakehouse.quarantine_uri(name)
@@ -169,7 +169,7 @@ def _pin_lookups(dataset: Dataset, pipeline: Pipeline, lakehouse: Lakehouse) -> 
     return {name: lakehouse.load_lookup(name, pipeline) for name in sorted(wanted)}
 
 
-def _offer_inputs(engine: DuckDbEngine, intent: Intent, lakehouse: Lakehouse) -> None:
+def _offer_inputs(engine: Engine, intent: Intent, lakehouse: Lakehouse) -> None:
     """Offer the news of Bronze and the lookups, at the pinned versions."""
     news = intent.inputs[BRONZE]
     new = f"{names.BATCH} > {news.from_batch} AND {names.BATCH} <= {news.to_batch}"
@@ -178,11 +178,11 @@ def _offer_inputs(engine: DuckDbEngine, intent: Intent, lakehouse: Lakehouse) ->
         engine.offer_table(lookup_relation(lookup), Snapshot(lakehouse.lookup(lookup).uri, version))
 
 
-def _offer_base(engine: DuckDbEngine, silver: Snapshot, dataset: Dataset) -> bool:
+def _offer_base(engine: Engine, silver: Snapshot, dataset: Dataset) -> bool:
     """Offer the part of Silver that may hold the batch's keys; return whether there is any."""
     if silver.version < 1:
         return False
-    key = DUCKDB.identifier(dataset.duplicates.keys[0])
+    key = engine.dialect.identifier(dataset.duplicates.keys[0])
     low, high = engine.execute(
         f"SELECT min({key}), max({key}) FROM {outcome.STAGED} WHERE NOT {names.REFUSED}"
     )[0]
@@ -216,7 +216,7 @@ class _Counts:
 
 
 def _commit_silver(
-    engine: DuckDbEngine,
+    engine: Engine,
     intent: Intent,
     dispatch: Dispatch,
     counts: _Counts,
@@ -230,7 +230,7 @@ def _commit_silver(
     if not counts[outcome.UPDATE]:
         folder = engine.write(uri, dispatch.accepted())
         with lakehouse.commit(intent, "silver"):
-            return engine.append(uri, [folder], transaction, base=base, metadata=intent.commit_metadata)
+            return append_once(uri, [folder], transaction, base=base, metadata=intent.commit_metadata)
     with lakehouse.commit(intent, "silver"):
         committed = engine.merge(
             uri,
@@ -260,12 +260,12 @@ def _check_merge(committed: Committed, counts: _Counts) -> None:
 
 
 def _commit_quarantine(
-    engine: DuckDbEngine, intent: Intent, dispatch: Dispatch, lakehouse: Lakehouse, uri: str
+    engine: Engine, intent: Intent, dispatch: Dispatch, lakehouse: Lakehouse, uri: str
 ) -> Committed:
     ensure(uri, dispatch.QUARANTINE)
     folder = engine.write(uri, dispatch.refused())
     with lakehouse.commit(intent, "quarantine"):
-        return engine.append(
+        return append_once(
             uri,
             [folder],
             intent.transaction(table_name(uri)),

@@ -53,14 +53,19 @@ def news(pipeline: Pipeline, paths: list[Path], known: list[SourceFile]) -> list
     Raises:
         BadSource: a file cannot be read to its end.
     """
-    by_name: dict[str, list[SourceFile]] = {}
-    for file in known:
-        by_name.setdefault(file.path, []).append(file)
-    suspects = [path for path in paths if not _seen(path, by_name.get(source_name(pipeline, path), []))]
+    suspects = unseen(pipeline, paths, known)
     with ThreadPoolExecutor(max_workers=4) as pool:
         pinned = list(pool.map(lambda path: pin(path, source_name(pipeline, path)), suspects))
     contents = {(file.path, file.sha256) for file in known}
     return [file for file in pinned if (file.path, file.sha256) not in contents]
+
+
+def unseen(pipeline: Pipeline, paths: list[Path], known: list[SourceFile]) -> list[Path]:
+    """Return the files that have not been ingested under their name with their size and modification time."""
+    by_name: dict[str, list[SourceFile]] = {}
+    for file in known:
+        by_name.setdefault(file.path, []).append(file)
+    return [path for path in paths if not _seen(path, by_name.get(source_name(pipeline, path), []))]
 
 
 def _seen(path: Path, versions: list[SourceFile]) -> bool:

@@ -11,13 +11,14 @@ from podium_contracts.events.v1 import Flow, LayerCompleted, Ledger, Stock, Timi
 from podium_contracts.names import Layer, Stage, collisions, storable_name
 from podium_contracts.pipeline import CsvDialect, Dataset, FileSource, Pipeline
 from podium_lakehouse.cleansing.columns import BRONZE_METADATA, BRONZE_POSITION
+from podium_lakehouse.delta.appends import append_once, discard
 from podium_lakehouse.delta.commits import is_committed
 from podium_lakehouse.delta.tables import add_columns, arrow_schema, ensure, find
-from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
 from podium_lakehouse.engines.duckdb_csv import (
     CsvFile,
     Ingestion,
     Read,
+    Written,
     check_line_ends,
     count_line_breaks,
     write_csv,
@@ -54,18 +55,18 @@ def _ingest_dataset(
     inputs = _inputs(intent, source, pipeline)
     names = _source_names(name, inputs, lakehouse)
     mark = Ingestion(intent.time, intent.batch_id, intent.sequence, source.source_system)
-    with duckdb_engine() as engine:
-        folders, read = write_csv(engine, uri, inputs, list(names), source.csv, mark)
-        flow = _flow(intent, inputs, read, engine, folders, source.csv)
-        _prepare_table(intent, name, names, lakehouse, uri)
-        with lakehouse.commit(intent, "bronze"):
-            committed = engine.append(
-                uri,
-                folders,
-                intent.transaction(table_name(uri)),
-                base=max(intent.bases[uri], 0),
-                metadata=intent.commit_metadata,
-            )
+    with lakehouse.open_engine() as engine:
+        written = write_csv(engine, uri, inputs, list(names), source.csv, mark)
+    flow = _flow(intent, inputs, written, source.csv)
+    _prepare_table(intent, name, names, lakehouse, uri)
+    with lakehouse.commit(intent, "bronze"):
+        committed = append_once(
+            uri,
+            written.folders,
+            intent.transaction(table_name(uri)),
+            base=max(intent.bases[uri], 0),
+            metadata=intent.commit_metadata,
+        )
     before = rows_at(uri, intent.bases[uri])
     table = table_version(f"bronze.{name}", uri, intent.bases[uri], committed)
     ledger = Ledger(
@@ -104,11 +105,8 @@ def _plan(
     event: CloudEvent, scope: Scope, name: str, pipeline: Pipeline, lakehouse: Lakehouse
 ) -> Intent | None:
     """Pin the files that are new, if any."""
-    done = lakehouse.completions.sequences(scope)
-    earlier = [intent for intent in lakehouse.intents.all(scope) if intent.sequence in done]
-    known = [file for intent in earlier for file in intent.files]
     paths = files.listing(pipeline, [_file_source(pipeline.spec.datasets[name])])
-    fresh = files.news(pipeline, paths, known)
+    fresh = files.news(pipeline, paths, _known(scope, lakehouse))
     if not fresh:
         return None
     uri = lakehouse.table_uri(Layer.BRONZE, name)
@@ -125,6 +123,28 @@ def _plan(
         ),
         pipeline,
     )
+
+
+def _known(scope: Scope, lakehouse: Lakehouse) -> list[SourceFile]:
+    """Return every file that has been ingested, as it was then."""
+    done = lakehouse.completions.sequences(scope)
+    return [
+        file for intent in lakehouse.intents.all(scope) if intent.sequence in done for file in intent.files
+    ]
+
+
+def waiting(pipeline: Pipeline, lakehouse: Lakehouse) -> list[Path]:
+    """Return the files of every dataset that a run would look into: new ones, or changed since.
+
+    Raises:
+        BadSource: a source names no file.
+    """
+    found: list[Path] = []
+    for name, dataset in pipeline.spec.datasets.items():
+        scope = Scope(pipeline=pipeline.name, stage=Stage.INGEST, subject=f"{Layer.BRONZE}.{name}")
+        paths = files.listing(pipeline, [_file_source(dataset)])
+        found += files.unseen(pipeline, paths, _known(scope, lakehouse))
+    return found
 
 
 def _file_source(dataset: Dataset) -> FileSource:
@@ -178,14 +198,7 @@ def _prepare_table(
     add_columns(uri, schema)
 
 
-def _flow(
-    intent: Intent,
-    inputs: list[CsvFile],
-    read: dict[str, Read],
-    engine: DuckDbEngine,
-    folders: list[Path],
-    dialect: CsvDialect,
-) -> Flow:
+def _flow(intent: Intent, inputs: list[CsvFile], written: Written, dialect: CsvDialect) -> Flow:
     """Hold each file's own lines against the rows that were written, before they become part of Bronze.
 
     Raises:
@@ -194,16 +207,16 @@ def _flow(
     """
     flows = {
         file: Flow(
-            rows_in=_lines_in(pinned, file, read[file.name], engine, folders),
-            inserted=read[file.name].rows + read[file.name].corrupt,
+            rows_in=_lines_in(pinned, file, written),
+            inserted=written.counts[file.name].rows + written.counts[file.name].corrupt,
         )
         for pinned, file in zip(intent.files, inputs, strict=True)
     }
     for file, flow in flows.items():
         if flow.rows_in != flow.inserted:
-            engine.discard(folders)
+            discard(written.folders)
             check_line_ends([file], dialect)
-            _check_quotes(file, flow, read[file.name])
+            _check_quotes(file, flow, written.counts[file.name])
             ledgers.check(Ledger(flow=flow))
     return Flow(
         rows_in=sum(flow.rows_in for flow in flows.values()),
@@ -219,16 +232,14 @@ def _check_quotes(file: CsvFile, flow: Flow, read: Read) -> None:
         )
 
 
-def _lines_in(
-    pinned: SourceFile, file: CsvFile, read: Read, engine: DuckDbEngine, folders: list[Path]
-) -> int:
+def _lines_in(pinned: SourceFile, file: CsvFile, written: Written) -> int:
     """Return the rows that a file holds by its own lines: without the header, blank lines and breaks inside values.
 
     Where there is one column only, a blank line is a row without a value.
     """
-    one_column = len(file.columns) == 1
+    one_column, read = len(file.columns) == 1, written.counts[file.name]
     rows = pinned.lines - 1 - (0 if one_column else pinned.blank)
     if rows == read.rows + read.corrupt:
         return rows
-    breaks = count_line_breaks(engine, folders, file.columns, file.name)
+    breaks = count_line_breaks(written.folders, file.columns, file.name)
     return rows - breaks.breaks + (0 if one_column else breaks.blank)

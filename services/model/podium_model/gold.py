@@ -1,20 +1,16 @@
 """Gold tables of one build: what is certified, what is staged, what changes, and the sums that must agree."""
 
-import shutil
-import uuid
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 
-import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, write_deltalake
 from podium_contracts.errors import ModelFailed
 from podium_contracts.events.v1 import ControlTotal as CheckedTotal
 from podium_contracts.names import Layer
-from podium_lakehouse.delta.commits import Committed, commit_once
-from podium_lakehouse.delta.tables import Snapshot, ensure
-from podium_lakehouse.engines.duckdb import DuckDbEngine
-from podium_lakehouse.expressions.dialects import DUCKDB
+from podium_contracts.pipeline.types import TIMESTAMP
+from podium_lakehouse.delta.appends import append_once, discard, new_folder, overwrite_once
+from podium_lakehouse.delta.commits import Committed
+from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, ensure
+from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import ABSENT, Intent, table_name
 
@@ -40,7 +36,7 @@ class GoldTable:
     def __init__(
         self,
         model: GoldModel,
-        engine: DuckDbEngine,
+        engine: Engine,
         intent: Intent,
         lakehouse: Lakehouse,
         *,
@@ -53,9 +49,7 @@ class GoldTable:
         self.uri = lakehouse.table_uri(Layer.GOLD, model.name)
         self.base = intent.bases[self.uri]
         self.incremental = incremental
-        home = Path(self.uri) / "data" if self.base == ABSENT else engine.scratch / "stage" / model.name
-        self.folder = home / uuid.uuid4().hex[:12]
-        home.mkdir(parents=True, exist_ok=True)
+        self.folder = new_folder(str(engine.scratch / "stage" / model.name) if incremental else self.uri)
 
     def offer(self) -> None:
         """Offer the certified rows to dbt where the model runs incrementally."""
@@ -64,10 +58,11 @@ class GoldTable:
 
     def context(self) -> str:
         """Return the model's row of `podium_context` as SQL."""
-        moment = DUCKDB.text(self.intent.time.isoformat())
+        dialect = self.engine.dialect
+        moment = f"CAST({dialect.text(self.intent.time.isoformat())} AS {dialect.type_name(TIMESTAMP)})"
         return (
-            f"SELECT {DUCKDB.text(self.model.name)} AS model, CAST({moment} AS TIMESTAMPTZ) AS run_time, "
-            f"{self.incremental} AS incremental, {DUCKDB.text(str(self.folder))} AS folder"
+            f"SELECT {dialect.text(self.model.name)} AS model, {moment} AS run_time, "
+            f"{self.incremental} AS incremental, {dialect.text(str(self.folder))} AS folder"
         )
 
     def check_keys(self) -> None:
@@ -98,7 +93,7 @@ class GoldTable:
 
     def discard(self) -> None:
         """Remove the staged rows, which no commit will list."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        discard([self.folder])
 
     def commit(self) -> Change:
         """Bring the staged rows into the table, in one commit."""
@@ -136,14 +131,10 @@ class GoldTable:
     def _keys(self) -> str:
         return f"keys__{self.model.name}"
 
-    def _staged_schema(self) -> pa.Schema:
-        reader = self.engine.connection.sql(f"FROM {self._staged} LIMIT 0").to_arrow_table()
-        return pa.schema([field.with_nullable(nullable=True) for field in reader.schema])
-
     def _append(self) -> Change:
-        ensure(self.uri, self._staged_schema(), {"delta.enableChangeDataFeed": "true"})
+        ensure(self.uri, self.engine.schema(self._staged), CHANGE_FEED)
         rows = self._rows(self._staged)
-        committed = self.engine.append(
+        committed = append_once(
             self.uri,
             [self.folder],
             self.intent.transaction(table_name(self.uri)),
@@ -154,42 +145,37 @@ class GoldTable:
 
     def _overwrite(self) -> Change:
         """Replace every row: the project changed, and with it perhaps the columns."""
-
-        def replace(table: DeltaTable, properties: CommitProperties) -> None:
-            reader = self.engine.connection.sql(f"FROM {self._staged}").to_arrow_reader()
-            write_deltalake(
-                table, reader, mode="overwrite", schema_mode="overwrite", commit_properties=properties
-            )
-
-        committed = commit_once(
+        rows = self._rows(self._staged)
+        committed = overwrite_once(
             self.uri,
+            self.folder,
+            self.engine.schema(self._staged),
             self.intent.transaction(table_name(self.uri)),
-            replace,
             base=self.base,
             metadata=self.intent.commit_metadata,
         )
-        return Change(committed, self._rows(self._staged), Snapshot(self.uri, self.base).rows())
+        return Change(committed, rows, Snapshot(self.uri, self.base).rows())
 
     def _merge(self) -> Change:
         """Merge only rows that differ, and delete those of affected keys that are no longer made."""
         name, keys = self.model.name, self.model.keys
         on = " AND ".join(f"s.{key} = c.{key}" for key in keys)
-        columns = [field.name for field in self._staged_schema()]
+        columns = self.engine.schema(self._staged).names
         differs = " OR ".join(
             f"s.{col} IS DISTINCT FROM c.{col}" for col in columns if col not in NOT_COMPARED
         )
         affected = f"c.{self.model.affect_key} IN (SELECT {self.model.affect_key} FROM {self._keys})"
-        self.engine.execute(
-            f"CREATE OR REPLACE TABLE diff__{name} AS "
+        self.engine.materialise(
+            f"diff__{name}",
             f"SELECT s.*, FALSE AS {DELETED}, c.{keys[0]} IS NULL AS _new FROM {self._staged} s "
             f"LEFT JOIN {self._certified} c ON {on} WHERE c.{keys[0]} IS NULL OR {differs} UNION ALL "
-            f"SELECT c.*, TRUE, FALSE FROM {self._certified} c ANTI JOIN {self._staged} s ON {on} WHERE {affected}"
+            f"SELECT c.*, TRUE, FALSE FROM {self._certified} c ANTI JOIN {self._staged} s ON {on} WHERE {affected}",
         )
-        counted = f"SELECT count(*) FILTER (_new), count(*) FILTER ({DELETED}) FROM diff__{name}"
+        counted = f"SELECT count(*) FILTER (WHERE _new), count(*) FILTER (WHERE {DELETED}) FROM diff__{name}"
         inserted, removed = (int(str(value)) for value in self.engine.execute(counted)[0])
         committed = self.engine.merge(
             self.uri,
-            f"SELECT * EXCLUDE (_new) FROM diff__{name}",
+            f"SELECT {', '.join([*columns, DELETED])} FROM diff__{name}",
             keys,
             self.intent.transaction(table_name(self.uri)),
             base=self.base,

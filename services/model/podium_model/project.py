@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from podium_contracts.errors import ModelFailed
+from podium_contracts.names import EngineName
+from podium_lakehouse.engines.duckdb import SHARED_DATABASE
+from podium_lakehouse.engines.engine import Engine
 
 PACKAGE = Path(__file__).parent / "dbt_package"
-SCHEMA = "main"
 PROFILE = "podium"
 
 
@@ -36,19 +38,12 @@ class GoldModel:
 
 
 class DbtProject:
-    """A dbt project in a folder of its own, with Podium's package put into it, bound to an engine's shared database."""
+    """A dbt project in a folder of its own, with Podium's package put into it, bound to an engine's database."""
 
-    def __init__(self, folder: Path, database: Path) -> None:
+    def __init__(self, folder: Path, engine: Engine) -> None:
         self.folder = folder
         shutil.copytree(PACKAGE, folder / "dbt_packages" / "podium", dirs_exist_ok=True)
-        profile = {
-            PROFILE: {
-                "target": "duckdb",
-                "outputs": {
-                    "duckdb": {"type": "duckdb", "path": str(database), "schema": SCHEMA, "threads": 1}
-                },
-            }
-        }
+        profile = {PROFILE: {"target": "podium", "outputs": {"podium": _output(engine)}}}
         (self.folder / "profiles.yml").write_text(json.dumps(profile))
         self._manifest: Any = None
 
@@ -102,6 +97,14 @@ class DbtProject:
                 _failures(result), hint="mend the model or the data it refuses, then run it again"
             )
         return result
+
+
+def _output(engine: Engine) -> dict[str, object]:
+    """Return how dbt reaches the engine that is open in this process."""
+    common = {"type": engine.dialect.name, "schema": engine.database, "threads": 1}
+    if engine.dialect.name == EngineName.SPARK:
+        return {**common, "method": "session", "host": "in this process"}
+    return {**common, "path": str(engine.scratch / SHARED_DATABASE)}
 
 
 def _gold_model(node: Any) -> GoldModel:

@@ -17,7 +17,8 @@ from podium_contracts.events.v1 import (
 from podium_contracts.names import Layer, Stage
 from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.delta.tables import Snapshot
-from podium_lakehouse.engines.duckdb import SHARED_DATABASE, DuckDbEngine, duckdb_engine
+from podium_lakehouse.engines.changes import offer_changes
+from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
 from podium_lakehouse.records.intents import ABSENT, Input, Intent, Scope
 
@@ -39,7 +40,7 @@ def model(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[C
     silver = _certified_silver(event, pipeline, lakehouse)
     if silver is None:
         return []
-    with duckdb_engine(shared=True) as engine:
+    with lakehouse.open_engine(shared=True) as engine:
         intent = _pending(scope, silver, pipeline, lakehouse)
         if intent is None and not _is_news(scope, silver, pipeline, lakehouse):
             last = lakehouse.completions.last(scope)
@@ -47,7 +48,7 @@ def model(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[C
         lakehouse.pipelines.put(pipeline)
         fingerprint = intent.fingerprint if intent else pipeline.fingerprint
         folder = lakehouse.pipelines.dbt_project(fingerprint, engine.scratch / "dbt")
-        project = DbtProject(folder, engine.scratch / SHARED_DATABASE)
+        project = DbtProject(folder, engine)
         models = project.models()
         intent = intent or _plan(event, scope, silver, models, pipeline, lakehouse)
         tables = _gold_tables(models, engine, intent, scope, lakehouse)
@@ -203,7 +204,7 @@ def _plan(
 
 
 def _gold_tables(
-    models: list[GoldModel], engine: DuckDbEngine, intent: Intent, scope: Scope, lakehouse: Lakehouse
+    models: list[GoldModel], engine: Engine, intent: Intent, scope: Scope, lakehouse: Lakehouse
 ) -> list[GoldTable]:
     """Decide which models run incrementally: those that exist, of an unchanged project, with incremental upstreams."""
     previous = _previous(scope, lakehouse)
@@ -216,15 +217,15 @@ def _gold_tables(
     return [GoldTable(gold, engine, intent, lakehouse, incremental=incremental[gold.name]) for gold in models]
 
 
-def _offer(engine: DuckDbEngine, intent: Intent, tables: list[GoldTable]) -> None:
+def _offer(engine: Engine, intent: Intent, tables: list[GoldTable]) -> None:
     """Offer sources, their changes, certified rows and the context, all at the pinned versions."""
     incremental = any(gold.incremental for gold in tables)
     for name, table in intent.inputs.items():
         now = Snapshot(table.uri, table.to_version)
         engine.offer_table(name, now)
         if incremental:
-            engine.offer_changes(f"changed__{name}", now, table.from_version)
+            offer_changes(engine, f"changed__{name}", now, table.from_version)
     for gold in tables:
         gold.offer()
     context = " UNION ALL ".join(gold.context() for gold in tables)
-    engine.execute(f"CREATE OR REPLACE TABLE podium_context AS {context}")
+    engine.execute(f"CREATE OR REPLACE VIEW podium_context AS {context}")

@@ -10,8 +10,8 @@ from podium_contracts.names import Layer, Stage, Verdict
 from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.cleansing.columns import declared_columns
 from podium_lakehouse.delta.tables import Snapshot, column_names
-from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
-from podium_lakehouse.expressions.dialects import DUCKDB
+from podium_lakehouse.engines.changes import offer_signed
+from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import ABSENT, Input, Intent, Scope
 
@@ -37,7 +37,7 @@ def quality(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
         return [last] if last else []
 
     known = lakehouse.metrics.read(scope, lakehouse.completions.last_sequence(scope))
-    with duckdb_engine() as engine:
+    with lakehouse.open_engine() as engine:
         measures = {
             name: _measure(engine, name, table, known.get(name, {}), pipeline)
             for name, table in intent.inputs.items()
@@ -127,19 +127,18 @@ def _refuse_unknown(named: list[str], tables: list[str]) -> None:
 
 
 def _measure(
-    engine: DuckDbEngine, name: str, table: Input, known: Mapping[str, object], pipeline: Pipeline
+    engine: Engine, name: str, table: Input, known: Mapping[str, object], pipeline: Pipeline
 ) -> Measures:
     """Measure what changed in a table since it was last judged; all of it where other measures are wanted than are known."""
     now = Snapshot(table.uri, table.to_version)
     wanted = _measured(name, column_names(now.open()), pipeline)
     added = table.from_version != ABSENT and wanted.names == set(known)
-    engine.offer_signed("changes", now, table.from_version if added else ABSENT)
+    offer_signed(engine, "changes", now, table.from_version if added else ABSENT)
     engine.offer_table("judged", now)
     if added:
         engine.offer_table("before", Snapshot(table.uri, table.from_version))
-    query = wanted.query("changes", "judged", "before" if added else None, DUCKDB)
-    new = engine.connection.sql(query).to_arrow_table().to_pylist()[0]
-    return add(known if added else {}, new)
+    query = wanted.query("changes", "judged", "before" if added else None, engine.dialect)
+    return add(known if added else {}, engine.records(query)[0])
 
 
 def _measured(name: str, columns: list[str], pipeline: Pipeline) -> Measured:

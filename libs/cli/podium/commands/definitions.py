@@ -1,12 +1,11 @@
 """`podium validate` and `podium compile`: what the pipeline file says, without running it."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from podium_contracts.errors import InvalidPipeline, TerminalError
-from podium_contracts.names import Layer
+from podium_contracts.names import EngineName, Layer
 from podium_contracts.pipeline import Dataset, Pipeline
 from podium_lakehouse.cleansing.outcome import exceptions_statement
 from podium_lakehouse.cleansing.staging import staging_statement
@@ -20,13 +19,6 @@ from podium.opening import DEFAULT_FILE, FileOption, check, dataset_of, open_pip
 WHOLE = ("staged", "exceptions")
 """The two statements that cleansing runs; all other steps are parts of them."""
 EXIT_INVALID = 2
-
-
-class Engine(StrEnum):
-    """Whose SQL to print."""
-
-    DUCKDB = "duckdb"
-    SPARK = "spark"
 
 
 def validate(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> None:
@@ -74,7 +66,9 @@ def compile_(
         str, typer.Option("--dataset", "-d", help="Which dataset; by default the first.")
     ] = "",
     step: Annotated[str, typer.Option("--step", "-s", help="One step (CTE) only, such as `rules`.")] = "",
-    engine: Annotated[Engine, typer.Option("--engine", "-e", help="Whose SQL to print.")] = Engine.DUCKDB,
+    engine: Annotated[
+        EngineName, typer.Option("--engine", "-e", help="Whose SQL to print.")
+    ] = EngineName.DUCKDB,
     form: OutputOption = Form.TABLE,
 ) -> None:
     """Print the SQL that cleansing runs, a CTE per step.
@@ -87,7 +81,7 @@ def compile_(
     """
     opened = open_pipeline(file)
     name = dataset_of(opened, dataset)
-    dialect = DUCKDB if engine == Engine.DUCKDB else SPARK
+    dialect = DUCKDB if engine == EngineName.DUCKDB else SPARK
     steps = _steps(opened.pipeline, name, opened.lakehouse, dialect)
     if step and step not in steps:
         raise TerminalError(f"no step {step!r}", hint=f"the steps are: {', '.join(steps)}")

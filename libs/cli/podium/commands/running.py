@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from types import FrameType
 from typing import Annotated
@@ -12,7 +12,9 @@ import typer
 from podium_contracts.errors import QualityHold
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import LayerCompleted, Published, QualityEvaluated
-from podium_contracts.names import Verdict
+from podium_contracts.names import EngineWish, Verdict
+from podium_ingest.stage import waiting
+from podium_lakehouse.engines.choice import choose
 from podium_quality.report import write as write_report
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
@@ -29,6 +31,10 @@ def run(
     file: FileOption = DEFAULT_FILE,
     form: OutputOption = Form.TABLE,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    engine: Annotated[
+        EngineWish | None,
+        typer.Option("--engine", "-e", help="What runs the stages; by default what the pipeline file says."),
+    ] = None,
 ) -> None:
     """Run a pipeline: bring what is new through Bronze, Silver and Gold, and publish it.
 
@@ -39,11 +45,13 @@ def run(
         podium run -f examples/retail/pipeline.yaml
 
         podium run -f pipeline.yaml --output json | jq .verdict
+
+        podium run -f pipeline.yaml --engine spark
     """
     started = monotonic()
     try:
         with _interruptible():
-            opened, outcome = _run(file, quiet=quiet or form == Form.JSON)
+            opened, outcome = _run(file, engine, quiet=quiet or form == Form.JSON)
     except KeyboardInterrupt:
         errors.print(f"interrupted: `podium run -f {file}` goes on where it stopped", markup=False)
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -75,14 +83,24 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _run(file: FileOption, *, quiet: bool) -> tuple[Opened, host.Outcome]:
+def _run(file: FileOption, engine: EngineWish | None, *, quiet: bool) -> tuple[Opened, host.Outcome]:
     with _progress(quiet=quiet) as progress:
-        opened = open_pipeline(file, progress.reached)
+        opened = _on_engine(open_pipeline(file, progress.reached), engine, quiet=quiet)
         request = host.request(opened.pipeline)
         outcome = host.run(opened.pipeline, opened.lakehouse, request, on_completed=progress.completed)
     if outcome.fresh:
         write_report(opened.pipeline, opened.lakehouse, opened.lakehouse.path / REPORT)
     return opened, outcome
+
+
+def _on_engine(opened: Opened, asked: EngineWish | None, *, quiet: bool) -> Opened:
+    """Return the pipeline on the engine that was asked for, saying why where that was left open."""
+    wish = asked or opened.pipeline.spec.engine
+    files = waiting(opened.pipeline, opened.lakehouse) if wish == EngineWish.AUTO else []
+    choice = choose(wish, files, opened.lakehouse.path)
+    if wish == EngineWish.AUTO and not quiet:
+        errors.print(f"engine {choice.engine}: {choice.reason}", highlight=False)
+    return replace(opened, lakehouse=replace(opened.lakehouse, engine=choice.engine))
 
 
 def _refuse_failed(opened: Opened, outcome: host.Outcome) -> None:

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, FiniteFloat
 
 from podium_contracts.model import Model
-from podium_contracts.names import Name, ResourceName
+from podium_contracts.names import EngineWish, Name, ResourceName
 from podium_contracts.pipeline.dataset import Dataset
 
 
@@ -66,6 +66,7 @@ class Spec(Model):
     """What the pipeline does."""
 
     lakehouse: Lakehouse
+    engine: EngineWish = EngineWish.DUCKDB
     lookups: dict[Name, Lookup] = Field(default_factory=dict)
     datasets: dict[Name, Dataset] = Field(min_length=1)
     model: Modelling | None = None

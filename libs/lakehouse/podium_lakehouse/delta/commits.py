@@ -6,6 +6,7 @@ made on the *same* `DeltaTable` object: if somebody else commits in between, del
 starts again on a fresh one. Opening the table by path for the commit would lose that fence.
 """
 
+import json
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -64,7 +65,7 @@ def commit_once(
         CommitConflict: rows have changed since `base`, or every attempt lost its race.
     """
     properties = CommitProperties(
-        custom_metadata={TRANSACTION_KEY: str(transaction), **(metadata or {})},
+        custom_metadata=commit_metadata(transaction, metadata or {}),
         max_commit_retries=0,
         app_transactions=[Transaction(transaction.app_id, transaction.number)],
     )
@@ -85,6 +86,17 @@ def commit_once(
     raise CommitConflict(f"{uri}: lost {MAX_ATTEMPTS} races to commit {transaction}", hint="run it again")
 
 
+def commit_metadata(transaction: TransactionId, metadata: Mapping[str, str]) -> dict[str, str]:
+    """Return what a commit says of itself: its identifier, and where it came from."""
+    return {TRANSACTION_KEY: str(transaction), **metadata}
+
+
+def said(entry: Mapping[str, object]) -> Mapping[str, object]:
+    """Return what a commit of a table's history said of itself; Spark keeps it as one text of JSON."""
+    text = entry.get("userMetadata")
+    return {**entry, **json.loads(text)} if isinstance(text, str) and text.startswith("{") else entry
+
+
 def is_committed(table: DeltaTable, transaction: TransactionId) -> bool:
     """Whether the table already has this commit, or a later one of the same application."""
     number = table.transaction_version(transaction.app_id)
@@ -101,7 +113,7 @@ def committed_version(table: DeltaTable, transaction: TransactionId) -> int:
     for limit in (RECENT, None):
         entries = table.history(limit)
         for entry in entries:
-            if entry.get(TRANSACTION_KEY) == str(transaction):
+            if said(entry).get(TRANSACTION_KEY) == str(transaction):
                 return int(str(entry["version"]))
     if table.transaction_version(transaction.app_id) == transaction.number:
         return int(str(entries[-1]["version"]))

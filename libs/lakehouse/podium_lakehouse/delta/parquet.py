@@ -1,15 +1,13 @@
-"""Data files written by an engine, brought into a table as one commit with statistics from their footers."""
+"""Data files written by an engine, as a commit lists them: with statistics from their footers."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake.transaction import AddAction
 
 INDEXED_COLUMNS = 32
 """Delta's own default: statistics for the first 32 columns."""
@@ -39,22 +37,6 @@ def data_files(table_path: Path, folder: Path) -> list[DataFile]:
             continue
         found.append(DataFile(path, footer.num_rows, _add_action(table_path, path, footer)))
     return found
-
-
-def append_files(table: DeltaTable, properties: CommitProperties, files: Iterable[DataFile]) -> None:
-    """Commit the files to the table.
-
-    Raises:
-        FileNotFoundError: a file is gone; delta-rs itself would commit it all the same.
-    """
-    actions: list[AddAction | RemoveAction] = []
-    for file in files:
-        if not file.path.exists():
-            raise FileNotFoundError(file.path)
-        actions.append(file.action)
-    table.create_write_transaction(
-        actions, mode="append", schema=table.schema(), commit_properties=properties
-    )
 
 
 def _add_action(table_path: Path, path: Path, footer: pq.FileMetaData) -> AddAction:

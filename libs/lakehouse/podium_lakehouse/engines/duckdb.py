@@ -8,22 +8,22 @@ import glob
 import os
 import shutil
 import tempfile
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, WriterProperties
-from sqlglot import exp
 
+from podium_lakehouse.delta.appends import append_files, append_once, discard, new_folder
 from podium_lakehouse.delta.commits import Committed, TransactionId, commit_once
-from podium_lakehouse.delta.parquet import append_files, data_files
 from podium_lakehouse.delta.tables import Snapshot
-from podium_lakehouse.expressions.dialects import DUCKDB
+from podium_lakehouse.engines.engine import Item, Result, Statement
+from podium_lakehouse.expressions.dialects import DUCKDB, Dialect
 
 MEMORY_LIMIT = "1GB"
 """DuckDB spills to disk above this; delta-rs works outside of it."""
@@ -34,8 +34,6 @@ PARQUET = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, ROW_GROUP_SIZ
 MERGE_BATCH_ROWS = 100_000
 SHARED_DATABASE = "podium.duckdb"
 
-Statement = str | exp.Expression
-
 
 @dataclass(frozen=True)
 class DuckDbEngine:
@@ -43,11 +41,23 @@ class DuckDbEngine:
 
     connection: duckdb.DuckDBPyConnection
     scratch: Path
+    dialect: ClassVar[Dialect] = DUCKDB
+    database: ClassVar[str] = "main"
+    parallelism: ClassVar[int] = 1
 
     def execute(self, statement: Statement) -> list[tuple[object, ...]]:
-        """Run a statement and return its rows."""
-        text = statement if isinstance(statement, str) else DUCKDB.statement(statement)
-        return self.connection.execute(text).fetchall()
+        """See `Engine`."""
+        return self.connection.execute(_text(statement)).fetchall()
+
+    def records(self, statement: Statement) -> list[dict[str, object]]:
+        """See `Engine`."""
+        found: list[dict[str, object]] = self.connection.sql(_text(statement)).to_arrow_table().to_pylist()
+        return found
+
+    def schema(self, relation: str) -> pa.Schema:
+        """See `Engine`."""
+        found = self.connection.sql(f"FROM {relation} LIMIT 0").to_arrow_table().schema
+        return pa.schema([field.with_nullable(nullable=True) for field in found])
 
     def offer(self, name: str, files: Sequence[str], schema: pa.Schema, where: str = "TRUE") -> None:
         """Offer the rows of data files as a relation with the columns of `schema`; a column that no file has is null."""
@@ -56,50 +66,13 @@ class DuckDbEngine:
     def offer_table(
         self, name: str, snapshot: Snapshot, prune: str | None = None, where: str = "TRUE"
     ) -> None:
-        """Offer a Delta table at one version; `prune` lets delta-rs leave out files by their statistics."""
+        """See `Engine`. delta-rs leaves out files by their statistics."""
         table = snapshot.open()
         files = table.file_uris(file_pruning_predicate=prune)
         self.offer(name, files, pa.schema(table.schema().to_arrow()), where)
 
-    def offer_changes(self, name: str, now: Snapshot, since: int) -> None:
-        """Offer the old and new images of the rows that changed after version `since`, from the table's change feed.
-
-        A table without a change feed (a lookup: small, and replaced as a whole) offers all of both versions.
-        """
-        table = now.open()
-        if since == now.version:
-            self.execute(f"CREATE OR REPLACE VIEW {name} AS FROM {name.split('__', 1)[1]} LIMIT 0")
-        elif since < 0 or table.metadata().configuration.get("delta.enableChangeDataFeed") != "true":
-            self.offer_table(f"before_{name}", Snapshot(now.uri, max(since, 0)))
-            self.offer_table(f"after_{name}", now)
-            union = f"FROM before_{name} UNION ALL BY NAME FROM after_{name}"
-            self.execute(f"CREATE OR REPLACE VIEW {name} AS {union}")
-        else:
-            self._load_feed(name, now, since)
-
-    def offer_signed(self, name: str, now: Snapshot, since: int) -> None:
-        """Offer the rows that came and went after version `since`, all rows where it is negative.
-
-        `_sign` is 1 for a row as it is now and -1 for one as it was; `_arrived` and `_departed` tell whether its key is new or gone.
-        """
-        if since < 0:
-            self.offer_table(f"all_{name}", now)
-            signs = "1 AS _sign, TRUE AS _arrived, FALSE AS _departed"
-            self.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT *, {signs} FROM all_{name}")
-            return
-        if since == now.version:
-            self.offer_signed(f"now_{name}", now, -1)
-            self.execute(f"CREATE OR REPLACE VIEW {name} AS FROM now_{name} LIMIT 0")
-            return
-        self._load_feed(f"feed_{name}", now, since)
-        kind = "_change_type"
-        self.execute(
-            f"CREATE OR REPLACE VIEW {name} AS SELECT *, "
-            f"CASE WHEN {kind} IN ('insert', 'update_postimage') THEN 1 ELSE -1 END AS _sign, "
-            f"{kind} = 'insert' AS _arrived, {kind} = 'delete' AS _departed FROM feed_{name}"
-        )
-
-    def _load_feed(self, name: str, now: Snapshot, since: int) -> None:
+    def offer_feed(self, name: str, now: Snapshot, since: int) -> None:
+        """See `Engine`."""
         feed = now.open().load_cdf(starting_version=since + 1, ending_version=now.version)
         self.connection.register("feed", pa.RecordBatchReader.from_stream(feed))
         self.execute(f"CREATE OR REPLACE TABLE {name} AS FROM feed")
@@ -130,55 +103,26 @@ class DuckDbEngine:
         self.execute("SET enable_external_access = false")
         self.execute("SET lock_configuration = true")
 
-    def materialise(self, name: str, statement: Statement) -> Path:
-        """Run a statement once and offer its rows as a relation, kept on disk, not in memory."""
+    def materialise(self, name: str, statement: Statement) -> None:
+        """See `Engine`. The rows are kept on disk, not in memory."""
         path = self.scratch / f"{name}.parquet"
-        text = statement if isinstance(statement, str) else DUCKDB.statement(statement)
         codec = f"FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
-        self.execute(f"COPY ({text}) TO {DUCKDB.text(str(path))} ({codec})")
+        self.execute(f"COPY ({_text(statement)}) TO {DUCKDB.text(str(path))} ({codec})")
         self.execute(f"CREATE OR REPLACE VIEW {name} AS FROM {read_parquet([path])}")
-        return path
 
     def write(self, table_uri: str, statement: Statement) -> Path:
-        """Write a statement's rows as data files into a table's folder, for a commit to list; return their folder."""
-        folder = Path(table_uri) / "data" / uuid.uuid4().hex[:12]
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        text = statement if isinstance(statement, str) else DUCKDB.statement(statement)
+        """See `Engine`."""
+        folder = new_folder(table_uri)
         pattern = "part-{i}"
         try:
             self.execute(
-                f"COPY ({text}) TO {DUCKDB.text(str(folder))} "
+                f"COPY ({_text(statement)}) TO {DUCKDB.text(str(folder))} "
                 f"({PARQUET}, FILE_SIZE_BYTES '{FILE_BYTES}', FILENAME_PATTERN '{pattern}')"
             )
         except duckdb.Error:
-            self.discard([folder])
+            discard([folder])
             raise
         return folder
-
-    def append(
-        self,
-        table_uri: str,
-        folders: Sequence[Path],
-        transaction: TransactionId,
-        *,
-        base: int,
-        metadata: Mapping[str, str],
-    ) -> Committed:
-        """Commit the data files of folders to a table, once; without rows there is still a commit."""
-        files = [file for folder in folders for file in data_files(Path(table_uri), folder)]
-
-        def change(table: DeltaTable, properties: CommitProperties) -> None:
-            append_files(table, properties, files)
-
-        committed = commit_once(table_uri, transaction, change, base=base, metadata=metadata)
-        if committed.repeated:
-            self.discard(folders)
-        return committed
-
-    def discard(self, folders: Sequence[Path]) -> None:
-        """Take away data files that no commit will list."""
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def merge(
         self,
@@ -192,17 +136,12 @@ class DuckDbEngine:
         keep: Sequence[str] = (),
         delete_where: str | None = None,
     ) -> Committed:
-        """Bring a statement's rows into a table by key, in one commit with change data.
-
-        Matching rows are updated but for the columns in `keep`, the others inserted. Rows for which `delete_where` (over the
-        source `s`) holds are deleted; the column it names is not part of the table. Only files whose statistics admit the
-        source's range of the first key are read. Where nothing changes there is still a commit, which delta-rs's own merge leaves out.
-        """
-        text = statement if isinstance(statement, str) else DUCKDB.statement(statement)
+        """See `Engine`. Only files whose statistics admit the source's range of the first key are read."""
+        text = _text(statement)
         first = DUCKDB.identifier(keys[0])
         bounds = self.execute(f"SELECT min({first}), max({first}) FROM ({text})")[0]
         if bounds[0] is None:
-            return self.append(table_uri, (), transaction, base=base, metadata=metadata)
+            return append_once(table_uri, (), transaction, base=base, metadata=metadata)
         predicate = [f"t.{name} = s.{name}" for name in keys]
         if isinstance(bounds[0], str | int):
             predicate += [
@@ -235,6 +174,14 @@ class DuckDbEngine:
             return metrics
 
         return commit_once(table_uri, transaction, change, base=base, metadata=metadata)
+
+    def each(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """See `Engine`."""
+        return [function(item) for item in items]
+
+
+def _text(statement: Statement) -> str:
+    return statement if isinstance(statement, str) else DUCKDB.statement(statement)
 
 
 def literal_path(path: str | Path) -> str:

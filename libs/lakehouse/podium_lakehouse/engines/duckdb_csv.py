@@ -1,8 +1,9 @@
-"""CSV files into Bronze with the duckdb engine: every value as text, every line that does not parse kept as text."""
+"""CSV files into Bronze, by DuckDB on either engine: every value as text, every line that does not parse kept as text."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -10,8 +11,10 @@ from podium_contracts.errors import BadSource
 from podium_contracts.pipeline import CsvDialect
 
 from podium_lakehouse.cleansing.columns import BATCH, CORRUPT_REASON, CORRUPT_RECORD, ROW
+from podium_lakehouse.delta.appends import discard
 from podium_lakehouse.engines.csv_text import is_gzip, odd_line
-from podium_lakehouse.engines.duckdb import DuckDbEngine, literal_path, read_parquet
+from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine, literal_path, read_parquet
+from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.expressions.dialects import DUCKDB
 
 FILES_PER_SCAN = 32
@@ -52,42 +55,63 @@ class Read:
     corrupt: int
 
 
+@dataclass(frozen=True)
+class Written:
+    """What came of files: the folders with their rows, what each file gave, and why they were refused, if they were."""
+
+    folders: tuple[Path, ...] = ()
+    counts: Mapping[str, Read] = field(default_factory=dict)
+    refused: BadSource | None = None
+
+
 def write_csv(
-    engine: DuckDbEngine,
+    engine: Engine,
     table_uri: str,
     files: Sequence[CsvFile],
     columns: Sequence[str],
     dialect: CsvDialect,
     mark: Ingestion,
-) -> tuple[list[Path], dict[str, Read]]:
-    """Write the files as Bronze data files for a commit to list; return their folders, and what each file gave.
+) -> Written:
+    """Write the files as Bronze data files for a commit to list.
 
     `columns` are Bronze's own, in order; a file that lacks one has null there. An empty value is null, quoted or not, and one
-    too many at the end of a line is none.
+    too many at the end of a line is none. Every engine reads with the same parser: engine spark runs it in its tasks.
 
     Raises:
         BadSource: line ends that differ, or a line that does not parse and is too long to keep; nothing is left behind.
     """
+    size = min(FILES_PER_SCAN, max(1, len(files) // engine.parallelism))
+    chunks = [files[start : start + size] for start in range(0, len(files), size)]
+    parts = engine.each(partial(_write_chunk, table_uri, tuple(columns), dialect, mark), chunks)
+    folders = tuple(folder for part in parts for folder in part.folders)
+    for part in parts:
+        if part.refused:
+            discard(folders)
+            raise part.refused
+    return Written(folders, {name: read for part in parts for name, read in part.counts.items()})
+
+
+def _write_chunk(
+    table_uri: str, columns: Sequence[str], dialect: CsvDialect, mark: Ingestion, files: Sequence[CsvFile]
+) -> Written:
+    """Write files that share a scan; an error is returned, so that it comes whole out of another process."""
     folders: list[Path] = []
-    counts: dict[str, Read] = {}
-    try:
-        for start in range(0, len(files), FILES_PER_SCAN):
-            chunk = files[start : start + FILES_PER_SCAN]
-            scans = [_scan(file, columns, dialect, index) for index, file in enumerate(chunk)]
+    with duckdb_engine() as engine:
+        try:
+            scans = [_scan(file, columns, dialect, index) for index, file in enumerate(files)]
             folders.append(engine.write(table_uri, _marked(" UNION ALL ".join(scans), columns, mark)))
-            for index, file in enumerate(chunk):
+            for index, file in enumerate(files):
                 _check_kept_whole(engine, file, index)
-            rejects = " UNION ALL ".join(_rejects(file, columns, index) for index, file in enumerate(chunk))
+            rejects = " UNION ALL ".join(_rejects(file, columns, index) for index, file in enumerate(files))
             folders.append(engine.write(table_uri, _marked(rejects, columns, mark)))
-            counts |= _count(engine, folders[-2:], chunk)
-            for index in range(len(chunk)):
-                engine.execute(f"DROP TABLE IF EXISTS rejects_{index}; DROP TABLE IF EXISTS scans_{index}")
-    except (BadSource, duckdb.Error) as error:
-        engine.discard(folders)
-        if isinstance(error, duckdb.InvalidInputException) or "GZIP" in str(error):
-            raise _unreadable(files, dialect, error) from error
-        raise
-    return folders, counts
+            return Written(tuple(folders), _count(engine, folders, files))
+        except (BadSource, duckdb.Error) as error:
+            discard(folders)
+            if isinstance(error, BadSource):
+                return Written(refused=error)
+            if isinstance(error, duckdb.InvalidInputException) or "GZIP" in str(error):
+                return Written(refused=_unreadable(files, dialect, error))
+            raise
 
 
 def _unreadable(files: Sequence[CsvFile], dialect: CsvDialect, error: Exception) -> BadSource:
@@ -199,9 +223,7 @@ class LineBreaks:
     blank: int
 
 
-def count_line_breaks(
-    engine: DuckDbEngine, folders: Sequence[Path], columns: Sequence[str], name: str
-) -> LineBreaks:
+def count_line_breaks(folders: Sequence[Path], columns: Sequence[str], name: str) -> LineBreaks:
     """Return the line breaks inside the values that were read from a file.
 
     The last one of a line that does not parse is not inside it: the line runs on to the end of the file.
@@ -216,7 +238,8 @@ def count_line_breaks(
         f"SELECT coalesce(sum({breaks}), 0), coalesce(sum({visible}), 0), {unclosed} "
         f"FROM {read_parquet(written)} WHERE source_file = {DUCKDB.text(name)}"
     )
-    total, without_blank, last = (int(str(count)) for count in engine.execute(query)[0])
+    with duckdb_engine() as engine:
+        total, without_blank, last = (int(str(count)) for count in engine.execute(query)[0])
     return LineBreaks(total - last, total - without_blank)
 
 

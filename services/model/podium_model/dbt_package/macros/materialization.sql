@@ -78,6 +78,7 @@
   {{ return(this.incorporate(path={'identifier': kind ~ ('__' ~ table if table else '')}, type='table')) }}
 {% endmacro %}
 
+{# Keep rows where the host will find them for its commit, and offer them as a relation. #}
 {% macro stage(relation, sql, folder) %}{{ return(adapter.dispatch('stage', 'podium')(relation, sql, folder)) }}{% endmacro %}
 
 {% macro duckdb__stage(relation, sql, folder) %}
@@ -86,4 +87,8 @@
       file_size_bytes '64MB', filename_pattern 'part-{i}')
   {%- endcall %}
   {% call statement('stage') %}create or replace view {{ relation }} as select * from read_parquet('{{ folder }}/*.parquet'){% endcall %}
+{% endmacro %}
+
+{% macro spark__stage(relation, sql, folder) %}
+  {% call statement('main') %}create table {{ relation }} using parquet location '{{ folder }}' as {{ sql }}{% endcall %}
 {% endmacro %}

@@ -1,0 +1,102 @@
+"""Data files that an engine has written into a table's folder, made part of the table by one commit."""
+
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake.transaction import AddAction, RemoveAction
+
+from podium_lakehouse.delta.commits import Committed, TransactionId, commit_once
+from podium_lakehouse.delta.parquet import DataFile, data_files
+
+
+def new_folder(table_uri: str) -> Path:
+    """Return the path of a folder that does not exist yet, inside a table's."""
+    home = Path(table_uri) / "data"
+    home.mkdir(parents=True, exist_ok=True)
+    return home / uuid.uuid4().hex[:12]
+
+
+def append_once(
+    table_uri: str,
+    folders: Sequence[Path],
+    transaction: TransactionId,
+    *,
+    base: int,
+    metadata: Mapping[str, str],
+) -> Committed:
+    """Add the data files of folders to a table, once; without rows there is still a commit.
+
+    Raises:
+        CommitConflict: rows have changed since `base`.
+    """
+    files = _files(table_uri, folders)
+
+    def change(table: DeltaTable, properties: CommitProperties) -> None:
+        append_files(table, properties, files)
+
+    committed = commit_once(table_uri, transaction, change, base=base, metadata=metadata)
+    if committed.repeated:
+        discard(folders)
+    return committed
+
+
+def overwrite_once(
+    table_uri: str,
+    folder: Path,
+    schema: pa.Schema,
+    transaction: TransactionId,
+    *,
+    base: int,
+    metadata: Mapping[str, str],
+) -> Committed:
+    """Replace every row of a table, and its columns, by the data files of a folder, once.
+
+    Raises:
+        CommitConflict: rows have changed since `base`.
+    """
+    files = _files(table_uri, [folder])
+
+    def change(table: DeltaTable, properties: CommitProperties) -> None:
+        table.create_write_transaction(
+            _actions(files),
+            mode="overwrite",
+            schema=Schema.from_arrow(schema),
+            commit_properties=properties,
+        )
+
+    committed = commit_once(table_uri, transaction, change, base=base, metadata=metadata)
+    if committed.repeated:
+        discard([folder])
+    return committed
+
+
+def append_files(table: DeltaTable, properties: CommitProperties, files: Sequence[DataFile]) -> None:
+    """Commit the files to the table.
+
+    Raises:
+        FileNotFoundError: a file is gone; delta-rs itself would commit it all the same.
+    """
+    table.create_write_transaction(
+        _actions(files), mode="append", schema=table.schema(), commit_properties=properties
+    )
+
+
+def _files(table_uri: str, folders: Sequence[Path]) -> list[DataFile]:
+    return [file for folder in folders for file in data_files(Path(table_uri), folder)]
+
+
+def _actions(files: Sequence[DataFile]) -> list[AddAction | RemoveAction]:
+    for file in files:
+        if not file.path.exists():
+            raise FileNotFoundError(file.path)
+    return [file.action for file in files]
+
+
+def discard(folders: Sequence[Path]) -> None:
+    """Take away data files that no commit will list."""
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,38 @@
+"""What changed in a table, as relations: the images of changed rows, and rows with a sign."""
+
+from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot
+from podium_lakehouse.engines.engine import Engine
+
+
+def offer_changes(engine: Engine, name: str, now: Snapshot, since: int) -> None:
+    """Offer the old and new images of the rows that changed after version `since`.
+
+    A table without a change feed (a lookup: small, and replaced as a whole) offers all of both versions.
+    """
+    if since == now.version:
+        engine.offer_table(name, now, where="FALSE")
+    elif since < 0 or not CHANGE_FEED.items() <= now.open().metadata().configuration.items():
+        engine.offer_table(f"before_{name}", Snapshot(now.uri, max(since, 0)))
+        engine.offer_table(f"after_{name}", now)
+        union = f"SELECT * FROM before_{name} UNION ALL BY NAME SELECT * FROM after_{name}"
+        engine.execute(f"CREATE OR REPLACE VIEW {name} AS {union}")
+    else:
+        engine.offer_feed(name, now, since)
+
+
+def offer_signed(engine: Engine, name: str, now: Snapshot, since: int) -> None:
+    """Offer the rows that came and went after version `since`, all rows where it is negative.
+
+    `_sign` is 1 for a row as it is now and -1 for one as it was; `_arrived` and `_departed` tell whether its key is new or gone.
+    """
+    kind = "_change_type"
+    signs = (
+        f"CASE WHEN {kind} IN ('insert', 'update_postimage') THEN 1 ELSE -1 END AS _sign, "
+        f"{kind} = 'insert' AS _arrived, {kind} = 'delete' AS _departed"
+    )
+    if since < 0 or since == now.version:
+        engine.offer_table(f"feed_{name}", now, where="TRUE" if since < 0 else "FALSE")
+        signs = "1 AS _sign, TRUE AS _arrived, FALSE AS _departed"
+    else:
+        engine.offer_feed(f"feed_{name}", now, since)
+    engine.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT *, {signs} FROM feed_{name}")

@@ -1,0 +1,42 @@
+"""Which engine a run takes where the pipeline leaves it open: DuckDB as far as one machine goes, Spark above."""
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from podium_contracts.names import EngineName, EngineWish
+
+BYTES_PER_CORE = 10 * 10**9
+"""CSV that the duckdb engine takes per core: some ten minutes of work (26.9 s for 931 MB on two cores)."""
+ROOM = 2
+"""Bytes that must be free for each byte of CSV: a staged batch takes a third of it, the tables of a refused one all of it."""
+UNPACKED = 8
+"""A compressed file counts as so many times its size."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An engine, and why."""
+
+    engine: EngineName
+    reason: str
+
+
+def choose(wish: EngineWish, files: list[Path], lakehouse: Path) -> Choice:
+    """Return the engine for reading files into a lakehouse: as wished, else by their size and what this machine has."""
+    if wish != EngineWish.AUTO:
+        return Choice(EngineName(wish), "as asked")
+    size = sum(path.stat().st_size * (UNPACKED if path.suffix == ".gz" else 1) for path in files)
+    cores = len(os.sched_getaffinity(0))
+    nearest = next(folder for folder in (lakehouse, *lakehouse.parents) if folder.exists())
+    room = min(shutil.disk_usage(folder).free for folder in (Path(tempfile.gettempdir()), nearest)) // ROOM
+    fits = min(cores * BYTES_PER_CORE, room)
+    limits = f"{_gigabytes(fits)} fit this machine ({cores} cores, {_gigabytes(room * ROOM)} free)"
+    engine = EngineName.DUCKDB if size <= fits else EngineName.SPARK
+    return Choice(engine, f"{_gigabytes(size)} of new text, {limits}")
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 10**9:,.1f} GB"

@@ -1,0 +1,84 @@
+"""What a stage asks of an engine: relations to read, statements to run, files to write, one merge.
+
+A statement is a sqlglot tree built with the engine's dialect, or SQL that both engines read alike. Relations are views of the engine
+and go with it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import pyarrow as pa
+from sqlglot import exp
+
+from podium_lakehouse.delta.commits import Committed, TransactionId
+from podium_lakehouse.delta.tables import Snapshot
+from podium_lakehouse.expressions.dialects import Dialect
+
+Statement = str | exp.Expr
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Engine(Protocol):
+    """An open engine; `scratch` is a folder of this machine that goes with it."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """The SQL that it reads."""
+
+    @property
+    def database(self) -> str:
+        """The schema of its catalogue that holds its relations."""
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for what need not outlive the engine."""
+
+    @property
+    def parallelism(self) -> int:
+        """How many calls of `each` run at the same time."""
+
+    def execute(self, statement: Statement) -> list[tuple[object, ...]]:
+        """Run a statement and return its few rows."""
+
+    def records(self, statement: Statement) -> list[dict[str, object]]:
+        """Run a statement and return its few rows by column."""
+
+    def schema(self, relation: str) -> pa.Schema:
+        """Return the columns of a relation; all are nullable."""
+
+    def offer_table(
+        self, name: str, snapshot: Snapshot, prune: str | None = None, where: str = "TRUE"
+    ) -> None:
+        """Offer a Delta table at one version; rows that `prune` rules out may be left out, those that `where` does are."""
+
+    def offer_feed(self, name: str, now: Snapshot, since: int) -> None:
+        """Offer the change feed of a table: what versions after `since` changed."""
+
+    def materialise(self, name: str, statement: Statement) -> None:
+        """Run a statement once and offer its rows as a relation."""
+
+    def write(self, table_uri: str, statement: Statement) -> Path:
+        """Write a statement's rows as data files into a table's folder, for a commit to list; return their folder."""
+
+    def merge(
+        self,
+        table_uri: str,
+        statement: Statement,
+        keys: Sequence[str],
+        transaction: TransactionId,
+        *,
+        base: int,
+        metadata: Mapping[str, str],
+        keep: Sequence[str] = (),
+        delete_where: str | None = None,
+    ) -> Committed:
+        """Bring a statement's rows into a table by key, in one commit with change data.
+
+        Matching rows are updated but for the columns in `keep`, the others inserted. Rows for which `delete_where` (over the
+        source `s`) holds are deleted; the column it names is not part of the table. Where nothing changes there is still a commit.
+        """
+
+    def each(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """Call a function with each item, in this process or where the engine has its tasks."""

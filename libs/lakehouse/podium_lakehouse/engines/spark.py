@@ -1,0 +1,192 @@
+"""The spark engine: statements run on Apache Spark; the files that it writes are committed by delta-rs, a merge by Delta itself.
+
+An append needs no Delta on Spark's side: Spark writes the data files, and the same commit that the duckdb engine makes lists them,
+under the same fence. A merge is Delta's own. Its transaction identifiers are settings of the session, shared by every thread, so
+they are set, used and unset under a lock; Delta skips a merge whose identifier the table already has.
+"""
+
+import json
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, ClassVar
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable
+from deltalake.exceptions import CommitFailedError
+
+from podium_lakehouse.delta.appends import append_once, new_folder
+from podium_lakehouse.delta.commits import Committed, TransactionId, commit_metadata, commit_once
+from podium_lakehouse.delta.tables import Snapshot, column_names
+from podium_lakehouse.engines.engine import Item, Result, Statement
+from podium_lakehouse.engines.spark_session import spark_session
+from podium_lakehouse.expressions.dialects import SPARK, Dialect
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_MERGING = Lock()
+
+
+@dataclass(frozen=True)
+class SparkEngine:
+    """The session of this process, a database of it for this engine's relations, and a folder."""
+
+    session: "SparkSession"
+    database: str
+    scratch: Path
+    dialect: ClassVar[Dialect] = SPARK
+
+    @property
+    def parallelism(self) -> int:
+        """See `Engine`."""
+        return self.session.sparkContext.defaultParallelism
+
+    def execute(self, statement: Statement) -> list[tuple[object, ...]]:
+        """See `Engine`."""
+        return [tuple(row) for row in self._frame(statement).collect()]
+
+    def records(self, statement: Statement) -> list[dict[str, object]]:
+        """See `Engine`."""
+        return [row.asDict() for row in self._frame(statement).collect()]
+
+    def schema(self, relation: str) -> pa.Schema:
+        """See `Engine`."""
+        from pyspark.sql.pandas.types import to_arrow_schema  # noqa: PLC0415 - see `spark_session`
+
+        schema = to_arrow_schema(self.session.table(relation).schema, timezone="UTC")
+        return pa.schema([field.with_nullable(nullable=True) for field in schema])
+
+    def offer_table(
+        self, name: str, snapshot: Snapshot, prune: str | None = None, where: str = "TRUE"
+    ) -> None:
+        """See `Engine`."""
+        source = f"delta.{self.dialect.identifier(snapshot.uri)} VERSION AS OF {snapshot.version}"
+        conditions = [where, *([prune] if prune else [])]
+        self.execute(
+            f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {source} WHERE {' AND '.join(conditions)}"
+        )
+
+    def offer_feed(self, name: str, now: Snapshot, since: int) -> None:
+        """See `Engine`."""
+        feed = f"table_changes_by_path({self.dialect.text(now.uri)}, {since + 1}, {now.version})"
+        self.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {feed}")
+
+    def materialise(self, name: str, statement: Statement) -> None:
+        """See `Engine`. The rows stay with the executors, in memory as far as it goes."""
+        self._frame(statement).persist().createOrReplaceTempView(name)
+
+    def write(self, table_uri: str, statement: Statement) -> Path:
+        """See `Engine`."""
+        folder = new_folder(table_uri)
+        self._frame(statement).write.parquet(str(folder))
+        for checksum in folder.glob(".*.crc"):
+            checksum.unlink()
+        return folder
+
+    def merge(
+        self,
+        table_uri: str,
+        statement: Statement,
+        keys: Sequence[str],
+        transaction: TransactionId,
+        *,
+        base: int,
+        metadata: Mapping[str, str],
+        keep: Sequence[str] = (),
+        delete_where: str | None = None,
+    ) -> Committed:
+        """See `Engine`."""
+        source = self._frame(statement)
+        first = self.dialect.identifier(keys[0])
+        low, high = source.selectExpr(f"min({first})", f"max({first})").collect()[0]
+        if low is None:
+            return append_once(table_uri, (), transaction, base=base, metadata=metadata)
+        source.createOrReplaceTempView("merged")
+        on = [f"t.{self.dialect.identifier(key)} = s.{self.dialect.identifier(key)}" for key in keys]
+        if isinstance(low, str | int):
+            on += [f"t.{first} >= {self._literal(low)}", f"t.{first} <= {self._literal(high)}"]
+
+        def change(table: DeltaTable, _properties: CommitProperties) -> dict[str, object]:
+            columns = column_names(table)
+            written = {name: f"s.{self.dialect.identifier(name)}" for name in columns}
+            updates = ", ".join(
+                f"{self.dialect.identifier(name)} = {value}"
+                for name, value in written.items()
+                if name not in {*keys, *keep}
+            )
+            live = f" AND NOT {delete_where}" if delete_where else ""
+            clauses = [f"WHEN MATCHED AND {delete_where} THEN DELETE"] if delete_where else []
+            clauses += [f"WHEN MATCHED{live} THEN UPDATE SET {updates}"]
+            names = ", ".join(self.dialect.identifier(name) for name in written)
+            clauses += [
+                f"WHEN NOT MATCHED{live} THEN INSERT ({names}) VALUES ({', '.join(written.values())})"
+            ]
+            merge = f"MERGE INTO delta.{self.dialect.identifier(table_uri)} t USING merged s ON {' AND '.join(on)} "
+            return self._merged(merge + " ".join(clauses), transaction, metadata)
+
+        return commit_once(table_uri, transaction, change, base=base, metadata=metadata)
+
+    def _merged(
+        self, merge: str, transaction: TransactionId, metadata: Mapping[str, str]
+    ) -> dict[str, object]:
+        """Run a merge under its identifier; return its counts under delta-rs's names."""
+        from delta.exceptions import DeltaConcurrentModificationException  # noqa: PLC0415 - see `spark_session`
+
+        settings = {
+            "spark.databricks.delta.write.txnAppId": transaction.app_id,
+            "spark.databricks.delta.write.txnVersion": str(transaction.number),
+            "spark.databricks.delta.commitInfo.userMetadata": json.dumps(
+                commit_metadata(transaction, metadata)
+            ),
+        }
+        with _MERGING:
+            try:
+                for key, value in settings.items():
+                    self.session.conf.set(key, value)
+                row = self.session.sql(merge).collect()[0]
+            except DeltaConcurrentModificationException as error:
+                raise CommitFailedError(str(error)) from error
+            finally:
+                for key in settings:
+                    self.session.conf.unset(key)
+        return {
+            "num_target_rows_inserted": row["num_inserted_rows"],
+            "num_target_rows_updated": row["num_updated_rows"],
+            "num_target_rows_deleted": row["num_deleted_rows"],
+        }
+
+    def each(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+        """See `Engine`."""
+        tasks = self.session.sparkContext.parallelize(items, max(len(items), 1))
+        return tasks.map(function).collect()
+
+    def _frame(self, statement: Statement) -> "DataFrame":
+        return self.session.sql(
+            statement if isinstance(statement, str) else self.dialect.statement(statement)
+        )
+
+    def _literal(self, value: str | int) -> str:
+        return self.dialect.text(value) if isinstance(value, str) else str(value)
+
+
+@contextmanager
+def spark_engine() -> Iterator[SparkEngine]:
+    """Open an engine in the session of this process; its relations and its scratch folder go with it."""
+    session = spark_session()
+    scratch = Path(tempfile.mkdtemp(prefix="podium-"))
+    database = f"podium_{uuid.uuid4().hex[:12]}"
+    session.sql(f"CREATE DATABASE {database} LOCATION '{scratch / 'warehouse'}'")
+    session.sql(f"USE {database}")
+    try:
+        yield SparkEngine(session, database, scratch)
+    finally:
+        session.catalog.clearCache()
+        session.sql("USE default")
+        session.sql(f"DROP DATABASE {database} CASCADE")
+        shutil.rmtree(scratch, ignore_errors=True)

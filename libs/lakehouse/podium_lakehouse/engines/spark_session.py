@@ -1,0 +1,198 @@
+"""The Spark session of this process: one, made when the first stage asks for it, with each setting's reason.
+
+The reference's settings are among `SETTINGS`; docs/how-to/spark.md says which of them still change anything on Spark 4.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from podium_contracts.errors import TerminalError
+
+from podium_lakehouse.expressions.dialects import SPARK_SETTINGS
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+JAVA = 17
+"""The oldest Java that Spark 4 runs on."""
+LOCAL_HEAP_SHARE = 4
+"""On one machine the heap is this part of the memory: Python workers, DuckDB and the page cache need the rest."""
+LEAST_HEAP_MB, MOST_HEAP_MB = 1024, 8192
+
+Profile = Literal["small", "large"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting of the session and why it has its value."""
+
+    key: str
+    value: str
+    reason: str
+
+
+SETTINGS = (
+    Setting(
+        "spark.sql.extensions",
+        "io.delta.sql.DeltaSparkSessionExtension",
+        "Delta's statements: MERGE, time travel",
+    ),
+    Setting(
+        "spark.sql.catalog.spark_catalog",
+        "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "Delta tables by path",
+    ),
+    Setting("spark.sql.catalogImplementation", "in-memory", "no metastore: tables are known by their paths"),
+    Setting(
+        "spark.sql.adaptive.enabled",
+        "true",
+        "plans follow the sizes that are met, not those that were guessed",
+    ),
+    Setting("spark.sql.adaptive.coalescePartitions.enabled", "true", "a small batch makes few files"),
+    Setting(
+        "spark.sql.adaptive.skewJoin.enabled", "true", "one big customer or country does not hold up a stage"
+    ),
+    Setting(
+        "spark.sql.optimizer.dynamicPartitionPruning.enabled",
+        "true",
+        "a join with few days reads few partitions",
+    ),
+    Setting(
+        "spark.sql.autoBroadcastJoinThreshold",
+        "100MB",
+        "dimensions and lookups are sent, facts are not shuffled",
+    ),
+    Setting("spark.sql.execution.arrow.pyspark.enabled", "true", "rows go to Python in columns"),
+    Setting(
+        "spark.serializer", "org.apache.spark.serializer.KryoSerializer", "smaller RDD blocks than Java's own"
+    ),
+    Setting("spark.sql.parquet.compression.codec", "zstd", "the same codec as the other engine's files"),
+    Setting(
+        "spark.sql.parquet.outputTimestampType",
+        "TIMESTAMP_MICROS",
+        "INT96 has no statistics, and Delta reads micros",
+    ),
+    Setting(
+        "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs",
+        "false",
+        "a table's folder holds data only",
+    ),
+    Setting(
+        "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version",
+        "2",
+        "only a commit makes files part of a table",
+    ),
+    Setting(
+        "spark.databricks.delta.properties.defaults.enableDeletionVectors",
+        "false",
+        "delta-rs counts rows wrongly with them",
+    ),
+    *(
+        Setting(key, value, "expressions mean the same on both engines")
+        for key, value in SPARK_SETTINGS.items()
+    ),
+)
+"""Settings of every session."""
+
+PROFILES: dict[Profile, tuple[Setting, ...]] = {
+    "small": (
+        Setting("spark.ui.enabled", "false", "nobody looks at a run of seconds, and the port may be taken"),
+        Setting("spark.driver.host", "127.0.0.1", "driver and executor are one process"),
+        Setting("spark.driver.bindAddress", "127.0.0.1", "nothing listens for other machines"),
+        Setting(
+            "spark.sql.shuffle.partitions",
+            "{cores}",
+            "more partitions than cores are overhead for small batches",
+        ),
+        Setting(
+            "spark.databricks.delta.snapshotPartitions", "2", "logs of thousands of files, not of millions"
+        ),
+        Setting(
+            "spark.sql.sources.parallelPartitionDiscovery.parallelism",
+            "{cores}",
+            "VACUUM would start 10,000 tasks",
+        ),
+        Setting(
+            "spark.driver.extraJavaOptions",
+            "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+            "quick to warm up, little to collect",
+        ),
+    ),
+    "large": (
+        Setting("spark.sql.shuffle.partitions", "200", "AQE joins small ones; too few cannot be split"),
+        Setting(
+            "spark.databricks.delta.snapshotPartitions", "16", "logs of large tables are read in parallel"
+        ),
+    ),
+}
+"""`small` is one machine, driver and executor in one process; `large` is a cluster, whose master and sizes its host sets."""
+
+
+@cache
+def spark_session() -> "SparkSession":
+    """Return the session of this process; on one machine unless the environment's Spark configuration names a master.
+
+    Raises:
+        TerminalError: Java, pyspark or Delta's jars are missing; the message says what to install.
+    """
+    _check_java()
+    _check_pyspark()
+    from pyspark import SparkConf  # noqa: PLC0415 - only this engine needs it, and it is not always installed
+    from pyspark.sql import SparkSession  # noqa: PLC0415
+
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    given = SparkConf()
+    local = not given.contains("spark.master")
+    if local:
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    cores = len(os.sched_getaffinity(0))
+    builder = SparkSession.builder.appName("podium")
+    for setting in (*SETTINGS, *PROFILES["small" if local else "large"]):
+        if not given.contains(setting.key):
+            builder = builder.config(setting.key, setting.value.format(cores=cores))
+    if local:
+        builder = builder.master(f"local[{cores}]").config("spark.driver.memory", f"{_heap_mb()}m")
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def _heap_mb() -> int:
+    pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    return min(max(pages * size // LOCAL_HEAP_SHARE >> 20, LEAST_HEAP_MB), MOST_HEAP_MB)
+
+
+def _check_java() -> None:
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    if java is None or not Path(java).exists():
+        raise TerminalError("engine spark needs Java, and there is none", hint=_install(f"Java {JAVA}"))
+    printed = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    match = re.search(r'version "(\d+)', printed)
+    if match is None or int(match[1]) < JAVA:
+        raise TerminalError(
+            f"engine spark needs Java {JAVA} or later, {java} is older", hint=_install(f"Java {JAVA}")
+        )
+
+
+def _check_pyspark() -> None:
+    spec = find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise TerminalError("engine spark needs pyspark, which is not installed", hint=_install("pyspark"))
+    if not list((Path(spec.origin).parent / "jars").glob("delta-spark_*.jar")):
+        raise TerminalError("engine spark needs Delta's jars beside pyspark's own", hint=_install("them"))
+
+
+def _install(what: str) -> str:
+    return (
+        f"`make spark` in Podium's folder installs {what} (Debian, Ubuntu: apt-get install openjdk-17-jre-headless for Java); "
+        "or run it with --engine duckdb, which needs neither"
+    )

@@ -1,0 +1,179 @@
+"""Law 5 for whole pipelines: from files to Gold, both engines make the same tables, ledgers and verdicts, also in turn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated
+from podium_contracts.names import EngineName
+
+from tests.integration.conftest import Line, Shop
+from tests.integration.test_batches import GOLD, real_lines
+
+pytestmark = [pytest.mark.spark, pytest.mark.integration]
+TABLES = ("bronze/sales", "silver/sales", "quarantine/sales", *GOLD)
+DUCKDB, SPARK = EngineName.DUCKDB, EngineName.SPARK
+KEYED_BY_LINE = (
+    "keys: [sale_id], order: [invoice_date]",
+    "keys: [invoice_no, stock_code], order: [invoice_date]",
+)
+DIRT: list[Line] = [
+    ["489999", "85048", "LATE DAY", "3", "2009-12-01 09:00:00", "2.5", "13085.0", "EIRE"],
+    ["489998", "85048", "NO NUMBER", "x", "2009-12-01 09:00:00", "2.5", "13085.0", "France"],
+    ["489997", "85048", "NO SUCH COUNTRY", "1", "2009-12-02 09:00:00", "2.5", "", "Atlantis"],
+    ["489996", "85048", " ßtraße 😀 ", "-7", "2009-12-03 23:59:59.999999", "0.001", "13085", "Germany"],
+    ["C489995", "79323p", "", "-1", "2010-02-28", "0", "", "United Kingdom"],
+    [
+        "489994",
+        "POST",
+        'FRAME 7" "SINGLE',
+        "100000",
+        "2010-02-29 10:00:00",
+        "6.95",
+        "13085.0",
+        "United Kingdom",
+    ],
+    [
+        "489993",
+        "POST",
+        "two\nlines",
+        "1",
+        "2010-01-01 00:00:00",
+        "999999999.999",
+        "13085.0",
+        "United Kingdom",
+    ],
+    ["489434", "85048", "CORRECTED", "99", "2009-12-31 07:45:00", "1.25", "13085.0", "United Kingdom"],
+    ["too few", "values"],
+]
+
+
+def deliveries() -> list[list[Line]]:
+    """Return two deliveries: rows come, then repeats, corrections, late days and every kind of refusal."""
+    lines = real_lines(600)
+    return [[*lines[:400], *DIRT[:5]], [*lines[300:], *DIRT[3:]]]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A pipeline made from the retail example by replacing parts of its file."""
+
+    changes: tuple[tuple[str, str], ...] = ()
+
+    def apply(self, shop: Shop) -> None:
+        text = shop.file.read_text()
+        for old, new in self.changes:
+            assert old in text, old
+            text = text.replace(old, new)
+        shop.file.write_text(text)
+
+
+SHORT = {"keyed by line": Variant((KEYED_BY_LINE,))}
+VARIANTS = {
+    "as shipped": Variant(),
+    **SHORT,
+    "customers dropped": Variant((("customer_id: {strategy: flag}", "customer_id: {strategy: drop}"),)),
+    "customers filled in": Variant(
+        (("customer_id: {strategy: flag}", "customer_id: {strategy: default, default_value: '0'}"),)
+    ),
+    "countries kept": Variant((("missing: quarantine", "missing: keep"),)),
+    "no order of versions": Variant((("keys: [sale_id], order: [invoice_date]", "keys: [invoice_no, stock_code]"),)),
+    "ordered by two columns": Variant(
+        (("keys: [sale_id], order: [invoice_date]", "keys: [invoice_no, stock_code], order: [quantity, invoice_date]"),)
+    ),
+    "ordered by an amount": Variant(
+        (("keys: [sale_id], order: [invoice_date]", "keys: [invoice_no, stock_code], order: [total_amount]"),)
+    ),
+    "wide numbers": Variant(
+        (
+            ("quantity: {from: Quantity, type: integer}", 'quantity: {from: Quantity, type: "decimal(12,2)"}'),
+            ('type: "decimal(22,3)"', 'type: "decimal(28,5)"'),
+        )
+    ),
+    "other texts": Variant(
+        (
+            ("expression: trim(description)", "expression: \"replace(upper(trim(description)), 'ẞ', 'SS')\""),
+            ("upper(trim(stock_code))", "lower(trim(stock_code))"),
+            ('pattern: "[A-Z0-9][A-Z0-9_ ]*"', 'pattern: "[a-z0-9][a-z0-9_ ]*"'),
+        )
+    ),
+    "strict rules": Variant(
+        (
+            ("min: -100000, max: 100000", "min: 1, max: 50"),
+            ("{type: range_check, column: unit_price, min: 0}", "{type: range_check, column: unit_price, min: 0.5, max: 20}"),
+            ("value: 90, severity: CRITICAL", "value: 50, severity: CRITICAL"),
+        )
+    ),
+    "harsh scores": Variant(
+        (
+            ("min_value: 0.001, deduction: 20", "min_value: 3.5, deduction: 44.5"),
+            ("min_value: -1000, max_value: 1000, deduction: 5", "min_value: 2, max_value: 10, deduction: 60"),
+            ("value: 90, severity: CRITICAL", "value: 1, severity: CRITICAL"),
+        )
+    ),
+}  # fmt: skip
+
+
+def made(shop: Shop, variant: Variant, engines: Sequence[EngineName]) -> Shop:
+    """Run the deliveries, one after the other, each on its engine."""
+    variant.apply(shop)
+    for number, (lines, engine) in enumerate(zip(deliveries(), engines, strict=True)):
+        shop.deliver(f"part{number}.csv", lines)
+        shop.run(engine)
+    return shop
+
+
+def accounts(shop: Shop) -> list[object]:
+    """Return every ledger and every metric of a lakehouse, in the order of its stages."""
+    opened = shop.open()
+    found: list[object] = []
+    for event in opened.lakehouse.completions.all(opened.pipeline.name):
+        match event.data:
+            case LayerCompleted(ledger=ledger, tables=tables):
+                found += [ledger, [(table.name, table.rows, table.schema_fingerprint) for table in tables]]
+            case QualityEvaluated(checks=checks, verdict=verdict):
+                found += [checks, verdict]
+    return found
+
+
+def check_same(one: Shop, other: Shop) -> None:
+    """Compare every table, row for row, and every account."""
+    for table in TABLES:
+        assert one.rows(table) == other.rows(table), table
+    assert accounts(one) == accounts(other)
+
+
+@pytest.mark.usefixtures("spark")
+@pytest.mark.parametrize("name", SHORT)
+def test_a_pipeline_makes_the_same_tables(tmp_path: Path, name: str) -> None:
+    """A first batch and one with repeats, updates, refusals and late days end alike on both engines."""
+    ours, theirs = (made(Shop(tmp_path / engine), VARIANTS[name], [engine] * 2) for engine in (DUCKDB, SPARK))
+    check_same(ours, theirs)
+    assert ours.rows("quarantine/sales") != []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("spark")
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name not in SHORT])
+def test_any_pipeline_makes_the_same_tables(tmp_path: Path, name: str) -> None:
+    """Whatever the pipeline file says, both engines end alike."""
+    ours, theirs = (made(Shop(tmp_path / engine), VARIANTS[name], [engine] * 2) for engine in (DUCKDB, SPARK))
+    check_same(ours, theirs)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("spark")
+@pytest.mark.parametrize("order", [(DUCKDB, SPARK), (SPARK, DUCKDB)], ids=" then ".join)
+def test_a_lakehouse_may_change_engine(tmp_path: Path, order: tuple[EngineName, EngineName]) -> None:
+    """What one engine began the other goes on with, and the tables are those of one engine alone."""
+    variant = Variant((KEYED_BY_LINE,))
+    alone = made(Shop(tmp_path / "alone"), variant, [DUCKDB, DUCKDB])
+    check_same(alone, made(Shop(tmp_path / "changed"), variant, order))
+
+
+def test_the_variants_differ() -> None:
+    """No two pipelines of the list are the same, and there are twelve of them."""
+    assert len({variant.changes for variant in VARIANTS.values()}) == len(VARIANTS) == 12
