@@ -189,26 +189,24 @@ def _flow(
     """Hold each file's own lines against the rows that were written, before they become part of Bronze.
 
     Raises:
-        BadSource: they differ because lines end in different ways, or do not parse in a way that anyone could count.
+        BadSource: they differ because the file has changed since it was pinned, its lines end in different ways, or its quotes
+            are in disorder.
         LedgerImbalance: they differ otherwise.
     """
-    flows = {
-        file: Flow(
-            rows_in=_lines_in(pinned, file, read[file.name], engine, folders),
-            inserted=read[file.name].rows + read[file.name].corrupt,
+    flows = []
+    for pinned, file in zip(intent.files, inputs, strict=True):
+        given = read[file.name]
+        flow = Flow(
+            rows_in=_lines_in(pinned, file, given, engine, folders), inserted=given.rows + given.corrupt
         )
-        for pinned, file in zip(intent.files, inputs, strict=True)
-    }
-    for file, flow in flows.items():
         if flow.rows_in != flow.inserted:
             engine.discard(folders)
+            files.unchanged(file.path, pinned)
             check_line_ends([file], dialect)
-            _check_quotes(file, flow, read[file.name])
+            _check_quotes(file, flow, given)
             ledgers.check(Ledger(flow=flow))
-    return Flow(
-        rows_in=sum(flow.rows_in for flow in flows.values()),
-        inserted=sum(flow.inserted for flow in flows.values()),
-    )
+        flows.append(flow)
+    return Flow(rows_in=sum(flow.rows_in for flow in flows), inserted=sum(flow.inserted for flow in flows))
 
 
 def _check_quotes(file: CsvFile, flow: Flow, read: Read) -> None:
