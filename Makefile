@@ -36,6 +36,7 @@ lint: .venv/dev.stamp ## Check style, types, imports, generated files and locks
 	$(bin)/mypy
 	$(bin)/lint-imports
 	$(bin)/python proto/generate.py --check
+	$(bin)/python scripts/functions.py --check
 	$(bin)/python scripts/lock.py --check
 
 .PHONY: format
@@ -46,6 +47,7 @@ format: .venv/dev.stamp ## Format the code and mend what can be mended
 .PHONY: generate
 generate: .venv/dev.stamp ## Write the generated files anew
 	$(bin)/python proto/generate.py
+	$(bin)/python scripts/functions.py
 
 .PHONY: lock
 lock: ## Write the locks anew (make lock UPGRADE=--upgrade moves every pin)

@@ -202,26 +202,22 @@ def _flow(intent: Intent, inputs: list[CsvFile], written: Written, dialect: CsvD
     """Hold each file's own lines against the rows that were written, before they become part of Bronze.
 
     Raises:
-        BadSource: they differ because lines end in different ways, or do not parse in a way that anyone could count.
+        BadSource: they differ because the file has changed since it was pinned, its lines end in different ways, or its quotes
+            are in disorder.
         LedgerImbalance: they differ otherwise.
     """
-    flows = {
-        file: Flow(
-            rows_in=_lines_in(pinned, file, written),
-            inserted=written.counts[file.name].rows + written.counts[file.name].corrupt,
-        )
-        for pinned, file in zip(intent.files, inputs, strict=True)
-    }
-    for file, flow in flows.items():
+    flows = []
+    for pinned, file in zip(intent.files, inputs, strict=True):
+        given = written.counts[file.name]
+        flow = Flow(rows_in=_lines_in(pinned, file, written), inserted=given.rows + given.corrupt)
         if flow.rows_in != flow.inserted:
             discard(written.folders)
+            files.unchanged(file.path, pinned)
             check_line_ends([file], dialect)
-            _check_quotes(file, flow, written.counts[file.name])
+            _check_quotes(file, flow, given)
             ledgers.check(Ledger(flow=flow))
-    return Flow(
-        rows_in=sum(flow.rows_in for flow in flows.values()),
-        inserted=sum(flow.inserted for flow in flows.values()),
-    )
+        flows.append(flow)
+    return Flow(rows_in=sum(flow.rows_in for flow in flows), inserted=sum(flow.inserted for flow in flows))
 
 
 def _check_quotes(file: CsvFile, flow: Flow, read: Read) -> None:

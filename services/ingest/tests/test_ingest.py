@@ -286,6 +286,23 @@ def test_a_file_that_changes_after_its_rows_are_in_bronze_is_asked_back(shop: An
     assert shop.values("id") == [("1",)]
 
 
+@pytest.mark.faults
+def test_a_file_that_grows_while_it_is_read_is_refused(shop: Any) -> None:
+    """Lines that come after the file was pinned are not taken unseen; the next run takes the file as it is then."""
+    path = shop.deliver("a.csv", b"id\n1\n")
+
+    def grow(reached: str) -> None:
+        if reached == "after ingest bronze.sales intent":
+            path.write_bytes(b"id\n1\n2\n")
+
+    shop.lakehouse = Lakehouse(shop.lakehouse.uri, grow)
+    with pytest.raises(BadSource, match="has changed since it was pinned"):
+        shop.run()
+    assert not (shop.folder / "lake" / "bronze").exists()
+    shop.lakehouse = Lakehouse(shop.lakehouse.uri)
+    assert flow(shop.completed()) == (2, 2)
+
+
 pieces = st.sampled_from(
     [b"a", b",", b",", b'"', b'"', b"\n", b"\n", b"\r\n", b"\r", b" ", b"\xff", b"\0", b"xxx", "é😀".encode()]
 )

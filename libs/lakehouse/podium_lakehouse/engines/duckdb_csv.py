@@ -143,10 +143,10 @@ def check_line_ends(files: Sequence[CsvFile], dialect: CsvDialect) -> None:
 
 
 def _check_kept_whole(engine: DuckDbEngine, file: CsvFile, index: int) -> None:
-    """Refuse a file with a line that does not parse and whose text DuckDB has cut off, lost, or taken for two rows."""
+    """Refuse a file with a line that does not parse and whose text DuckDB has cut off, or that it has split in two."""
     lost = engine.execute(
         f"SELECT line FROM rejects_{index} GROUP BY line HAVING max(strlen(csv_line)) >= {KEPT_BYTES} "
-        f"OR min(strlen({REJECTED_TEXT})) = 0 OR min(line_byte_position) <> max(line_byte_position) "
+        f"OR min(line_byte_position) <> max(line_byte_position) "
         "ORDER BY line LIMIT 1"
     )
     if lost:

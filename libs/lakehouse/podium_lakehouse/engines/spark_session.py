@@ -122,7 +122,7 @@ PROFILES: dict[Profile, tuple[Setting, ...]] = {
         ),
         Setting(
             "spark.driver.extraJavaOptions",
-            "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC",
             "quick to warm up, little to collect",
         ),
     ),

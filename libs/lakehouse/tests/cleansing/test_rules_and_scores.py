@@ -38,6 +38,14 @@ def test_a_range_includes_its_bounds(
     assert done.rules == ([] if accepted else [["rule.bounds"]])
 
 
+def test_a_bound_is_exact_however_it_is_written(cleanser: Any, row: Make) -> None:
+    """A bound with an exponent is a decimal, too: the next larger value is beyond it."""
+    rule = {"type": "range_check", "column": "x", "max": "900719925474099E+2"}
+    dataset = cleanser.dataset(columns={"x": {"type": "bigint"}}, rules={"bounds": rule})
+    done = cleanser.run(dataset, [row("a", x="90071992547409900"), row("b", x="90071992547409901")])
+    assert done.counts == {"inserted": 1, "quarantined": 1}
+
+
 @pytest.mark.parametrize(
     ("text", "accepted"),
     [("A1", True), ("A12", False), ("xA1", False), ("A1\n", False), ("A\u0661", False), (None, True)],

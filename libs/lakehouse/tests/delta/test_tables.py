@@ -47,17 +47,17 @@ def test_a_table_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
 
 @pytest.mark.faults
 def test_threads_that_race_make_one_table(tmp_path: Path) -> None:
-    """Eight writers that ask at the same moment get the same empty table, without an error."""
-    start = Barrier(8)
+    """Sixteen writers that ask at the same moment get the same empty table, without an error."""
+    start = Barrier(16)
 
     def make(uri: str) -> int:
         start.wait()
         return ensure(uri, ONE).version()
 
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        for name in "abcd":
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        for name in "abcdefghijkl":
             uri = str(tmp_path / name)
-            assert list(pool.map(make, [uri] * 8)) == [0] * 8
+            assert list(pool.map(make, [uri] * 16)) == [0] * 16
             assert len(DeltaTable(uri).history()) == 1
 
 

@@ -193,8 +193,8 @@ def test_a_line_too_long_to_be_kept_is_refused(engine: DuckDbEngine, tmp_path: P
     assert list(tmp_path.rglob("*.parquet")) == []
 
 
-def test_a_line_whose_text_is_lost_is_refused(engine: DuckDbEngine, tmp_path: Path) -> None:
-    """Where quotes are so broken that the engine cannot give the text back, nothing is made up."""
+def test_a_line_that_the_engine_splits_is_refused(engine: DuckDbEngine, tmp_path: Path) -> None:
+    """Where quotes are so broken that the engine takes one line for two, and loses text of it, nothing is made up."""
     content = b'a,b\r\n\r\n\r\nxa,"\xff\r\n\0"xxx\0,","a\r\n,",'
     with pytest.raises(BadSource, match=r"x\.csv:4: .* too broken to be kept"):
         deliver(engine, tmp_path, content)

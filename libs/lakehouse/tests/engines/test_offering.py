@@ -81,6 +81,15 @@ def test_any_folder_name_will_do(engine: DuckDbEngine, tmp_path: Path, name: str
     assert engine.execute("FROM r") == [("x",)]
 
 
+def test_a_folder_makes_no_column(engine: DuckDbEngine, tmp_path: Path) -> None:
+    """A table below a folder such as `day=2026` has its own columns only: what no file has stays null."""
+    uri = str(tmp_path / "day=2026" / "t")
+    write_deltalake(uri, pa.table({"a": ["x"]}))
+    add_columns(uri, pa.schema([("day", pa.string())]))
+    engine.offer_table("r", Snapshot(uri, 1))
+    assert engine.execute("FROM r") == [("x", None)]
+
+
 def test_a_statement_is_materialised_once(engine: DuckDbEngine) -> None:
     """Its rows stay what they were when it ran, and go with the engine."""
     engine.execute("CREATE TABLE source AS SELECT 1 AS n")
