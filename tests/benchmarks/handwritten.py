@@ -103,8 +103,7 @@ SILVER = """
 
 QUARANTINE = """
     select substr(md5(concat_ws('/', source_file, ingestion_batch_id, _row)), 1, 12) as quarantine_id, {now} as quarantined_at,
-      rules, _corrupt_reason as reason, source_file, _row as source_row, ingestion_batch_id,
-      raw
+      rules, _corrupt_reason as reason, source_file, _row as source_row, ingestion_batch_id, raw
     from judged where len(rules) > 0
 """
 
