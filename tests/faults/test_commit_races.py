@@ -15,6 +15,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from podium_contracts.errors import CommitConflict
+from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import TRANSACTION_KEY, Committed, TransactionId, commit_once
 from podium_lakehouse.delta.tables import ensure
 from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
@@ -43,7 +44,7 @@ def append_rows(_: DuckDbEngine, uri: str, transaction: TransactionId, base: int
 def append_files(engine: DuckDbEngine, uri: str, transaction: TransactionId, base: int) -> Committed:
     """Commit as Bronze and quarantine are committed: files written before, listed by the commit."""
     folder = engine.write(uri, _rows(transaction))
-    return engine.append(uri, [folder], transaction, base=base, metadata={})
+    return append_once(uri, [folder], transaction, base=base, metadata={})
 
 
 def merge(engine: DuckDbEngine, uri: str, transaction: TransactionId, base: int) -> Committed:

@@ -10,6 +10,7 @@ from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, ensure
+from podium_lakehouse.engines.changes import offer_signed
 from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
 from podium_lakehouse.expressions.dialects import DUCKDB
 from podium_quality.measures import Measured, Measures, add, metrics
@@ -54,7 +55,7 @@ def commit(table: DeltaTable, kind: str, changed: list[Row]) -> None:
 
 def measure(engine: DuckDbEngine, uri: str, version: int, since: int) -> dict[str, object]:
     """Measure what changed after a version, all rows where it is negative."""
-    engine.offer_signed("changes", Snapshot(uri, version), since)
+    offer_signed(engine, "changes", Snapshot(uri, version), since)
     engine.offer_table("judged", Snapshot(uri, version))
     if since >= 0:
         engine.offer_table("before", Snapshot(uri, since))

@@ -23,16 +23,12 @@ def offer_changes(engine: Engine, name: str, now: Snapshot, since: int) -> None:
 def offer_signed(engine: Engine, name: str, now: Snapshot, since: int) -> None:
     """Offer the rows that came and went after version `since`, all rows where it is negative.
 
-    `_sign` is 1 for a row as it is now and -1 for one as it was; `_arrived` and `_departed` tell whether its key is new or gone.
+    `_sign` is 1 for a row as it is now and -1 for one as it was.
     """
-    kind = "_change_type"
-    signs = (
-        f"CASE WHEN {kind} IN ('insert', 'update_postimage') THEN 1 ELSE -1 END AS _sign, "
-        f"{kind} = 'insert' AS _arrived, {kind} = 'delete' AS _departed"
-    )
+    sign = "CASE WHEN _change_type IN ('insert', 'update_postimage') THEN 1 ELSE -1 END"
     if since < 0 or since == now.version:
         engine.offer_table(f"feed_{name}", now, where="TRUE" if since < 0 else "FALSE")
-        signs = "1 AS _sign, TRUE AS _arrived, FALSE AS _departed"
+        sign = "1"
     else:
         engine.offer_feed(f"feed_{name}", now, since)
-    engine.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT *, {signs} FROM feed_{name}")
+    engine.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT *, {sign} AS _sign FROM feed_{name}")

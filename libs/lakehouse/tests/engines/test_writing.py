@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 from podium_contracts.errors import CommitConflict
+from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import TransactionId
 from podium_lakehouse.delta.tables import CHANGE_FEED, ensure
 from podium_lakehouse.engines.duckdb import DuckDbEngine
@@ -42,7 +43,7 @@ def data_files(uri: str) -> set[str]:
 def test_rows_and_their_commit_say_where_they_came_from(engine: DuckDbEngine, uri: str) -> None:
     """An append is one commit with the transaction's identifier and the intent's metadata."""
     folder = engine.write(uri, values("('a', 1, 'x')"))
-    done = engine.append(uri, [folder], FIRST, base=0, metadata={"podium.run": "r1"})
+    done = append_once(uri, [folder], FIRST, base=0, metadata={"podium.run": "r1"})
     assert (done.version, done.repeated) == (1, False)
     assert rows(uri) == [("a", 1, "x")]
     assert DeltaTable(uri).transaction_version("app") == 1
@@ -52,10 +53,10 @@ def test_rows_and_their_commit_say_where_they_came_from(engine: DuckDbEngine, ur
 def test_a_repeated_append_leaves_no_second_copy(engine: DuckDbEngine, uri: str) -> None:
     """A stage that is run again writes its rows, finds its commit, and takes the new files away."""
     folder = engine.write(uri, values("('a', 1, 'x')"))
-    engine.append(uri, [folder], FIRST, base=0, metadata={})
+    append_once(uri, [folder], FIRST, base=0, metadata={})
     before = data_files(uri)
     again = engine.write(uri, values("('a', 1, 'x')"))
-    done = engine.append(uri, [again], FIRST, base=0, metadata={})
+    done = append_once(uri, [again], FIRST, base=0, metadata={})
     assert (done.version, done.repeated) == (1, True)
     assert rows(uri) == [("a", 1, "x")]
     assert data_files(uri) == before
@@ -65,14 +66,14 @@ def test_a_repeated_append_leaves_no_second_copy(engine: DuckDbEngine, uri: str)
 def test_several_folders_are_one_commit(engine: DuckDbEngine, uri: str) -> None:
     """Good and refused rows, written apart, enter the table together."""
     folders = [engine.write(uri, values(f"('{name}', 1, 'x')")) for name in "ab"]
-    assert engine.append(uri, folders, FIRST, base=0, metadata={}).version == 1
+    assert append_once(uri, folders, FIRST, base=0, metadata={}).version == 1
     assert rows(uri) == [("a", 1, "x"), ("b", 1, "x")]
 
 
 def test_without_rows_there_is_still_a_commit(engine: DuckDbEngine, uri: str) -> None:
     """The commit is what tells a second try that the first got this far; no empty file is listed."""
     folder = engine.write(uri, values("('a', 1, 'x')") + " WHERE FALSE")
-    done = engine.append(uri, [folder], FIRST, base=0, metadata={})
+    done = append_once(uri, [folder], FIRST, base=0, metadata={})
     assert (done.version, rows(uri), DeltaTable(uri).file_uris()) == (1, [], [])
     assert data_files(uri) == set()
 
@@ -90,17 +91,17 @@ def test_a_statement_that_fails_leaves_no_files(engine: DuckDbEngine, uri: str) 
 
 def test_a_table_that_moved_on_is_not_appended_to(engine: DuckDbEngine, uri: str) -> None:
     """Rows computed against a version do not go on top of a later one."""
-    engine.append(uri, [engine.write(uri, values("('a', 1, 'x')"))], FIRST, base=0, metadata={})
+    append_once(uri, [engine.write(uri, values("('a', 1, 'x')"))], FIRST, base=0, metadata={})
     late = engine.write(uri, values("('b', 1, 'x')"))
     with pytest.raises(CommitConflict):
-        engine.append(uri, [late], TransactionId("other", 1), base=0, metadata={})
+        append_once(uri, [late], TransactionId("other", 1), base=0, metadata={})
     assert rows(uri) == [("a", 1, "x")]
 
 
 def test_a_merge_updates_inserts_and_keeps(engine: DuckDbEngine, uri: str) -> None:
     """Matching rows change but for the kept column, others are added, the rest stays."""
     first = engine.write(uri, values("('a', 1, 'x')", "('b', 2, 'x')"))
-    engine.append(uri, [first], FIRST, base=0, metadata={})
+    append_once(uri, [first], FIRST, base=0, metadata={})
     done = engine.merge(
         uri, values("('b', 20, 'y')", "('c', 30, 'y')"), ["id"], SECOND, base=1, metadata={}, keep=["made"]
     )
@@ -128,7 +129,7 @@ def test_a_merge_without_rows_is_still_a_commit(engine: DuckDbEngine, uri: str) 
 def test_a_merge_deletes_where_it_is_told(engine: DuckDbEngine, uri: str) -> None:
     """Rows marked as gone are deleted where they are, and not inserted where they are not."""
     first = engine.write(uri, values("('a', 1, 'x')", "('b', 2, 'x')"))
-    engine.append(uri, [first], FIRST, base=0, metadata={})
+    append_once(uri, [first], FIRST, base=0, metadata={})
     news = values("('a', 9, 'y')", "('b', 9, 'y')", "('z', 9, 'y')")
     marked = f"SELECT *, id IN ('b', 'z') AS _gone FROM ({news})"
     engine.merge(uri, marked, ["id"], SECOND, base=1, metadata={}, delete_where="s._gone")
@@ -148,7 +149,7 @@ def test_a_merge_that_changes_nothing_is_still_a_commit(engine: DuckDbEngine, ur
 def test_a_merge_matches_all_of_several_keys(engine: DuckDbEngine, uri: str) -> None:
     """Rows that share only the first key are other rows."""
     first = engine.write(uri, values("('a', 1, 'x')"))
-    engine.append(uri, [first], FIRST, base=0, metadata={})
+    append_once(uri, [first], FIRST, base=0, metadata={})
     engine.merge(uri, values("('a', 1, 'y')", "('a', 2, 'y')"), ["id", "n"], SECOND, base=1, metadata={})
     assert rows(uri) == [("a", 1, "y"), ("a", 2, "y")]
 
@@ -158,7 +159,7 @@ def test_a_merge_finds_any_key(engine: DuckDbEngine, uri: str, key: str) -> None
     """Keys are values, whatever characters they hold: the row is updated, not inserted beside itself."""
     literal = key.replace("'", "''")
     first = engine.write(uri, values(f"('{literal}', 1, 'x')"))
-    engine.append(uri, [first], FIRST, base=0, metadata={})
+    append_once(uri, [first], FIRST, base=0, metadata={})
     engine.merge(uri, values(f"('{literal}', 2, 'x')"), ["id"], SECOND, base=1, metadata={})
     assert rows(uri) == [(key, 2, "x")]
 
@@ -168,7 +169,7 @@ def test_a_column_may_be_called_as_a_word_of_sql(engine: DuckDbEngine, tmp_path:
     uri = str(tmp_path / "words")
     ensure(uri, pa.schema([("order", pa.string()), ("group", pa.int64())]))
     first = engine.write(uri, """SELECT 'a' AS "order", 1::BIGINT AS "group" """)
-    engine.append(uri, [first], FIRST, base=0, metadata={})
+    append_once(uri, [first], FIRST, base=0, metadata={})
     engine.merge(
         uri, """SELECT 'a' AS "order", 2::BIGINT AS "group" """, ["order"], SECOND, base=1, metadata={}
     )
