@@ -10,6 +10,7 @@ from podium_contracts.errors import BadSource
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import LayerCompleted, StageFailed
 from podium_contracts.names import Stage
+from podium_lakehouse.lakehouse import nobody
 
 from libs.cli.tests.conftest import PIPELINE
 
@@ -29,7 +30,7 @@ class Machine:
     def deliver(self, name: str, *lines: str) -> None:
         (self.folder / "in" / name).write_text("\n".join(["id,at,price", *lines]) + "\n")
 
-    def open(self, observer: Callable[[str], None] | None = None) -> Opened:
+    def open(self, observer: Callable[[str], None] = nobody) -> Opened:
         return open_pipeline(self.folder / "pipeline.yaml", observer)
 
     def run(

@@ -25,10 +25,13 @@ def offer_signed(engine: Engine, name: str, now: Snapshot, since: int) -> None:
 
     `_sign` is 1 for a row as it is now and -1 for one as it was.
     """
-    sign = "CASE WHEN _change_type IN ('insert', 'update_postimage') THEN 1 ELSE -1 END"
     if since < 0 or since == now.version:
-        engine.offer_table(f"feed_{name}", now, where="TRUE" if since < 0 else "FALSE")
-        sign = "1"
+        source, sign = f"rows_{name}", "1"
+        engine.offer_table(source, now, where="TRUE" if since < 0 else "FALSE")
     else:
-        engine.offer_feed(f"feed_{name}", now, since)
-    engine.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT *, {sign} AS _sign FROM feed_{name}")
+        source, sign = (
+            f"feed_{name}",
+            "CASE WHEN _change_type IN ('insert', 'update_postimage') THEN 1 ELSE -1 END",
+        )
+        engine.offer_feed(source, now, since)
+    engine.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT *, {sign} AS _sign FROM {source}")
