@@ -63,7 +63,7 @@ clean: ## Remove the environment, the tools and all caches
 	find libs services proto scripts tests -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: spark
-spark: .venv/dev.stamp
+spark: .venv/dev.stamp ## Set up engine spark: pyspark, Java, Delta's jars
 	@scripts/java
 	@scripts/jars
 
