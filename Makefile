@@ -54,7 +54,7 @@ lock: ## Write the locks anew (make lock UPGRADE=--upgrade moves every pin)
 	$$(scripts/python) scripts/lock.py $(UPGRADE)
 
 .PHONY: bench
-bench: .venv/dev.stamp ## Measure the retail example
+bench: .venv/dev.stamp ## Measure the retail example beside a script written by hand (10 million rows, some minutes)
 	$(bin)/python tests/benchmarks/retail.py
 
 .PHONY: clean

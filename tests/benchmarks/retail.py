@@ -183,7 +183,7 @@ def main() -> None:
         "--scratch",
         type=Path,
         default=Path(tempfile.gettempdir()) / "podium-bench",
-        help="where the input is kept and the lakehouses are made: 2 GB for 10 million rows (%(default)s)",
+        help="where the input is kept and the lakehouses are made: 3 GB for 10 million rows (%(default)s)",
     )
     options = parser.parse_args()
     options.scratch.mkdir(parents=True, exist_ok=True)
