@@ -121,8 +121,7 @@ class _Staging:
         raw = [
             (self.source_names[member], self._name(member)) for member in dict.fromkeys(self.stored.values())
         ]
-        corrupt = self._name(names.CORRUPT_RECORD)
-        typed.append((names.RAW, f"coalesce({corrupt}, {self.dialect.json_object(raw)})"))
+        typed.append((names.RAW, self.dialect.record(raw)))
         return self._select([*typed, *self._carried()], "source")
 
     def _typed(self, text: str, kind: ColumnType) -> str:
@@ -298,9 +297,14 @@ class _Staging:
             (names.REFUSED, refused),
             (names.RULES, self._name(names.RULES)),
             (names.DROPPED_BY, self._name(names.DROPPED_BY)),
-            (names.RAW, f"CASE WHEN {refused} THEN {self._name(names.RAW)} END"),
+            (names.RAW, f"CASE WHEN {refused} THEN {self._raw_text()} END"),
             (names.CORRUPT_REASON, f"CASE WHEN {refused} THEN {self._name(names.CORRUPT_REASON)} END"),
         ]
+
+    def _raw_text(self) -> str:
+        """The line that does not parse, or the source columns as JSON: made late, because few rows are refused."""
+        corrupt, raw = self._name(names.CORRUPT_RECORD), self._name(names.RAW)
+        return f"coalesce({corrupt}, {self.dialect.json_object(raw)})"
 
     def _business(self) -> list[str]:
         nulls = [f"_null_{name}" for name in sorted(self._watched_nulls())]

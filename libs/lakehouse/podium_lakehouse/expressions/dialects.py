@@ -79,8 +79,12 @@ class Dialect:
         """Return the array of those texts whose condition holds, from (condition, text) pairs."""
         raise NotImplementedError
 
-    def json_object(self, members: list[tuple[str, str]]) -> str:
-        """Return a JSON object's text from (name, text value) pairs; nulls stay as null."""
+    def record(self, members: list[tuple[str, str]]) -> str:
+        """Return one value that holds the members, (name, text value) pairs, as they are."""
+        raise NotImplementedError
+
+    def json_object(self, record: str) -> str:
+        """Return a record as a JSON object's text; nulls stay as null."""
         raise NotImplementedError
 
     def hash_text(self, values: list[tuple[str, ColumnType]]) -> str:
@@ -140,10 +144,13 @@ class DuckDb(Dialect):
         texts = [f"CASE WHEN {condition} THEN {self.text(text)} END" for condition, text in items]
         return f"list_filter([{', '.join(texts)}], x -> x IS NOT NULL)"
 
-    def json_object(self, members: list[tuple[str, str]]) -> str:
+    def record(self, members: list[tuple[str, str]]) -> str:
         """See `Dialect`."""
-        pairs = ", ".join(f"{self.text(name)}, {value}" for name, value in members)
-        return f"cast(json_object({pairs}) AS VARCHAR)"
+        return "{" + ", ".join(f"{self.text(name)}: {value}" for name, value in members) + "}"
+
+    def json_object(self, record: str) -> str:
+        """See `Dialect`."""
+        return f"cast(to_json({record}) AS VARCHAR)"
 
 
 SPARK_SETTINGS = {
@@ -207,10 +214,13 @@ class Spark(Dialect):
         texts = [f"CASE WHEN {condition} THEN {self.text(text)} END" for condition, text in items]
         return f"filter(array({', '.join(texts)}), x -> x IS NOT NULL)"
 
-    def json_object(self, members: list[tuple[str, str]]) -> str:
+    def record(self, members: list[tuple[str, str]]) -> str:
         """See `Dialect`."""
-        pairs = ", ".join(f"{value} AS {self.identifier(name)}" for name, value in members)
-        return f"to_json(struct({pairs}), map('ignoreNullFields', 'false'))"
+        return f"struct({', '.join(f'{value} AS {self.identifier(name)}' for name, value in members)})"
+
+    def json_object(self, record: str) -> str:
+        """See `Dialect`."""
+        return f"to_json({record}, map('ignoreNullFields', 'false'))"
 
 
 DUCKDB = DuckDb("duckdb", narrow_digits=18)
