@@ -7,7 +7,7 @@ pytest := $(bin)/pytest
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: .venv/run.stamp ## Run the retail example from raw files to certified Gold (needs only Python)
@@ -24,6 +24,10 @@ test-unit: .venv/dev.stamp ## Run the unit tests, without Java
 .PHONY: test-spark
 test-spark: spark ## Run the tests that need Spark
 	$(pytest) -m "spark and not slow"
+
+.PHONY: conformance
+conformance: spark ## Run what shows that both engines mean the same, the long form
+	$(pytest) tests/conformance
 
 .PHONY: test-long
 test-long: spark ## Run the long tests: kill points, many seeds, big inputs

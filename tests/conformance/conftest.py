@@ -1,50 +1,26 @@
 """One local Spark session for the whole suite, and the same question put to both engines."""
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pytest
-from podium_lakehouse.expressions.dialects import DUCKDB, SPARK, SPARK_SETTINGS, Dialect
+from podium_lakehouse.engines.spark_session import spark_session
+from podium_lakehouse.expressions.dialects import DUCKDB, SPARK, Dialect
 from pyspark.sql import SparkSession
 from sqlglot import exp
 
-JARS = Path(__file__).parents[2] / ".tools" / "jars"
 CASES = "cases"
-SETTINGS = {
-    **SPARK_SETTINGS,
-    "spark.driver.memory": "1g",
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.sql.shuffle.partitions": "2",
-    "spark.databricks.delta.snapshotPartitions": "2",
-    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-}
-"""A session as lean as two cores want it: Spark's defaults are for clusters."""
 
 Lowered = Callable[[Dialect], str]
 """What makes a column's SQL for an engine."""
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """Return the suite's one Spark session; it takes some seconds to start."""
-    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-    jars = ",".join(str(jar) for jar in sorted(JARS.glob("*.jar")))
-    assert jars, f"there are no jars in {JARS}: run scripts/jars"
-    warehouse = tmp_path_factory.mktemp("warehouse")
-    builder = SparkSession.Builder().master("local[2]").appName("conformance")
-    for name, value in {**SETTINGS, "spark.jars": jars, "spark.sql.warehouse.dir": str(warehouse)}.items():
-        builder = builder.config(name, value)
-    session = builder.getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
+def spark() -> Iterator[SparkSession]:
+    """Return the suite's one Spark session, Podium's own; it takes some seconds to start."""
+    session = spark_session()
     logging.getLogger("py4j").setLevel(logging.ERROR)
     yield session
     session.stop()

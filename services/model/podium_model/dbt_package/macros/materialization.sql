@@ -20,7 +20,7 @@
   {% if podium.incremental() %}
     {% do podium.stage_keys() %}
     {% call statement('changed') -%}
-      create or replace view {{ changed }} as
+      create table {{ changed }} as
       select * from {{ stage }} union all
       select c.* from {{ cert }} c where exists (select 1 from {{ keys }} k where k.{{ key }} = c.{{ key }})
     {%- endcall %}
