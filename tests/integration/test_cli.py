@@ -13,11 +13,11 @@ from tests.integration.test_batches import real_lines
 REFUSED = ["A506401", "B", "Adjust bad debt", "1", "2010-04-29 13:36:00", "-53594.36", "", "United Kingdom"]
 
 
-def podium(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+def podium(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Call the command line in a process of its own."""
     command = [str(Path(sys.executable).parent / "podium"), *arguments]
     return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, check=False, env={"COLUMNS": "200"}
+        command, cwd=cwd, capture_output=True, text=True, check=False, env={"COLUMNS": "200", **environment}
     )
 
 
@@ -172,3 +172,22 @@ def test_help_has_examples() -> None:
         assert command in overview
         assert podium(command, "--help", cwd=Path.cwd()).returncode == 0
     assert "podium run -f" in podium("run", "--help", cwd=Path.cwd()).stdout
+
+
+def test_auto_says_which_engine_and_why(tmp_path: Path) -> None:
+    """A few lines stay on one machine, and the run says so."""
+    shop = Shop(tmp_path / "shop", gold=False)
+    shop.deliver("one.csv", real_lines(50))
+    done = podium("run", "--engine", "auto", cwd=shop.folder)
+    assert done.returncode == 0, done.stderr
+    assert "engine duckdb: 0.0 GB of new text" in done.stderr
+
+
+def test_without_java_spark_says_what_to_install(finished: Shop) -> None:
+    """Nothing is run, and the message names Java and the other engine."""
+    finished.deliver("more.csv", real_lines(20))
+    refused = podium("run", "--engine", "spark", cwd=finished.folder, JAVA_HOME="/nowhere")
+    (finished.folder / "data" / "more.csv").unlink()
+    assert refused.returncode == 1
+    assert "engine spark needs Java, and there is none" in refused.stderr
+    assert "--engine duckdb" in refused.stderr
