@@ -80,8 +80,9 @@ def _run(file: FileOption, *, quiet: bool) -> tuple[Opened, host.Outcome]:
         opened = open_pipeline(file, progress.reached)
         request = host.request(opened.pipeline)
         outcome = host.run(opened.pipeline, opened.lakehouse, request, on_completed=progress.completed)
-    if outcome.fresh:
-        write_report(opened.pipeline, opened.lakehouse, opened.lakehouse.path / REPORT)
+    report = opened.lakehouse.path / REPORT
+    if outcome.fresh or not report.exists():
+        write_report(opened.pipeline, opened.lakehouse, report)
     return opened, outcome
 
 

@@ -7,7 +7,6 @@ row is encoded once. Files that no commit lists (a killed try's) are not part of
 import glob
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from sqlglot import exp
 from podium_lakehouse.delta.commits import Committed, TransactionId, commit_once
 from podium_lakehouse.delta.parquet import append_files, data_files
 from podium_lakehouse.delta.tables import Snapshot
+from podium_lakehouse.engines.scratch import scratch_folder
 from podium_lakehouse.expressions.dialects import DUCKDB
 
 MEMORY_LIMIT = "1GB"
@@ -258,8 +258,7 @@ def duckdb_engine(*, shared: bool = False) -> Iterator[DuckDbEngine]:
 
     A `shared` one is a file, `podium.duckdb` in the scratch folder, which other code of this process may open, too.
     """
-    scratch = Path(tempfile.mkdtemp(prefix="podium-"))
-    try:
+    with scratch_folder() as scratch:
         database = str(scratch / SHARED_DATABASE) if shared else ":memory:"
         with duckdb.connect(database) as connection:
             threads = len(os.sched_getaffinity(0))
@@ -268,5 +267,3 @@ def duckdb_engine(*, shared: bool = False) -> Iterator[DuckDbEngine]:
                 f"SET temp_directory = {DUCKDB.text(str(scratch / 'spill'))}"
             )
             yield DuckDbEngine(connection, scratch)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
