@@ -5,7 +5,7 @@ from time import monotonic
 
 import pyarrow as pa
 from podium_contracts import ledger as ledgers
-from podium_contracts.errors import BadSource
+from podium_contracts.errors import BadSource, PodiumError
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import Flow, LayerCompleted, Ledger, Stock, Timings
 from podium_contracts.names import Layer, Stage, collisions, storable_name
@@ -57,7 +57,11 @@ def _ingest_dataset(
     mark = Ingestion(intent.time, intent.batch_id, intent.sequence, source.source_system)
     with lakehouse.open_engine() as engine:
         written = write_csv(engine, uri, inputs, list(names), source.csv, mark)
-    flow = _flow(intent, inputs, written, source.csv)
+    try:
+        flow = _flow(intent, inputs, written, source.csv)
+    except PodiumError:
+        discard(written.folders)
+        raise
     _prepare_table(intent, name, names, lakehouse, uri)
     with lakehouse.commit(intent, "bronze"):
         committed = append_once(
@@ -208,11 +212,10 @@ def _flow(intent: Intent, inputs: list[CsvFile], written: Written, dialect: CsvD
     """
     flows = []
     for pinned, file in zip(intent.files, inputs, strict=True):
+        files.unchanged(file.path, pinned)
         given = written.counts[file.name]
         flow = Flow(rows_in=_lines_in(pinned, file, written), inserted=given.rows + given.corrupt)
         if flow.rows_in != flow.inserted:
-            discard(written.folders)
-            files.unchanged(file.path, pinned)
             check_line_ends([file], dialect)
             _check_quotes(file, flow, given)
             ledgers.check(Ledger(flow=flow))

@@ -10,6 +10,7 @@ from podium_contracts.names import Layer, Stage, Verdict
 from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.delta.tables import Snapshot
 from podium_lakehouse.engines.duckdb import duckdb_engine
+from podium_lakehouse.engines.scratch import is_running
 from podium_lakehouse.expressions.dialects import DUCKDB
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Input, Intent, Scope
@@ -107,7 +108,7 @@ def _remove_abandoned(path: Path) -> None:
     """Remove the drafts of publishers that were killed, and of this process's earlier tries."""
     for draft in path.parent.glob(f".{path.name}.*"):
         process = draft.name.removeprefix(f".{path.name}.").removesuffix(".wal")
-        if process.isdigit() and (int(process) == os.getpid() or not Path(f"/proc/{process}").exists()):
+        if process.isdigit() and (int(process) == os.getpid() or not is_running(int(process))):
             draft.unlink(missing_ok=True)
 
 

@@ -88,8 +88,9 @@ def _run(file: FileOption, engine: EngineWish | None, *, quiet: bool) -> tuple[O
         opened = _on_engine(open_pipeline(file, progress.reached), engine, quiet=quiet)
         request = host.request(opened.pipeline)
         outcome = host.run(opened.pipeline, opened.lakehouse, request, on_completed=progress.completed)
-    if outcome.fresh:
-        write_report(opened.pipeline, opened.lakehouse, opened.lakehouse.path / REPORT)
+    report = opened.lakehouse.path / REPORT
+    if outcome.fresh or not report.exists():
+        write_report(opened.pipeline, opened.lakehouse, report)
     return opened, outcome
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Field, Schema
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from podium_contracts.errors import TransientError
 from podium_contracts.pipeline import ColumnType
 
 CHANGE_FEED = {"delta.enableChangeDataFeed": "true"}
+RACES = 20
+"""Lost races to widen a table before giving up."""
 
 _ARROW = {
     "string": pa.string(),
@@ -82,12 +84,22 @@ def ensure(uri: str, schema: pa.Schema, configuration: Mapping[str, str] | None 
 
 
 def add_columns(uri: str, schema: pa.Schema) -> None:
-    """Add the columns of `schema` that the table lacks, as nullable ones."""
-    table = DeltaTable(uri)
-    present = {field.name for field in table.schema().fields}
-    missing = [Field.from_arrow(field) for field in schema if field.name not in present]
-    if missing:
-        table.alter.add_columns(missing)
+    """Add the columns of `schema` that the table lacks, as nullable ones; safe when several writers try at once.
+
+    Raises:
+        TransientError: other writers have changed the table each time.
+    """
+    for _ in range(RACES):
+        table = DeltaTable(uri)
+        present = {field.name for field in table.schema().fields}
+        missing = [Field.from_arrow(field) for field in schema if field.name not in present]
+        if not missing:
+            return
+        try:
+            table.alter.add_columns(missing)
+        except CommitFailedError:
+            continue
+    raise TransientError(f"{uri}: columns could not be added", hint="run it again")
 
 
 def column_names(table: DeltaTable) -> list[str]:

@@ -6,8 +6,6 @@ row is encoded once. Files that no commit lists (a killed try's) are not part of
 
 import glob
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from podium_lakehouse.delta.appends import append_files, append_once, discard, n
 from podium_lakehouse.delta.commits import Committed, TransactionId, commit_once
 from podium_lakehouse.delta.tables import Snapshot
 from podium_lakehouse.engines.engine import Item, Result, Statement
+from podium_lakehouse.engines.scratch import scratch_folder
 from podium_lakehouse.expressions.dialects import DUCKDB, Dialect
 
 MEMORY_LIMIT = "1GB"
@@ -205,8 +204,7 @@ def duckdb_engine(*, shared: bool = False) -> Iterator[DuckDbEngine]:
 
     A `shared` one is a file, `podium.duckdb` in the scratch folder, which other code of this process may open, too.
     """
-    scratch = Path(tempfile.mkdtemp(prefix="podium-"))
-    try:
+    with scratch_folder() as scratch:
         database = str(scratch / SHARED_DATABASE) if shared else ":memory:"
         with duckdb.connect(database) as connection:
             threads = len(os.sched_getaffinity(0))
@@ -215,5 +213,3 @@ def duckdb_engine(*, shared: bool = False) -> Iterator[DuckDbEngine]:
                 f"SET temp_directory = {DUCKDB.text(str(scratch / 'spill'))}"
             )
             yield DuckDbEngine(connection, scratch)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)

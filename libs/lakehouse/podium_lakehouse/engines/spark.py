@@ -6,8 +6,6 @@ they are set, used and unset under a lock; Delta skips a merge whose identifier 
 """
 
 import json
-import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +22,7 @@ from podium_lakehouse.delta.appends import append_once, new_folder
 from podium_lakehouse.delta.commits import Committed, TransactionId, commit_metadata, commit_once
 from podium_lakehouse.delta.tables import Snapshot, column_names
 from podium_lakehouse.engines.engine import Item, Result, Statement
+from podium_lakehouse.engines.scratch import scratch_folder
 from podium_lakehouse.engines.spark_session import spark_session
 from podium_lakehouse.expressions.dialects import SPARK, Dialect
 
@@ -179,14 +178,13 @@ class SparkEngine:
 def spark_engine() -> Iterator[SparkEngine]:
     """Open an engine in the session of this process; its relations and its scratch folder go with it."""
     session = spark_session()
-    scratch = Path(tempfile.mkdtemp(prefix="podium-"))
     database = f"podium_{uuid.uuid4().hex[:12]}"
-    session.sql(f"CREATE DATABASE {database} LOCATION '{scratch / 'warehouse'}'")
-    session.sql(f"USE {database}")
-    try:
-        yield SparkEngine(session, database, scratch)
-    finally:
-        session.catalog.clearCache()
-        session.sql("USE default")
-        session.sql(f"DROP DATABASE {database} CASCADE")
-        shutil.rmtree(scratch, ignore_errors=True)
+    with scratch_folder() as scratch:
+        session.sql(f"CREATE DATABASE {database} LOCATION '{scratch / 'warehouse'}'")
+        session.sql(f"USE {database}")
+        try:
+            yield SparkEngine(session, database, scratch)
+        finally:
+            session.catalog.clearCache()
+            session.sql("USE default")
+            session.sql(f"DROP DATABASE {database} CASCADE")

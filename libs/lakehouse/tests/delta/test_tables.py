@@ -70,6 +70,17 @@ def test_missing_columns_are_added_and_old_rows_are_null_there(tmp_path: Path) -
     assert DeltaTable(uri).to_pyarrow_table().to_pylist() == [{"a": "x", "b": None, "c": None}]
 
 
+def test_threads_that_race_add_a_column_once(tmp_path: Path) -> None:
+    """Whoever comes too late finds the column there; nobody gets an error of the storage."""
+    uri = str(tmp_path / "t")
+    ensure(uri, pa.schema([("a", pa.int64())]))
+    wider = pa.schema([("a", pa.int64()), ("b", pa.string())])
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda _: add_columns(uri, wider), range(12)))
+    assert column_names(DeltaTable(uri)) == ["a", "b"]
+    assert DeltaTable(uri).version() == 1
+
+
 def test_a_table_with_every_column_gets_no_commit(tmp_path: Path) -> None:
     """Where nothing is missing nothing is written."""
     ensure(str(tmp_path / "t"), TWO)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from podium_contracts.names import EngineName, EngineWish
-from podium_lakehouse.engines.choice import BYTES_PER_CORE, Choice, choose
+from podium_lakehouse.engines.choice import Choice, choose
 
 
 def sparse(path: Path, size: int) -> Path:
@@ -17,7 +17,7 @@ def sparse(path: Path, size: int) -> Path:
 @pytest.mark.parametrize("wish", [EngineWish.DUCKDB, EngineWish.SPARK])
 def test_a_wish_is_followed_whatever_the_size(tmp_path: Path, wish: EngineWish) -> None:
     """Who names an engine gets it."""
-    large = sparse(tmp_path / "large.csv", 10**15)
+    large = sparse(tmp_path / "large.csv", 10**12)
     assert choose(wish, [large], tmp_path) == Choice(EngineName(wish), "as asked")
 
 
@@ -31,7 +31,7 @@ def test_small_input_stays_on_one_machine(tmp_path: Path) -> None:
 
 def test_large_input_goes_to_spark(tmp_path: Path) -> None:
     """All files of a run count together."""
-    files = [sparse(tmp_path / f"{n}.csv", 600 * BYTES_PER_CORE) for n in range(2)]
+    files = [sparse(tmp_path / f"{n}.csv", 10**12) for n in range(8)]
     assert choose(EngineWish.AUTO, files, tmp_path).engine == EngineName.SPARK
 
 
