@@ -10,6 +10,7 @@ from typing import Literal
 import pytest
 from podium import host
 from podium.opening import open_pipeline
+from podium_contracts.names import EngineName
 
 from tests.faults.killed_run import killed_at
 from tests.faults.lakehouse_comparison import completions, contents, differences, in_order, unbalanced
@@ -76,14 +77,14 @@ class Trial:
         shutil.rmtree(self.shop.folder)
         shutil.copytree(self.start, self.shop.folder)
 
-    def kill_at(self, point: str) -> None:
+    def kill_at(self, point: str, engine: EngineName = EngineName.DUCKDB) -> None:
         """Run, killed at a point."""
-        assert killed_at(self.shop.file, point) == -signal.SIGKILL, point
+        assert killed_at(self.shop.file, point, engine) == -signal.SIGKILL, point
 
-    def repeat(self) -> None:
+    def repeat(self, engine: EngineName = EngineName.DUCKDB) -> None:
         """Run to the end; check the events, each of a completion that was there under the id that it had."""
         completed = completions(self.shop.folder)
-        repeated = announced(self.shop.run())
+        repeated = announced(self.shop.run(engine))
         assert completed - self.before <= set(repeated)
         assert in_order(repeated, self.shop.folder) == self.events
 

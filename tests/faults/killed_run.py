@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from multiprocessing.context import ForkServerContext
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 from podium import host
 from podium.opening import open_pipeline
 from podium_contracts.errors import TransientError
+from podium_contracts.names import EngineName
 
 EXIT_TRANSIENT = 75
 """As `podium run` ends when the same command may pass later."""
@@ -29,9 +31,9 @@ def processes() -> ForkServerContext:
     return context
 
 
-def killed_at(file: Path, point: str) -> int | None:
+def killed_at(file: Path, point: str, engine: EngineName = EngineName.DUCKDB) -> int | None:
     """Run a pipeline file until a point is reached and the process kills itself; return its exit code."""
-    process = processes().Process(target=_run, args=(file, point, None))
+    process = processes().Process(target=_run, args=(file, point, None, engine))
     process.start()
     process.join()
     return process.exitcode
@@ -49,7 +51,7 @@ def together(file: Path, point: str, count: int) -> list[int | None]:
     return [process.exitcode for process in running]
 
 
-def _run(file: Path, point: str, meeting: Barrier | None) -> None:
+def _run(file: Path, point: str, meeting: Barrier | None, engine: EngineName = EngineName.DUCKDB) -> None:
     tempfile.tempdir = str(file.parent)
     ahead = [point]
 
@@ -64,7 +66,8 @@ def _run(file: Path, point: str, meeting: Barrier | None) -> None:
 
     opened = open_pipeline(file, reached)
     try:
-        host.run(opened.pipeline, opened.lakehouse, host.request(opened.pipeline))
+        lakehouse = replace(opened.lakehouse, engine=engine)
+        host.run(opened.pipeline, lakehouse, host.request(opened.pipeline))
     except TransientError:
         raise SystemExit(EXIT_TRANSIENT) from None
 

@@ -14,7 +14,7 @@ import duckdb
 from deltalake import DeltaTable
 from podium_contracts.events.v1 import LayerCompleted
 from podium_contracts.ledger import imbalances
-from podium_lakehouse.delta.commits import TRANSACTION_KEY
+from podium_lakehouse.delta.commits import TRANSACTION_KEY, said
 from podium_lakehouse.lakehouse import Lakehouse
 
 Contents = dict[str, list[str]]
@@ -43,7 +43,7 @@ def contents(folder: Path) -> Contents:
 def commits(table: DeltaTable) -> list[str]:
     """Return what every commit of a table did and under which identifier, oldest first."""
     entries = reversed(table.history())
-    return [f"{entry['operation']} {entry.get(TRANSACTION_KEY, '')}" for entry in entries]
+    return [f"{entry['operation']} {said(entry).get(TRANSACTION_KEY, '')}" for entry in entries]
 
 
 def differences(found: Contents, expected: Contents) -> list[str]:
