@@ -14,8 +14,9 @@ from deltalake import DeltaTable, write_deltalake
 from hypothesis import given
 from hypothesis import strategies as st
 from podium_lakehouse.delta import parquet
+from podium_lakehouse.delta.appends import append_files
 from podium_lakehouse.delta.commits import TransactionId, commit_once
-from podium_lakehouse.delta.parquet import append_files, data_files
+from podium_lakehouse.delta.parquet import data_files
 from podium_lakehouse.delta.tables import ensure
 
 LAST = "\U0010ffff"

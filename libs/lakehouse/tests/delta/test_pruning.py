@@ -11,6 +11,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import TransactionId
 from podium_lakehouse.delta.tables import ensure
 from podium_lakehouse.engines.duckdb import duckdb_engine
@@ -75,7 +76,7 @@ def test_a_file_with_a_matching_row_is_never_left_out(
         for number, values in enumerate(files, start=1):
             engine.connection.register("rows", pa.table({name: pa.array(values, KINDS[name])}))
             written = engine.write(uri, "SELECT * FROM rows")
-            engine.append(uri, [written], TransactionId("app", number), base=number - 1, metadata={})
+            append_once(uri, [written], TransactionId("app", number), base=number - 1, metadata={})
             if any(value is not None and OPERATORS[sign](value, wanted) for value in values):
                 expected.add(written.name)
         kept = DeltaTable(uri).file_uris(file_pruning_predicate=f"{name} {sign} {literal(name, wanted)}")
@@ -88,6 +89,6 @@ def test_files_out_of_range_are_left_out(tmp_path: Path) -> None:
     ensure(uri, pa.schema([("number", pa.int64())]))
     with duckdb_engine() as engine:
         folders = [engine.write(uri, f"SELECT {number}::BIGINT AS number") for number in range(3)]
-        engine.append(uri, folders, TransactionId("app", 1), base=0, metadata={})
+        append_once(uri, folders, TransactionId("app", 1), base=0, metadata={})
     kept = DeltaTable(uri).file_uris(file_pruning_predicate="number = 1")
     assert [Path(path).parent.name for path in kept] == [folders[1].name]
