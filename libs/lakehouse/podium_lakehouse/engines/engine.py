@@ -60,7 +60,10 @@ class Engine(Protocol):
         """Run a statement once and offer its rows as a relation."""
 
     def write(self, table_uri: str, statement: Statement) -> Path:
-        """Write a statement's rows as data files into a table's folder, for a commit to list; return their folder."""
+        """Write a statement's rows as data files into a table's folder, for a commit to list; return their folder.
+
+        No row may make the statement fail: DuckDB can hang when one does (docs/decisions/0007).
+        """
 
     def merge(
         self,

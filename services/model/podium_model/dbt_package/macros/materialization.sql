@@ -81,12 +81,13 @@
 {# Keep rows where the host will find them for its commit, and offer them as a relation. #}
 {% macro stage(relation, sql, folder) %}{{ return(adapter.dispatch('stage', 'podium')(relation, sql, folder)) }}{% endmacro %}
 
+{# A model's statement may fail, and DuckDB must not be copying to files then: see docs/decisions/0007. #}
 {% macro duckdb__stage(relation, sql, folder) %}
-  {% call statement('main') -%}
-    copy ({{ sql }}) to '{{ folder }}' (format parquet, compression zstd, compression_level 3, row_group_size 122880,
+  {% call statement('main') %}create table {{ relation }} as {{ sql }}{% endcall %}
+  {% call statement('files') -%}
+    copy {{ relation }} to '{{ folder }}' (format parquet, compression zstd, compression_level 3, row_group_size 122880,
       file_size_bytes '64MB', filename_pattern 'part-{i}')
   {%- endcall %}
-  {% call statement('stage') %}create or replace view {{ relation }} as select * from read_parquet('{{ folder }}/*.parquet'){% endcall %}
 {% endmacro %}
 
 {% macro spark__stage(relation, sql, folder) %}
