@@ -182,9 +182,17 @@ def spark_engine() -> Iterator[SparkEngine]:
     with scratch_folder() as scratch:
         session.sql(f"CREATE DATABASE {database} LOCATION '{scratch / 'warehouse'}'")
         session.sql(f"USE {database}")
+        _drop_temporary_views(session)
         try:
             yield SparkEngine(session, database, scratch)
         finally:
             session.catalog.clearCache()
             session.sql("USE default")
             session.sql(f"DROP DATABASE {database} CASCADE")
+
+
+def _drop_temporary_views(session: "SparkSession") -> None:
+    """Drop what others have left in the session: a temporary view hides this engine's relation of the same name."""
+    for table in session.catalog.listTables():
+        if table.isTemporary:
+            session.catalog.dropTempView(table.name)
