@@ -61,6 +61,11 @@ lock: ## Write the locks anew (make lock UPGRADE=--upgrade moves every pin)
 bench: .venv/dev.stamp ## Measure the retail example beside a script written by hand (10 million rows, some minutes)
 	$(bin)/python tests/benchmarks/retail.py
 
+.PHONY: bench-spark
+bench-spark: spark ## Measure engine spark beside two jobs written by hand, and a wide table (half an hour)
+	$(bin)/python tests/benchmarks/retail.py --engine spark
+	$(bin)/python tests/benchmarks/wide.py
+
 .PHONY: clean
 clean: ## Remove the environment, the tools and all caches
 	rm -rf .venv .tools .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

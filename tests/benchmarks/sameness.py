@@ -2,11 +2,12 @@
 
     python tests/benchmarks/sameness.py PODIUM HANDWRITTEN     prints every difference; exits 1 if there is any
 
-Each column is compared by the sum of its values' hashes, and so are whole rows. The hash depends on the type, too.
+With `--without-positions` the numbers of a source's lines are left out, which a script on Spark does not count. Each column is compared by the sum of its values' hashes, and so are whole rows. The hash depends on the type, too.
 """
 
 import json
 import sys
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from pathlib import Path
 
@@ -24,17 +25,18 @@ FROM_THE_RUN = {
     "updated_at",
 }
 """Columns that say when and by which ingestion a row came, not what it is."""
+POSITIONS = {"_row", "source_row"}
 
 Figures = dict[str, object]
 
 
-def differences(podium: Path, handwritten: Path) -> list[str]:
-    """Return a line for each table, column and measure that differs."""
+def differences(podium: Path, handwritten: Path, ignored: AbstractSet[str] = FROM_THE_RUN) -> list[str]:
+    """Return a line for each table, column and measure that differs, but for the columns that are ignored."""
     tables = sorted({table for lakehouse in (podium, handwritten) for table in tables_of(lakehouse)})
     found = [
         f"{table}: {difference}"
         for table in tables
-        for difference in unequal(figures(podium / table), figures(handwritten / table))
+        for difference in unequal(figures(podium / table, ignored), figures(handwritten / table, ignored))
     ]
     ours = measures(podium)
     theirs = {
@@ -53,13 +55,13 @@ def tables_of(lakehouse: Path) -> list[str]:
     return [log.parent.relative_to(lakehouse).as_posix() for log in logs]
 
 
-def figures(table: Path) -> Figures:
-    """Return the count of a table's rows, the checksum of each column that does not depend on the run, and that of whole rows."""
+def figures(table: Path, ignored: AbstractSet[str]) -> Figures:
+    """Return the count of a table's rows, the checksum of each column that is not ignored, and that of whole rows."""
     if not DeltaTable.is_deltatable(str(table)):
         return {}
     with duckdb.connect() as db:
         rows = db.read_parquet(DeltaTable(str(table)).file_uris())
-        columns = sorted(f'"{name}"' for name in rows.columns if name not in FROM_THE_RUN)
+        columns = sorted(f'"{name}"' for name in rows.columns if name not in ignored)
         sums = [f"sum(hash({item})::hugeint)" for item in (*columns, ", ".join(columns))]
         values = rows.aggregate(", ".join(["count(*)", *sums])).fetchall()[0]
     return dict(zip(["rows", *columns, "whole rows"], values, strict=True))
@@ -82,6 +84,7 @@ def unequal(left: Figures, right: Figures) -> list[str]:
 
 
 if __name__ == "__main__":
-    problems = differences(Path(sys.argv[1]), Path(sys.argv[2]))
+    ignored = FROM_THE_RUN | (POSITIONS if "--without-positions" in sys.argv else set())
+    problems = differences(Path(sys.argv[1]), Path(sys.argv[2]), ignored)
     print("\n".join(problems) or "both lakehouses hold the same")
     raise SystemExit(bool(problems))

@@ -1,4 +1,4 @@
-"""The benchmark itself, on the real file as it is and one pair of runs; how long anything takes is not asserted."""
+"""The benchmark itself, on the real file as it is and one round; how long anything takes is not asserted."""
 
 import csv
 import json
@@ -20,9 +20,9 @@ HEADER = ["Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Pri
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The scratch folder of one pair of runs, with its figures in `figures.json`."""
+    """The scratch folder of one round, with its figures in `figures.json`."""
     scratch = tmp_path_factory.mktemp("bench")
-    options = ["--rows", "525461", "--pairs", "1", "--scratch", scratch, "--json", scratch / "figures.json"]
+    options = ["--rows", "525461", "--rounds", "1", "--scratch", scratch, "--json", scratch / "figures.json"]
     program = Path(__file__).with_name("retail.py")
     done = subprocess.run([sys.executable, program, *options], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -34,7 +34,7 @@ def test_both_sides_make_the_same_tables(bench: Path) -> None:
     figures = json.loads((bench / "figures.json").read_text())
     assert figures["rows"] == 525_461
     for side in ("podium", "handwritten"):
-        assert all(value > 0 for value in figures["pairs"][0][side].values())
+        assert all(value > 0 for value in figures["rounds"][0][side].values())
     assert differences(bench / "podium/lakehouse", bench / "handwritten/lakehouse") == []
 
 
@@ -60,7 +60,7 @@ def test_a_changed_value_is_a_difference(
 def test_each_layer_saves_seventy_percent_of_the_bytes(bench: Path, layer: str) -> None:
     """Each layer of the real file, its Delta log included, takes less than 30 % of the bytes of the CSV."""
     figures = json.loads((bench / "figures.json").read_text())
-    assert figures["pairs"][0]["podium"][f"{layer}_bytes"] < 0.3 * figures["csv_bytes"]
+    assert figures["rounds"][0]["podium"][f"{layer}_bytes"] < 0.3 * figures["csv_bytes"]
 
 
 def test_copies_share_no_invoice(tmp_path: Path) -> None:

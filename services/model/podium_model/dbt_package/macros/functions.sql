@@ -26,8 +26,14 @@
 {# 74500 for 07:45:00. #}
 {% macro time_key(moment) %}cast(hour({{ moment }}) * 10000 + minute({{ moment }}) * 100 + second({{ moment }}) as integer){% endmacro %}
 
-{# A quotient of exact numbers as a double, null where the divisor is 0. #}
-{% macro ratio(numerator, denominator, digits=4) %}round(cast({{ numerator }} as double) / nullif(cast({{ denominator }} as double), 0), {{ digits }}){% endmacro %}
+{#
+  A quotient of exact numbers as a double, null where the divisor is 0. Halves are rounded up, by steps that IEEE 754 defines: the
+  engines' own round() of a double differs.
+#}
+{% macro ratio(numerator, denominator, digits=4) -%}
+  {%- set places = '1e' ~ digits -%}
+  cast(floor(cast({{ numerator }} as double) / nullif(cast({{ denominator }} as double), 0) * {{ places }} + 0.5) as double) / {{ places }}
+{%- endmacro %}
 
 {# The time of the run, the only time that a model writes. #}
 {% macro run_time() %}(select max(run_time) from {{ podium.relation('podium_context', '') }}){% endmacro %}

@@ -13,11 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+from definitions import statements, wanted_measures
 from deltalake import WriterProperties, write_deltalake
 
 RAW = ("Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country")
 BRONZE = {name: name.replace(" ", "_") for name in RAW}
-GOLD = Path(__file__).parent / "gold"
 BATCH = "batch-1"
 BATCH_ROWS = 100_000
 ZSTD = WriterProperties(compression="ZSTD", compression_level=3)
@@ -42,7 +42,7 @@ JUDGED = """
         coalesce(country_name, raw.Country) as country,
         Invoice, StockCode, raw.Description as raw_description, raw.Quantity as raw_quantity, InvoiceDate, Price, Customer_ID,
         raw.Country as raw_country, country_name, source_file, ingestion_batch_id, _row, _corrupt_record, _corrupt_reason
-      from bronze_sales raw left join countries on variant = raw.Country
+      from bronze_sales raw left join lookup_countries on variant = raw.Country
     ),
     keyed as (
       select *, invoice_no || '-' || stock_code || '-' || substr(md5(concat_ws(chr(31), description,
@@ -117,12 +117,16 @@ def main(csv: Path, lookup: Path, lakehouse: Path) -> None:
             f"set TimeZone = 'UTC'; set threads = {len(os.sched_getaffinity(0))}; set memory_limit = '1GB'"
         )
         db.execute(f"set temp_directory = '{lakehouse}/spill'")
-        db.execute(f"create table countries as from read_csv('{lookup}', all_varchar = true, header = true)")
+        db.execute(
+            f"create table lookup_countries as from read_csv('{lookup}', all_varchar = true, header = true)"
+        )
         bronze(db, csv, lakehouse, now)
         silver(db, lakehouse, now)
-        for path in sorted(GOLD.glob("*.sql")):
-            save(db, path.read_text().format(now=now), lakehouse, f"gold/{table_of(path)}")
-        (lakehouse / "metrics.json").write_text(json.dumps(measures(db)))
+        gold = statements("duckdb", now)
+        for name, sql in gold.items():
+            save(db, sql, lakehouse, f"gold/{name}")
+        views = {"silver_sales": "silver.sales"} | {name: f"gold.{name}" for name in gold}
+        (lakehouse / "metrics.json").write_text(json.dumps(measures(db, views)))
 
 
 def save(db: duckdb.DuckDBPyConnection, sql: str, lakehouse: Path, table: str) -> None:
@@ -164,35 +168,14 @@ def silver(db: duckdb.DuckDBPyConnection, lakehouse: Path, now: str) -> None:
     db.execute("drop table judged")
 
 
-def measures(db: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Count what quality thresholds speak of: nulls, unknown members, distinct sales, tiers and the sum of scores."""
-    made = {"silver_sales": "silver.sales"} | {
-        table_of(path): f"gold.{table_of(path)}" for path in GOLD.glob("*.sql")
-    }
+def measures(db: duckdb.DuckDBPyConnection, views: dict[str, str]) -> dict[str, str]:
+    """Measure each table, given by the view over it, in one query."""
     found: dict[str, str] = {}
-    for view, table in made.items():
-        columns = db.sql(f"from {view}").columns
-        wanted = {"rows": "count(*)"}
-        wanted |= {f"null.{name}": f"count(*) - count({name})" for name in columns}
-        wanted |= {
-            f"unknown.{name}": f"count(*) filter ({name} = -1)" for name in columns if name.endswith("_key")
-        }
-        if "sale_id" in columns:
-            wanted["distinct.sale_id"] = "count(distinct sale_id)"
-        if "quality_score" in columns:
-            wanted["quality_score.sum"] = "sum(quality_score)"
-            wanted |= {
-                f"tier.{tier}": f"count(*) filter (quality_tier = '{tier}')"
-                for tier in ("HIGH", "MEDIUM", "LOW", "POOR")
-            }
+    for view, table in views.items():
+        wanted = wanted_measures(db.sql(f"from {view}").columns)
         values = db.sql(f"select {', '.join(wanted.values())} from {view}").fetchall()[0]
         found |= {f"{table} {name}": str(value) for name, value in zip(wanted, values, strict=True)}
     return found
-
-
-def table_of(path: Path) -> str:
-    """Return the Gold table that a query file makes: `5_fact_sale.sql` makes `fact_sale`."""
-    return path.stem.split("_", 1)[1]
 
 
 if __name__ == "__main__":

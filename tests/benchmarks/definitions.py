@@ -1,0 +1,67 @@
+"""What scripts written by hand share with the example: its models as plain statements of a full build, and what is measured.
+
+The models are rendered by Jinja with the package's own macros, of which only those that ask the host are replaced.
+"""
+
+from collections.abc import Callable, Sequence
+from graphlib import TopologicalSorter
+from pathlib import Path
+from types import SimpleNamespace
+
+from jinja2 import Environment
+
+ROOT = Path(__file__).resolve().parents[2]
+MODELS = ROOT / "examples/retail/dbt/models"
+FUNCTIONS = ROOT / "services/model/podium_model/dbt_package/macros/functions.sql"
+
+
+def statements(engine: str, now: str) -> dict[str, str]:
+    """Return each model's SELECT by its name, upstream first; `now` is the SQL of the run's time.
+
+    They read `silver_sales`, `lookup_countries`, and upstream models under their own names.
+    """
+    rendered: dict[str, str] = {}
+    upstream: dict[str, list[str]] = {}
+    for path in MODELS.glob("*.sql"):
+        upstream[path.stem] = []
+        rendered[path.stem] = _render(path, engine, now, upstream[path.stem].append)
+    return {name: rendered[name] for name in TopologicalSorter(upstream).static_order()}
+
+
+def _render(path: Path, engine: str, now: str, refer: Callable[[str], None]) -> str:
+    environment = Environment(extensions=["jinja2.ext.do"])
+
+    def ref(name: str) -> str:
+        refer(name)
+        return name
+
+    macros: dict[str, Callable[..., str]] = {}
+    environment.globals |= {
+        "config": lambda **_: "",
+        "source": lambda schema, table: f"{schema}_{table}",
+        "ref": ref,
+        "return": lambda value: value,
+        "adapter": SimpleNamespace(dispatch=lambda name, _package: macros[f"{engine}__{name}"]),
+        "podium": macros,
+    }
+    macros |= vars(environment.from_string(FUNCTIONS.read_text()).module)
+    macros |= {"incremental": lambda: False, "run_time": lambda: now}
+    return environment.from_string(path.read_text()).render()
+
+
+def wanted_measures(columns: Sequence[str]) -> dict[str, str]:
+    """Return what quality thresholds speak of: nulls, unknown members, distinct sales, tiers and the sum of scores; as SQL by name."""
+    wanted = {"rows": "count(*)"}
+    wanted |= {f"null.{name}": f"count(*) - count({name})" for name in columns}
+    wanted |= {
+        f"unknown.{name}": f"count(*) filter (where {name} = -1)" for name in columns if name.endswith("_key")
+    }
+    if "sale_id" in columns:
+        wanted["distinct.sale_id"] = "count(distinct sale_id)"
+    if "quality_score" in columns:
+        wanted["quality_score.sum"] = "sum(quality_score)"
+        wanted |= {
+            f"tier.{tier}": f"count(*) filter (where quality_tier = '{tier}')"
+            for tier in ("HIGH", "MEDIUM", "LOW", "POOR")
+        }
+    return wanted

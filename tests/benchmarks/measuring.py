@@ -1,0 +1,116 @@
+"""What a command takes, and several of them side by side."""
+
+import ctypes
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from rich.table import Table
+
+LAYERS = ("bronze", "silver", "quarantine", "gold")
+PODIUM = "podium"
+PR_SET_CHILD_SUBREAPER = 36
+FIGURES: dict[str, tuple[str, Callable[[float], str]]] = {
+    "cpu_seconds": ("CPU, seconds", "{:,.1f}".format),
+    "wall_seconds": ("wall, seconds", "{:,.1f}".format),
+    "peak_bytes": ("peak memory, MiB", lambda value: f"{value / (1 << 20):,.0f}"),
+    **{f"{layer}_bytes": (f"{layer.title()}, MB", lambda value: f"{value / 1e6:,.2f}") for layer in LAYERS},
+}
+"""How each figure of a run is called and printed."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run took: seconds, bytes of its processes' peaks together, and bytes of each layer with its Delta logs."""
+
+    cpu_seconds: float
+    wall_seconds: float
+    peak_bytes: int
+    bronze_bytes: int
+    silver_bytes: int
+    quarantine_bytes: int
+    gold_bytes: int
+
+
+Round = Mapping[str, Run]
+"""A run of every side, one right after the other."""
+
+
+def rounds(sides: Mapping[str, Callable[[], Run]], count: int) -> list[Round]:
+    """Run all sides, `count` times; who goes first changes from round to round."""
+    found: list[Round] = []
+    names = list(sides)
+    for number in range(count):
+        first = number % len(names)
+        taken = {name: sides[name]() for name in (*names[first:], *names[:first])}
+        found.append({name: taken[name] for name in names})
+        ratios = ", ".join(
+            f"{ratio(found[-1], name, 'cpu_seconds'):.2f} of the CPU seconds of {name}" for name in names[1:]
+        )
+        print(f"round {number + 1} of {count}: {names[0]} took {ratios}", flush=True)
+    return found
+
+
+def ratio(taken: Round, side: str, figure: str) -> float:
+    """Return the first side's figure divided by another's; 1 where that has none."""
+    first = next(iter(taken.values()))
+    divisor = getattr(taken[side], figure)
+    return float(getattr(first, figure) / divisor) if divisor else 1.0
+
+
+def emptied(folder: Path) -> Path:
+    """Return the folder, without what an earlier run left in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def measured(command: Sequence[str | Path], lakehouse: Path) -> Run:
+    """Run a command to its end and return what it took, with the processes that it left to end by themselves, such as Spark's Java."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    log = lakehouse.parent / "log.txt"
+    started = time.monotonic()
+    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    usages = [usage]
+    while True:
+        try:
+            usages.append(os.wait4(-1, 0)[2])
+        except ChildProcessError:
+            break
+    wall = time.monotonic() - started
+    if process.returncode:
+        raise SystemExit(f"exit code {process.returncode}: {' '.join(map(str, command))}; see {log}")
+    layers = {f"{layer}_bytes": size(lakehouse / layer) for layer in LAYERS}
+    return Run(
+        cpu_seconds=sum(usage.ru_utime + usage.ru_stime for usage in usages),
+        wall_seconds=wall,
+        peak_bytes=sum(usage.ru_maxrss for usage in usages) * 1024,
+        **layers,
+    )
+
+
+def size(folder: Path) -> int:
+    """Return the bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def table(taken: Sequence[Round], title: str) -> Table:
+    """Return the medians of each side, and the first one's ratio to each other with its least and most."""
+    sides = list(taken[0])
+    found = Table("", *sides, *(f"to {side} (least-most)" for side in sides[1:]), title=title)
+    for column in found.columns[1:]:
+        column.justify = "right"
+    for figure, (name, text) in FIGURES.items():
+        figures = [text(median(getattr(each[side], figure) for each in taken)) for side in sides]
+        ratios = [[ratio(each, side, figure) for each in taken] for side in sides[1:]]
+        found.add_row(
+            name, *figures, *(f"{median(some):.2f} ({min(some):.2f}-{max(some):.2f})" for some in ratios)
+        )
+    return found
