@@ -1,20 +1,22 @@
 """What a command takes, and several of them side by side."""
 
-import ctypes
 import os
 import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+import psutil
 from rich.table import Table
 
 LAYERS = ("bronze", "silver", "quarantine", "gold")
 PODIUM = "podium"
-PR_SET_CHILD_SUBREAPER = 36
+WATCH_SECONDS = 0.1
 FIGURES: dict[str, tuple[str, Callable[[float], str]]] = {
     "cpu_seconds": ("CPU, seconds", "{:,.1f}".format),
     "wall_seconds": ("wall, seconds", "{:,.1f}".format),
@@ -71,29 +73,70 @@ def emptied(folder: Path) -> Path:
 
 
 def measured(command: Sequence[str | Path], lakehouse: Path) -> Run:
-    """Run a command to its end and return what it took, with the processes that it left to end by themselves, such as Spark's Java."""
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    """Run a command to its end and return what it and the processes below it took.
+
+    The kernel accounts for the command and what it waits for; Spark's Java and its workers, for which nobody waits, are watched.
+    """
     log = lakehouse.parent / "log.txt"
     started = time.monotonic()
-    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+    with (
+        log.open("w") as output,
+        subprocess.Popen(command, stdout=output, stderr=output) as process,
+        ThreadPoolExecutor() as pool,
+    ):
+        watch = pool.submit(below, process.pid)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    usages = [usage]
-    while True:
-        try:
-            usages.append(os.wait4(-1, 0)[2])
-        except ChildProcessError:
-            break
-    wall = time.monotonic() - started
+        wall = time.monotonic() - started
+        cpu_seconds, peak_bytes = watch.result()
     if process.returncode:
         raise SystemExit(f"exit code {process.returncode}: {' '.join(map(str, command))}; see {log}")
     layers = {f"{layer}_bytes": size(lakehouse / layer) for layer in LAYERS}
     return Run(
-        cpu_seconds=sum(usage.ru_utime + usage.ru_stime for usage in usages),
+        cpu_seconds=usage.ru_utime + usage.ru_stime + cpu_seconds,
         wall_seconds=wall,
-        peak_bytes=sum(usage.ru_maxrss for usage in usages) * 1024,
+        peak_bytes=max(usage.ru_maxrss * 1024, peak_bytes),
         **layers,
     )
+
+
+def below(pid: int) -> tuple[float, int]:
+    """Watch the processes below another one until all have ended.
+
+    Returns their CPU seconds, as they were seen last, and the most resident memory that all of them and the other one had at the same
+    time, in bytes; what they share counts for each.
+    """
+    root = psutil.Process(pid)
+    alive = {root}
+    cpu_seconds: dict[psutil.Process, float] = {}
+    peak = 0
+    while alive:
+        alive |= {child for process in alive for child in children(process)}
+        resident = {process: memory for process in alive if (memory := resident_bytes(process))}
+        alive &= resident.keys()
+        for process in alive - {root}:
+            with suppress(psutil.Error):
+                times = process.cpu_times()
+                cpu_seconds[process] = times.user + times.system
+        peak = max(peak, sum(resident.values()))
+        time.sleep(WATCH_SECONDS)
+    return sum(cpu_seconds.values()), peak
+
+
+def children(process: psutil.Process) -> list[psutil.Process]:
+    """Return the processes below one, none if it has ended."""
+    try:
+        return process.children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def resident_bytes(process: psutil.Process) -> int:
+    """Return the memory of a process, 0 if it has ended."""
+    try:
+        return int(process.memory_info().rss)
+    except psutil.Error:
+        return 0
 
 
 def size(folder: Path) -> int:

@@ -103,6 +103,7 @@ def on_duckdb(batch: Batch) -> Iterator[Cleansed]:
         if batch.silver:
             engine.offer_table(outcome.BASE, batch.silver)
         engine.materialise(outcome.STAGED, batch.staging(DUCKDB))
+        engine.materialise(outcome.REPEATED, outcome.repeated_statement(DUCKDB))
         engine.materialise(outcome.EXCEPTIONS, batch.exceptions(DUCKDB))
         parts = batch.dispatch(DUCKDB)
         yield Cleansed(**{name: engine.connection.sql(sql).to_arrow_table() for name, sql in parts.items()})
@@ -121,6 +122,7 @@ def on_spark(batch: Batch, spark: SparkSession) -> Cleansed:
         offer(outcome.BASE, batch.silver)
     staged = spark.sql(batch.staging(SPARK)).cache()
     staged.createOrReplaceTempView(outcome.STAGED)
+    spark.sql(SPARK.statement(outcome.repeated_statement(SPARK))).createOrReplaceTempView(outcome.REPEATED)
     exceptions = spark.sql(batch.exceptions(SPARK)).cache()
     exceptions.createOrReplaceTempView(outcome.EXCEPTIONS)
     made = Cleansed(**{name: spark.sql(sql).toArrow() for name, sql in batch.dispatch(SPARK).items()})

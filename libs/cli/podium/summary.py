@@ -58,8 +58,8 @@ def print_summary(opened: Opened, outcome: Outcome, seconds: float) -> None:
         return
     output.print(_stage_table(outcome))
     for event in outcome.fresh:
-        if isinstance(event.data, LayerCompleted) and event.data.ledger and event.data.ledger.flow:
-            write_terms(f"{event.subject}:", equation(event.data.ledger.flow))
+        if isinstance(event.data, LayerCompleted):
+            _print_account(event.subject, event.data)
     places = [("tables", opened.lakehouse.uri), ("report", f"{opened.lakehouse.uri}/{REPORT}")]
     places += [("served", event.data.uri) for event in outcome.fresh if isinstance(event.data, Published)]
     output.print()
@@ -71,6 +71,13 @@ def print_summary(opened: Opened, outcome: Outcome, seconds: float) -> None:
     output.print("\nnext:")
     for command in _next(outcome):
         _print_line(f"  podium {command} -f {opened.file}")
+
+
+def _print_account(subject: str, data: LayerCompleted) -> None:
+    if data.ledger and data.ledger.flow:
+        write_terms(f"{subject}:", equation(data.ledger.flow))
+    for note in data.notes:
+        _print_line(f"  note: {note}")
 
 
 def _print_line(text: str) -> None:

@@ -14,7 +14,6 @@ from podium_contracts.events.v1 import TableVersion
 from podium_contracts.names import EngineName, Layer
 from podium_contracts.pipeline import Pipeline
 
-from podium_lakehouse.delta.commits import Committed
 from podium_lakehouse.delta.tables import Snapshot, find, schema_fingerprint
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.engines.opening import open_engine
@@ -171,14 +170,14 @@ class Lakehouse:
         return table.version() if table else ABSENT
 
 
-def table_version(name: str, uri: str, base: int, committed: Committed) -> TableVersion:
+def table_version(name: str, uri: str, base: int, version: int) -> TableVersion:
     """Return how a stage left a table that it found at version `base`."""
-    snapshot = Snapshot(uri, committed.version)
+    snapshot = Snapshot(uri, version)
     return TableVersion(
         name=name,
         uri=uri,
         from_version=None if base == ABSENT else base,
-        to_version=committed.version,
+        to_version=version,
         rows=snapshot.rows(),
         schema_fingerprint=schema_fingerprint(snapshot.open()),
     )

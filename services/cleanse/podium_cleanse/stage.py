@@ -26,9 +26,11 @@ from podium_lakehouse.cleansing.staging import BRONZE, lookup_relation, staging_
 from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import Committed
 from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, arrow_schema, ensure, find
-from podium_lakehouse.engines.engine import Engine
+from podium_lakehouse.engines.engine import ROW_DIALECT, Engine
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
 from podium_lakehouse.records.intents import Input, Intent, Scope, table_name
+
+ACCEPTED = "accepted"
 
 
 def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[CloudEvent]:
@@ -53,23 +55,23 @@ def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     with lakehouse.open_engine() as engine:
         _offer_inputs(engine, intent, lakehouse)
         source_names = lakehouse.catalogue.source_names(Layer.BRONZE, name)
-        engine.materialise(
-            outcome.STAGED, staging_statement(dataset, pipeline.spec.lookups, source_names, engine.dialect)
-        )
+        staging = staging_statement(dataset, pipeline.spec.lookups, source_names, ROW_DIALECT)
+        engine.materialise_rows(outcome.STAGED, staging, BRONZE)
         silver = lakehouse.table_uri(Layer.SILVER, name)
         with_base = _offer_base(engine, Snapshot(silver, intent.bases[silver]), dataset)
+        engine.materialise(outcome.REPEATED, outcome.repeated_statement(engine.dialect))
         engine.materialise(
             outcome.EXCEPTIONS, outcome.exceptions_statement(dataset, engine.dialect, with_base=with_base)
         )
-        dispatch = Dispatch(dataset, engine.dialect, intent.time)
+        dispatch = Dispatch(dataset, ROW_DIALECT, intent.time)
         counts = _Counts.of(engine.execute(dispatch.counts()))
         accepted = _commit_silver(engine, intent, dispatch, counts, lakehouse, silver)
         quarantine = lakehouse.quarantine_uri(name)
         refused = _commit_quarantine(engine, intent, dispatch, lakehouse, quarantine)
 
     tables = (
-        table_version(f"silver.{name}", silver, intent.bases[silver], accepted),
-        table_version(f"quarantine.{name}", quarantine, intent.bases[quarantine], refused),
+        table_version(f"silver.{name}", silver, intent.bases[silver], accepted.version),
+        table_version(f"quarantine.{name}", quarantine, intent.bases[quarantine], refused.version),
     )
     ledger = _ledger(intent, counts, tables[0].rows, tables[1].rows, silver, quarantine)
     return [
@@ -228,13 +230,14 @@ def _commit_silver(
     transaction = intent.transaction(table_name(uri))
     base = max(intent.bases[uri], 0)
     if not counts[outcome.UPDATE]:
-        folder = engine.write(uri, dispatch.accepted())
+        folders = engine.write_rows(uri, dispatch.accepted(), outcome.STAGED)
         with lakehouse.commit(intent, "silver"):
-            return append_once(uri, [folder], transaction, base=base, metadata=intent.commit_metadata)
+            return append_once(uri, folders, transaction, base=base, metadata=intent.commit_metadata)
+    engine.materialise_rows(ACCEPTED, dispatch.accepted(), outcome.STAGED)
     with lakehouse.commit(intent, "silver"):
         committed = engine.merge(
             uri,
-            dispatch.accepted(),
+            f"SELECT * FROM {ACCEPTED}",
             dispatch.dataset.duplicates.keys,
             transaction,
             base=base,
@@ -263,11 +266,11 @@ def _commit_quarantine(
     engine: Engine, intent: Intent, dispatch: Dispatch, lakehouse: Lakehouse, uri: str
 ) -> Committed:
     ensure(uri, dispatch.QUARANTINE)
-    folder = engine.write(uri, dispatch.refused())
+    folders = engine.write_rows(uri, dispatch.refused(), outcome.STAGED)
     with lakehouse.commit(intent, "quarantine"):
         return append_once(
             uri,
-            [folder],
+            folders,
             intent.transaction(table_name(uri)),
             base=max(intent.bases[uri], 0),
             metadata=intent.commit_metadata,

@@ -72,7 +72,7 @@ def _ingest_dataset(
             metadata=intent.commit_metadata,
         )
     before = rows_at(uri, intent.bases[uri])
-    table = table_version(f"bronze.{name}", uri, intent.bases[uri], committed)
+    table = table_version(f"bronze.{name}", uri, intent.bases[uri], committed.version)
     ledger = Ledger(
         flow=flow,
         stocks=(Stock(table=table.name, before=before, inserted=flow.inserted, after=table.rows),),

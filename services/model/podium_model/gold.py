@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+import pyarrow as pa
 from podium_contracts.errors import ModelFailed
 from podium_contracts.events.v1 import ControlTotal as CheckedTotal
 from podium_contracts.names import Layer
 from podium_contracts.pipeline.types import TIMESTAMP
 from podium_lakehouse.delta.appends import append_once, discard, new_folder, overwrite_once
 from podium_lakehouse.delta.commits import Committed
-from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, ensure
+from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, ensure, find
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import ABSENT, Intent, table_name
@@ -49,6 +50,8 @@ class GoldTable:
         self.uri = lakehouse.table_uri(Layer.GOLD, model.name)
         self.base = intent.bases[self.uri]
         self.incremental = incremental
+        self.partitioned = self._is_partitioned()
+        self.notes: list[str] = []
         self.folder = new_folder(str(engine.scratch / "stage" / model.name) if incremental else self.uri)
 
     def offer(self) -> None:
@@ -62,7 +65,8 @@ class GoldTable:
         moment = f"CAST({dialect.text(self.intent.time.isoformat())} AS {dialect.type_name(TIMESTAMP)})"
         return (
             f"SELECT {dialect.text(self.model.name)} AS model, {moment} AS run_time, "
-            f"{self.incremental} AS incremental, {dialect.text(str(self.folder))} AS folder"
+            f"{self.incremental} AS incremental, {dialect.text(str(self.folder))} AS folder, "
+            f"{dialect.text(self._partition() if self.partitioned else '')} AS partition_column"
         )
 
     def check_keys(self) -> None:
@@ -102,6 +106,12 @@ class GoldTable:
                 return self._merge()
             return self._append() if self.base == ABSENT else self._overwrite()
 
+    def order(self, committed: Committed) -> int:
+        """Z-order the table if the model declares it and enough is out of order; return the version that is left."""
+        zorder_by = self.model.layout.zorder_by
+        ordered = self.engine.order(self.uri, zorder_by) if zorder_by else None
+        return committed.version if ordered is None else ordered
+
     def totals(self) -> list[CheckedTotal]:
         """Return the model's control totals, over the affected keys only where it ran incrementally."""
         return [
@@ -131,9 +141,39 @@ class GoldTable:
     def _keys(self) -> str:
         return f"keys__{self.model.name}"
 
+    def _is_partitioned(self) -> bool:
+        declared, table = self.model.layout.partition_by, find(self.uri)
+        return bool(declared and table and declared.column in table.metadata().partition_columns)
+
+    def _partition(self) -> str:
+        """Return the partition column as SQL."""
+        assert self.model.layout.partition_by
+        declared = self.model.layout.partition_by
+        return (
+            f"{declared.expression(self.engine.dialect)} AS {self.engine.dialect.identifier(declared.column)}"
+        )
+
+    def _decide(self) -> bool:
+        """Decide whether a new table is partitioned: once and for all, and never into small files."""
+        declared = self.model.layout.partition_by
+        if declared is None or self.partitioned or find(self.uri):
+            return self.partitioned
+        values = f"SELECT count(DISTINCT {declared.expression(self.engine.dialect)}) FROM {self._staged}"
+        partitions = int(str(self.engine.execute(values)[0][0]))
+        size = sum(path.stat().st_size for path in self.folder.rglob("*.parquet"))
+        refusal = declared.refusal(f"gold.{self.model.name}", size, partitions)
+        self.notes += [refusal] if refusal else []
+        return refusal is None
+
     def _append(self) -> Change:
-        ensure(self.uri, self.engine.schema(self._staged), CHANGE_FEED)
-        rows = self._rows(self._staged)
+        schema, rows = self.engine.schema(self._staged), self._rows(self._staged)
+        partitions: tuple[str, ...] = ()
+        declared = self.model.layout.partition_by
+        if declared and self._decide():
+            partitions = (declared.column,)
+            schema = schema if self.partitioned else schema.append(pa.field(declared.column, pa.date32()))
+            self._write_partitioned(declared.column)
+        ensure(self.uri, schema, CHANGE_FEED, partitions)
         committed = append_once(
             self.uri,
             [self.folder],
@@ -143,9 +183,20 @@ class GoldTable:
         )
         return Change(committed, rows, 0)
 
+    def _write_partitioned(self, column: str) -> None:
+        """Write the staged rows anew, a folder per partition."""
+        added = "" if self.partitioned else f", {self._partition()}"
+        statement = f"SELECT *{added} FROM {self._staged}"
+        folder = self.engine.write(self.uri, statement, partition_by=column)
+        discard([self.folder])
+        self.folder = folder
+
     def _overwrite(self) -> Change:
         """Replace every row: the project changed, and with it perhaps the columns."""
         rows = self._rows(self._staged)
+        declared = self.model.layout.partition_by
+        if declared and self.partitioned:
+            self._write_partitioned(declared.column)
         committed = overwrite_once(
             self.uri,
             self.folder,

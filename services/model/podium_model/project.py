@@ -12,6 +12,8 @@ from podium_contracts.names import EngineName
 from podium_lakehouse.engines.duckdb import SHARED_DATABASE
 from podium_lakehouse.engines.engine import Engine
 
+from podium_model.layout import Layout
+
 PACKAGE = Path(__file__).parent / "dbt_package"
 PROFILE = "podium"
 
@@ -35,6 +37,7 @@ class GoldModel:
     affect_key: str
     affected_from: tuple[str, ...]
     control_totals: tuple[ControlTotal, ...] = field(default=())
+    layout: Layout = field(default=Layout())
 
 
 class DbtProject:
@@ -128,6 +131,7 @@ def _gold_model(node: Any) -> GoldModel:
         affect_key=extra["affect_key"],
         affected_from=tuple(extra["affected_from"]),
         control_totals=tuple(totals),
+        layout=Layout.of(extra, node.original_file_path),
     )
 
 

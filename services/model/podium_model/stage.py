@@ -55,11 +55,13 @@ def model(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[C
         _offer(engine, intent, tables)
         totals = _build(project, tables)
         changes = {table: table.commit() for table in tables}
+        versions = [
+            table_version(
+                f"gold.{table.model.name}", table.uri, table.base, table.order(changes[table].committed)
+            )
+            for table in tables
+        ]
 
-    versions = [
-        table_version(f"gold.{table.model.name}", table.uri, table.base, change.committed)
-        for table, change in changes.items()
-    ]
     stocks = [
         Stock(
             table=version.name,
@@ -82,6 +84,7 @@ def model(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[C
                 tables=tuple(versions),
                 ledger=ledgers.check(ledger),
                 timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
+                notes=tuple(note for table in tables for note in table.notes),
             ),
         )
     ]

@@ -115,6 +115,8 @@ class LayerCompleted(Message):
     tables: tuple[TableVersion, ...] = ()
     ledger: Ledger | None = None
     timings: Timings | None = None
+    notes: tuple[str, ...] = ()
+    """What whoever declared the pipeline should know, in plain words."""
 
 
 class Check(Message):

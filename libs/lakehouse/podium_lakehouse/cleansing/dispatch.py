@@ -12,7 +12,7 @@ from podium_lakehouse.expressions.dialects import Dialect
 
 
 class Dispatch:
-    """Statements over the relations `staged` and `exceptions`; `time` is the intent's."""
+    """Statements over the relations `staged` and `exceptions`, each about one row at a time; `time` is the intent's."""
 
     QUARANTINE = pa.schema(
         [

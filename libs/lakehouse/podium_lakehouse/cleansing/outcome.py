@@ -1,7 +1,7 @@
 """Where each staged row goes, decided among the rows themselves and against what Silver holds.
 
     repeated → ranked ─┐
-    candidates ── held ┴► outcome
+         matched, held ┴► exceptions
 
 "Latest" is a total order: the declared order columns, then the content hash of the business columns. Neither depends on when or
 in which file a row arrived, so any cut into batches ends in the same Silver. The hash is computed only for the few rows whose
@@ -15,6 +15,7 @@ from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.expressions.dialects import Dialect
 
 STAGED = "staged"
+REPEATED = "repeated"
 EXCEPTIONS = "exceptions"
 BASE = "base"
 DISPOSITION = "_disposition"
@@ -22,14 +23,26 @@ DISPOSITION = "_disposition"
 INSERT, UPDATE, UNCHANGED, LATE = "inserted", "updated", "unchanged", "late"
 DEDUPLICATED, QUARANTINED, DROPPED = "deduplicated", "quarantined", "dropped"
 
+ACCEPTED = f"NOT {names.REFUSED} AND {names.DROPPED_BY} IS NULL"
 ROW_IDENTITY = ("source_file", "ingestion_batch_id", names.ROW)
 """What tells the rows of a batch apart: the same file may be read twice, in two ingestions."""
+
+
+def repeated_statement(dialect: Dialect) -> exp.Select:
+    """Return the statement over `staged` that finds the key hashes of more than one accepted row: few, and kept for what follows.
+
+    An engine that knows how few they are sends them to the rows; one that does not would shuffle the rows.
+    """
+    hashes = (
+        exp.select(names.KEY_HASH, dialect=dialect.name).from_(STAGED).where(ACCEPTED, dialect=dialect.name)
+    )
+    return hashes.group_by(names.KEY_HASH).having("count(*) > 1")
 
 
 def exceptions_statement(dataset: Dataset, dialect: Dialect, *, with_base: bool) -> exp.Select:
     """Return the statement that finds the accepted rows which are not simply inserted.
 
-    It reads the relation `staged` and, `with_base`, the relation `base`: Silver's business columns at the pinned version. Its rows
+    It reads the relations `staged` and `repeated`, and, `with_base`, the relation `base`: Silver's business columns at the pinned version. Its rows
     are a row's identity and `_disposition` (updated, unchanged, late or deduplicated).
     """
     build = _Outcome(dataset, dialect)
@@ -53,18 +66,13 @@ class _Outcome:
         self.order = [self._name(name) for name in dataset.duplicates.order]
         business = names.business_columns(dataset)
         self.content = dialect.content_hash([(self._name(name), kind) for name, kind in business.items()])
-        self.accepted = f"NOT {names.REFUSED} AND {names.DROPPED_BY} IS NULL"
 
     def duplicate_steps(self) -> dict[str, exp.Select]:
         """Rows whose key occurs more than once in the batch, ranked from the latest; ties are the same content."""
-        repeated = self.select([names.KEY_HASH], STAGED, self.accepted).group_by(names.KEY_HASH)
         newest = ", ".join(f"{column} DESC" for column in [*self.order, self.content, *ROW_IDENTITY])
         rank = f"row_number() OVER (PARTITION BY {', '.join(self.keys)} ORDER BY {newest}) AS _rank"
-        candidates = f"{self.accepted} AND {names.KEY_HASH} IN (SELECT {names.KEY_HASH} FROM repeated)"
-        return {
-            "repeated": repeated.having("count(*) > 1"),
-            "ranked": self.select([*ROW_IDENTITY, rank], STAGED, candidates),
-        }
+        candidates = f"{ACCEPTED} AND {names.KEY_HASH} IN (SELECT {names.KEY_HASH} FROM {REPEATED})"
+        return {"ranked": self.select([*ROW_IDENTITY, rank], STAGED, candidates)}
 
     def base_steps(self) -> dict[str, exp.Select]:
         """Rows whose key Silver already holds, with how they compare."""
@@ -78,7 +86,7 @@ class _Outcome:
         matched = (
             self.select([*ours], STAGED)
             .join("held", on=join, dialect=self.dialect.name)
-            .where(self.accepted, dialect=self.dialect.name)
+            .where(ACCEPTED, dialect=self.dialect.name)
         )
         return {"held": held, "matched": matched}
 

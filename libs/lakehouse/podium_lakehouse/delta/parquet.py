@@ -1,6 +1,7 @@
 """Data files written by an engine, as a commit lists them: with statistics from their footers."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -13,6 +14,7 @@ INDEXED_COLUMNS = 32
 """Delta's own default: statistics for the first 32 columns."""
 TEXT_PREFIX = 32
 """Characters of a text that go into its minimum and maximum."""
+NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 LAST_CHARACTER = "\U0010ffff"
 EXACT_DIGITS = 15
 """Decimals up to this width survive being a JSON number; wider ones get no minimum and maximum."""
@@ -35,14 +37,24 @@ def data_files(table_path: Path, folder: Path) -> list[DataFile]:
         if footer.num_rows == 0:
             path.unlink()
             continue
-        found.append(DataFile(path, footer.num_rows, _add_action(table_path, path, footer)))
+        partitions = _partition_values(path.relative_to(folder))
+        found.append(DataFile(path, footer.num_rows, _add_action(table_path, path, partitions, footer)))
     return found
 
 
-def _add_action(table_path: Path, path: Path, footer: pq.FileMetaData) -> AddAction:
+def _partition_values(path: Path) -> dict[str, str | None]:
+    """Return what the folders `column=value` of a data file say; dates need no decoding."""
+    pairs = (part.split("=", 1) for part in path.parent.parts if "=" in part)
+    return {column: None if value == NULL_PARTITION else value for column, value in pairs}
+
+
+def _add_action(
+    table_path: Path, path: Path, partitions: Mapping[str, str | None], footer: pq.FileMetaData
+) -> AddAction:
     stat = path.stat()
     relative = path.relative_to(table_path).as_posix()
-    return AddAction(relative, stat.st_size, {}, stat.st_mtime_ns // 1_000_000, True, _statistics(footer))
+    modified = stat.st_mtime_ns // 1_000_000
+    return AddAction(relative, stat.st_size, dict(partitions), modified, True, _statistics(footer))
 
 
 def _statistics(footer: pq.FileMetaData) -> str:

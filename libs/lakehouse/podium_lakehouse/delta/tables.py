@@ -1,7 +1,7 @@
 """Opening, creating and reading Delta tables."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -62,7 +62,12 @@ def find(uri: str) -> DeltaTable | None:
         return None
 
 
-def ensure(uri: str, schema: pa.Schema, configuration: Mapping[str, str] | None = None) -> DeltaTable:
+def ensure(
+    uri: str,
+    schema: pa.Schema,
+    configuration: Mapping[str, str] | None = None,
+    partition_by: Sequence[str] = (),
+) -> DeltaTable:
     """Return the table, created empty as version 0 where there is none; safe when several writers try at once.
 
     A writer that comes too late must not try again: delta-rs would create the table once more, as a later version.
@@ -75,6 +80,7 @@ def ensure(uri: str, schema: pa.Schema, configuration: Mapping[str, str] | None 
                 uri,
                 Schema.from_arrow(schema),
                 mode="ignore",
+                partition_by=list(partition_by),
                 configuration=dict(configuration or {}),
                 commit_properties=CommitProperties(max_commit_retries=0),
             )

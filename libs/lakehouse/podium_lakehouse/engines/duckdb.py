@@ -16,9 +16,11 @@ from urllib.parse import unquote
 import duckdb
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, WriterProperties
+from sqlglot import exp
 
 from podium_lakehouse.delta.appends import append_files, append_once, discard, new_folder
 from podium_lakehouse.delta.commits import Committed, TransactionId, commit_once
+from podium_lakehouse.delta.ordering import is_out_of_order
 from podium_lakehouse.delta.tables import Snapshot
 from podium_lakehouse.engines.engine import Item, Result, Statement
 from podium_lakehouse.engines.scratch import scratch_folder
@@ -30,6 +32,10 @@ ROW_GROUP_ROWS = 122_880
 """DuckDB's own vector-friendly default; small enough for statistics to prune within a file."""
 FILE_BYTES = "64MB"
 PARQUET = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+ZSTD = WriterProperties(compression="ZSTD", compression_level=3)
+ORDERED_FILE_BYTES = 64_000_000
+SPILL_BYTES = 500_000_000
+"""Z-ordering sorts on disk above this."""
 MERGE_BATCH_ROWS = 100_000
 SHARED_DATABASE = "podium.duckdb"
 
@@ -58,9 +64,21 @@ class DuckDbEngine:
         found = self.connection.sql(f"FROM {relation} LIMIT 0").to_arrow_table().schema
         return pa.schema([field.with_nullable(nullable=True) for field in found])
 
-    def offer(self, name: str, files: Sequence[str], schema: pa.Schema, where: str = "TRUE") -> None:
-        """Offer the rows of data files as a relation with the columns of `schema`; a column that no file has is null."""
-        self.execute(f"CREATE OR REPLACE VIEW {name} AS {self._read(files, schema)} WHERE {where}")
+    def offer(
+        self,
+        name: str,
+        files: Sequence[str],
+        schema: pa.Schema,
+        where: str = "TRUE",
+        partitions: Sequence[str] = (),
+    ) -> None:
+        """Offer the rows of data files as a relation with the columns of `schema`; a column that no file has is null.
+
+        Columns in `partitions` are read from the files' folders.
+        """
+        self.execute(
+            f"CREATE OR REPLACE VIEW {name} AS {self._read(files, schema, partitions)} WHERE {where}"
+        )
 
     def offer_table(
         self, name: str, snapshot: Snapshot, prune: str | None = None, where: str = "TRUE"
@@ -68,7 +86,8 @@ class DuckDbEngine:
         """See `Engine`. delta-rs leaves out files by their statistics."""
         table = snapshot.open()
         files = table.file_uris(file_pruning_predicate=prune)
-        self.offer(name, files, pa.schema(table.schema().to_arrow()), where)
+        schema = pa.schema(table.schema().to_arrow())
+        self.offer(name, files, schema, where, table.metadata().partition_columns)
 
     def offer_feed(self, name: str, now: Snapshot, since: int) -> None:
         """See `Engine`."""
@@ -77,15 +96,19 @@ class DuckDbEngine:
         self.execute(f"CREATE OR REPLACE TABLE {name} AS FROM feed")
         self.connection.unregister("feed")
 
-    def _read(self, files: Sequence[str], schema: pa.Schema) -> str:
+    def _read(self, files: Sequence[str], schema: pa.Schema, partitions: Sequence[str]) -> str:
         present: set[str] = set()
         if files:
             paths = [unquote(uri.removeprefix("file://")) for uri in files]
-            source = read_parquet(paths, "union_by_name = true")
+            source = read_parquet(paths, "union_by_name = true", "filename = true")
             present = set(self.connection.sql(f"FROM {source}").columns)
         columns = []
         for field in schema:
             name = DUCKDB.identifier(field.name)
+            if files and field.name in partitions:
+                value = f"regexp_extract(filename, '/{field.name}=([^/]*)/[^/]*$', 1)"
+                columns.append(f"TRY_CAST({value} AS {self._type(field.type)}) AS {name}")
+                continue
             columns.append(name if field.name in present else f"NULL::{self._type(field.type)} AS {name}")
         source = source if files else "(SELECT 1 WHERE FALSE)"
         return f"SELECT {', '.join(columns)} FROM {source}"
@@ -109,19 +132,30 @@ class DuckDbEngine:
         self.execute(f"COPY ({_text(statement)}) TO {DUCKDB.text(str(path))} ({codec})")
         self.execute(f"CREATE OR REPLACE VIEW {name} AS FROM {read_parquet([path])}")
 
-    def write(self, table_uri: str, statement: Statement) -> Path:
+    def write(self, table_uri: str, statement: Statement, partition_by: str | None = None) -> Path:
         """See `Engine`."""
         folder = new_folder(table_uri)
         pattern = "part-{i}"
+        partitions = f", PARTITION_BY ({DUCKDB.identifier(partition_by)})" if partition_by else ""
         try:
             self.execute(
                 f"COPY ({_text(statement)}) TO {DUCKDB.text(str(folder))} "
-                f"({PARQUET}, FILE_SIZE_BYTES '{FILE_BYTES}', FILENAME_PATTERN '{pattern}')"
+                f"({PARQUET}, FILE_SIZE_BYTES '{FILE_BYTES}', FILENAME_PATTERN '{pattern}'{partitions})"
             )
         except duckdb.Error:
             discard([folder])
             raise
         return folder
+
+    def materialise_rows(self, name: str, statement: exp.Expr, source: str) -> None:
+        """See `Engine`."""
+        del source
+        self.materialise(name, statement)
+
+    def write_rows(self, table_uri: str, statement: exp.Expr, source: str) -> list[Path]:
+        """See `Engine`."""
+        del source
+        return [self.write(table_uri, statement)]
 
     def merge(
         self,
@@ -158,7 +192,7 @@ class DuckDbEngine:
                 target_alias="t",
                 streamed_exec=False,
                 commit_properties=properties,
-                writer_properties=WriterProperties(compression="ZSTD", compression_level=3),
+                writer_properties=ZSTD,
             )
             if delete_where:
                 merger = merger.when_matched_delete(delete_where)
@@ -173,6 +207,16 @@ class DuckDbEngine:
             return metrics
 
         return commit_once(table_uri, transaction, change, base=base, metadata=metadata)
+
+    def order(self, table_uri: str, columns: Sequence[str]) -> int | None:
+        """See `Engine`."""
+        table = DeltaTable(table_uri)
+        if not is_out_of_order(table):
+            return None
+        table.optimize.z_order(
+            columns, target_size=ORDERED_FILE_BYTES, max_spill_size=SPILL_BYTES, writer_properties=ZSTD
+        )
+        return table.version()
 
     def each(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         """See `Engine`."""
@@ -199,15 +243,15 @@ def _literal(value: object) -> str:
 
 
 @contextmanager
-def duckdb_engine(*, shared: bool = False) -> Iterator[DuckDbEngine]:
-    """Open an engine; its scratch folder goes with it.
+def duckdb_engine(*, shared: bool = False, threads: int = 0) -> Iterator[DuckDbEngine]:
+    """Open an engine with so many threads (0: one per core); its scratch folder goes with it.
 
     A `shared` one is a file, `podium.duckdb` in the scratch folder, which other code of this process may open, too.
     """
     with scratch_folder() as scratch:
         database = str(scratch / SHARED_DATABASE) if shared else ":memory:"
         with duckdb.connect(database) as connection:
-            threads = len(os.sched_getaffinity(0))
+            threads = threads or len(os.sched_getaffinity(0))
             connection.execute(
                 f"SET TimeZone = 'UTC'; SET threads = {threads}; SET memory_limit = '{MEMORY_LIMIT}'; "
                 f"SET temp_directory = {DUCKDB.text(str(scratch / 'spill'))}"

@@ -13,8 +13,10 @@ from sqlglot import exp
 
 from podium_lakehouse.delta.commits import Committed, TransactionId
 from podium_lakehouse.delta.tables import Snapshot
-from podium_lakehouse.expressions.dialects import Dialect
+from podium_lakehouse.expressions.dialects import DUCKDB, Dialect
 
+ROW_DIALECT = DUCKDB
+"""The SQL of statements that look at a row by itself, on either engine."""
 Statement = str | exp.Expr
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -59,11 +61,21 @@ class Engine(Protocol):
     def materialise(self, name: str, statement: Statement) -> None:
         """Run a statement once and offer its rows as a relation."""
 
-    def write(self, table_uri: str, statement: Statement) -> Path:
+    def write(self, table_uri: str, statement: Statement, partition_by: str | None = None) -> Path:
         """Write a statement's rows as data files into a table's folder, for a commit to list; return their folder.
 
+        A partition column has a folder for each of its values, and is not in the files.
         No row may make the statement fail: DuckDB can hang when one does (docs/decisions/0007).
         """
+
+    def materialise_rows(self, name: str, statement: exp.Expr, source: str) -> None:
+        """As `materialise`, for a statement in `ROW_DIALECT` that looks at each row of `source` by itself; other relations in it are small.
+
+        Relations must have been offered by `offer_table`, or been materialised.
+        """
+
+    def write_rows(self, table_uri: str, statement: exp.Expr, source: str) -> list[Path]:
+        """As `write`, for a statement such as `materialise_rows` takes; return the folders."""
 
     def merge(
         self,
@@ -82,6 +94,9 @@ class Engine(Protocol):
         Matching rows are updated but for the columns in `keep`, the others inserted. Rows for which `delete_where` (over the
         source `s`) holds are deleted; the column it names is not part of the table. Where nothing changes there is still a commit.
         """
+
+    def order(self, table_uri: str, columns: Sequence[str]) -> int | None:
+        """Z-order a table by columns if enough of it is out of order; return the version that this made, if it did."""
 
     def each(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         """Call a function with each item, in this process or where the engine has its tasks."""

@@ -9,7 +9,8 @@ import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, ClassVar
@@ -17,19 +18,24 @@ from typing import TYPE_CHECKING, ClassVar
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
+from sqlglot import exp
 
 from podium_lakehouse.delta.appends import append_once, new_folder
 from podium_lakehouse.delta.commits import Committed, TransactionId, commit_metadata, commit_once
+from podium_lakehouse.delta.ordering import is_out_of_order
 from podium_lakehouse.delta.tables import Snapshot, column_names
 from podium_lakehouse.engines.engine import Item, Result, Statement
+from podium_lakehouse.engines.rows import Files, Rows
 from podium_lakehouse.engines.scratch import scratch_folder
 from podium_lakehouse.engines.spark_session import spark_session
-from podium_lakehouse.expressions.dialects import SPARK, Dialect
+from podium_lakehouse.expressions.dialects import DUCKDB, SPARK, Dialect
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 _MERGING = Lock()
+TASKS_PER_CORE = 4
+"""Parts of a table's files for DuckDB in the tasks: more than one, so that large files do not hold up the others."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class SparkEngine:
     session: "SparkSession"
     database: str
     scratch: Path
+    _files: dict[str, Callable[[], Files]] = field(default_factory=dict)
+    """The data files of relations, for DuckDB in the tasks."""
     dialect: ClassVar[Dialect] = SPARK
 
     @property
@@ -70,6 +78,7 @@ class SparkEngine:
         self.execute(
             f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {source} WHERE {' AND '.join(conditions)}"
         )
+        self._files[name] = partial(_table_files, snapshot, prune, where)
 
     def offer_feed(self, name: str, now: Snapshot, since: int) -> None:
         """See `Engine`."""
@@ -77,16 +86,40 @@ class SparkEngine:
         self.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {feed}")
 
     def materialise(self, name: str, statement: Statement) -> None:
-        """See `Engine`. The rows stay with the executors, in memory as far as it goes."""
-        self._frame(statement).persist().createOrReplaceTempView(name)
+        """See `Engine`. The rows go to files: the session's cache costs more to fill, and would copy every column for each use."""
+        folder = self._new_scratch()
+        self._frame(statement).write.option("compression", "lz4_raw").parquet(str(folder))
+        self._offer_folders(name, [folder])
 
-    def write(self, table_uri: str, statement: Statement) -> Path:
+    def materialise_rows(self, name: str, statement: exp.Expr, source: str) -> None:
+        """See `Engine`."""
+        self._offer_folders(name, self.write_rows(str(self._new_scratch()), statement, source))
+
+    def write(self, table_uri: str, statement: Statement, partition_by: str | None = None) -> Path:
         """See `Engine`."""
         folder = new_folder(table_uri)
-        self._frame(statement).write.parquet(str(folder))
-        for checksum in folder.glob(".*.crc"):
+        writer = self._frame(statement).write
+        (writer.partitionBy(partition_by) if partition_by else writer).parquet(str(folder))
+        for checksum in folder.rglob(".*.crc"):
             checksum.unlink()
         return folder
+
+    def write_rows(self, table_uri: str, statement: exp.Expr, source: str) -> list[Path]:
+        """See `Engine`. A task takes some of the source's files."""
+        names = {table.name for table in statement.find_all(exp.Table)} & self._files.keys()
+        relations = {name: self._files[name]() for name in names}
+        rows = Rows(DUCKDB.statement(statement), source, relations, table_uri)
+        parts = rows.parts(TASKS_PER_CORE * self.parallelism)
+        return self.each(partial(rows.write, max(self.parallelism // len(parts), 1)), parts)
+
+    def _new_scratch(self) -> Path:
+        return self.scratch / uuid.uuid4().hex[:12]
+
+    def _offer_folders(self, name: str, folders: Sequence[Path]) -> None:
+        """Offer the Parquet files of folders as a relation."""
+        self.session.read.parquet(*map(str, folders)).createOrReplaceTempView(name)
+        paths = [str(path) for folder in folders for path in sorted(folder.rglob("*.parquet"))]
+        self._files[name] = partial(Files, tuple(paths), self.schema(name))
 
     def merge(
         self,
@@ -160,6 +193,14 @@ class SparkEngine:
             "num_target_rows_deleted": row["num_deleted_rows"],
         }
 
+    def order(self, table_uri: str, columns: Sequence[str]) -> int | None:
+        """See `Engine`."""
+        if not is_out_of_order(DeltaTable(table_uri)):
+            return None
+        names = ", ".join(self.dialect.identifier(column) for column in columns)
+        self.session.sql(f"OPTIMIZE delta.{self.dialect.identifier(table_uri)} ZORDER BY ({names})")
+        return DeltaTable(table_uri).version()
+
     def each(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         """See `Engine`."""
         tasks = self.session.sparkContext.parallelize(items, max(len(items), 1))
@@ -174,6 +215,12 @@ class SparkEngine:
         return self.dialect.text(value) if isinstance(value, str) else str(value)
 
 
+def _table_files(snapshot: Snapshot, prune: str | None, where: str) -> Files:
+    table = snapshot.open()
+    paths = table.file_uris(file_pruning_predicate=prune)
+    return Files(tuple(paths), pa.schema(table.schema().to_arrow()), where)
+
+
 @contextmanager
 def spark_engine() -> Iterator[SparkEngine]:
     """Open an engine in the session of this process; its relations and its scratch folder go with it."""
@@ -186,7 +233,6 @@ def spark_engine() -> Iterator[SparkEngine]:
         try:
             yield SparkEngine(session, database, scratch)
         finally:
-            session.catalog.clearCache()
             session.sql("USE default")
             session.sql(f"DROP DATABASE {database} CASCADE")
 

@@ -72,7 +72,7 @@ class Dialect:
         raise NotImplementedError
 
     def row_hash(self, values: list[str]) -> str:
-        """Return a fast 64-bit hash for finding candidates; it never leaves the engine."""
+        """Return a fast hash, a bigint, for finding candidates; it never leaves the engine."""
         raise NotImplementedError
 
     def list_of(self, items: list[tuple[str, str]]) -> str:
@@ -135,7 +135,7 @@ class DuckDb(Dialect):
 
     def row_hash(self, values: list[str]) -> str:
         """See `Dialect`."""
-        return f"hash({', '.join(values)})"
+        return f"cast(hash({', '.join(values)}) >> 1 AS BIGINT)"
 
     def list_of(self, items: list[tuple[str, str]]) -> str:
         """See `Dialect`."""

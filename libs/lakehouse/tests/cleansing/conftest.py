@@ -74,6 +74,7 @@ class Cleanser:
         stored = {storable_name(name): name for name in header}
         self.engine.materialise(outcome.STAGED, staging_statement(dataset, lookups, stored, DUCKDB))
         self._offer(outcome.BASE, base, arrow_schema(names.silver_columns(dataset)))
+        self.engine.materialise(outcome.REPEATED, outcome.repeated_statement(DUCKDB))
         exceptions = outcome.exceptions_statement(dataset, DUCKDB, with_base=bool(base))
         self.engine.materialise(outcome.EXCEPTIONS, exceptions)
         return self._dispatched(Dispatch(dataset, DUCKDB, TIME))

@@ -3,7 +3,8 @@
   downstream sees "certified minus affected, plus staged", and the host commits after every model and test has passed.
 
   The host offers, beside the sources:
-    podium_context     one row per model: run_time, incremental, folder (where its rows are staged)
+    podium_context     one row per model: run_time, incremental, folder (where its rows are staged), partition_column (of its
+                       table, as SQL; empty if it has none)
     changed__<table>   old and new images of the rows that changed, for every source and model
     cert__<model>      the certified rows of a model that runs incrementally
 #}
@@ -16,7 +17,7 @@
   {%- set target = this.incorporate(type='view') -%}
   {%- set key = config.require('affect_key') -%}
   {{ run_hooks(pre_hooks) }}
-  {% do podium.stage(stage, sql, podium.context('folder')) %}
+  {% do podium.stage(stage, podium.laid_out(sql), podium.context('folder')) %}
   {% if podium.incremental() %}
     {% do podium.stage_keys() %}
     {% call statement('changed') -%}
@@ -37,6 +38,18 @@
   {% do adapter.commit() %}
   {{ return({'relations': [target]}) }}
 {% endmaterialization %}
+
+{# The model's rows with the partition column that its table has, in the order that it declares. #}
+{% macro laid_out(sql) %}
+  {%- set partition = podium.context('partition_column') -%}
+  {%- set cluster_by = config.get('cluster_by', []) -%}
+  {%- set columns = [cluster_by] if cluster_by is string else cluster_by -%}
+  {%- if partition or columns -%}
+    {{ return('select made.*' ~ (', ' ~ partition if partition else '') ~ ' from (' ~ sql ~ ') made'
+        ~ (' order by ' ~ columns | join(', ') if columns else '')) }}
+  {%- endif -%}
+  {{ return(sql) }}
+{% endmacro %}
 
 {# Whether this model computes only affected keys; false while dbt parses. #}
 {% macro incremental() %}
