@@ -61,6 +61,10 @@ lock: ## Write the locks anew (make lock UPGRADE=--upgrade moves every pin)
 bench: .venv/dev.stamp ## Measure the retail example beside a script written by hand (10 million rows, some minutes)
 	$(bin)/python tests/benchmarks/retail.py
 
+.PHONY: bench-growth
+bench-growth: .venv/dev.stamp ## Measure how the cost grows with the rows, and an increment on each size (some minutes)
+	$(bin)/python tests/benchmarks/growth.py
+
 .PHONY: bench-spark
 bench-spark: spark ## Measure engine spark beside two jobs written by hand, and a wide table (half an hour)
 	$(bin)/python tests/benchmarks/retail.py --engine spark

@@ -11,7 +11,7 @@ import pytest
 from deltalake import DeltaTable
 
 from tests.benchmarks.sameness import differences
-from tests.benchmarks.scaled import MOST_COPIES, scale
+from tests.benchmarks.scaled import COPIES_PER_SUFFIX, scale
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
@@ -71,10 +71,11 @@ def test_copies_share_no_invoice(tmp_path: Path) -> None:
     ]
     with (tmp_path / "real.csv").open("w", newline="") as file:
         csv.writer(file).writerows([HEADER, *lines])
-    scale(tmp_path / "real.csv", MOST_COPIES, tmp_path / "scaled.csv")
+    copies = 2 * COPIES_PER_SUFFIX
+    scale(tmp_path / "real.csv", copies, tmp_path / "scaled.csv")
     with (tmp_path / "scaled.csv").open(newline="") as file:
         header, *rows = csv.reader(file)
     assert header == HEADER
-    assert len({row[0] for row in rows}) == len(rows) == MOST_COPIES * len(lines)
+    assert len({row[0] for row in rows}) == len(rows) == copies * len(lines)
     assert rows[:2] == lines
     assert rows[3] == ["C587171", *lines[1][1:4], "2011-12-09 20:01:00", *lines[1][5:]]
