@@ -1,7 +1,7 @@
 """The lakehouse as the stages see it: where its tables lie, its records, and who watches."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -133,10 +133,12 @@ class Lakehouse:
         yield
         self.reached(f"after {name}")
 
-    def pending(self, scope: Scope, pipeline: Pipeline) -> Intent | None:
-        """Return the intent that an interrupted try of this scope left behind, if it still stands."""
+    def pending(
+        self, scope: Scope, pipeline: Pipeline, versions: Mapping[str, int] | None = None
+    ) -> Intent | None:
+        """Return the intent that an interrupted try of this scope left behind, if it still stands; see `Intents.pending`."""
         completed = self.completions.last_sequence(scope)
-        return self.intents.pending(scope, completed, pipeline.fingerprint)
+        return self.intents.pending(scope, completed, pipeline.fingerprint, versions or {})
 
     def pin(self, intent: Intent, pipeline: Pipeline) -> Intent:
         """Write an intent; return the one that counts, should another try have been faster."""

@@ -26,6 +26,7 @@ from podium_lakehouse.cleansing.staging import BRONZE, lookup_relation, staging_
 from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import Committed
 from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, arrow_schema, ensure, find
+from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import ROW_DIALECT, Engine
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
 from podium_lakehouse.records.intents import Input, Intent, Scope, table_name
@@ -184,14 +185,9 @@ def _offer_base(engine: Engine, silver: Snapshot, dataset: Dataset) -> bool:
     """Offer the part of Silver that may hold the batch's keys; return whether there is any."""
     if silver.version < 1:
         return False
-    key = engine.dialect.identifier(dataset.duplicates.keys[0])
-    low, high = engine.execute(
-        f"SELECT min({key}), max({key}) FROM {outcome.STAGED} WHERE NOT {names.REFUSED}"
-    )[0]
-    prune = None
-    if isinstance(low, str) and isinstance(high, str):
-        low, high = low.replace("'", "''"), high.replace("'", "''")
-        prune = f"{dataset.duplicates.keys[0]} >= '{low}' AND {dataset.duplicates.keys[0]} <= '{high}'"
+    key = dataset.duplicates.keys[0]
+    ends = bounds(engine, key, f"(SELECT * FROM {outcome.STAGED} WHERE NOT {names.REFUSED})")
+    prune = " AND ".join(within(engine, engine.dialect.identifier(key), *ends)) or None
     engine.offer_table(outcome.BASE, silver, prune=prune)
     return True
 

@@ -41,8 +41,9 @@ def model(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[C
     if silver is None:
         return []
     with lakehouse.open_engine(shared=True) as engine:
-        intent = _pending(scope, silver, pipeline, lakehouse)
-        if intent is None and not _is_news(scope, silver, pipeline, lakehouse):
+        pinned = {name: table.to_version for name, table in silver.items()}
+        intent = lakehouse.pending(scope, pipeline, pinned)
+        if intent is None and not _is_news(scope, pinned, pipeline, lakehouse):
             last = lakehouse.completions.last(scope)
             return [last] if last else []
         lakehouse.pipelines.put(pipeline)
@@ -137,35 +138,14 @@ def _certified_silver(
     return found
 
 
-def _pending(
-    scope: Scope, silver: dict[str, TableVersion], pipeline: Pipeline, lakehouse: Lakehouse
-) -> Intent | None:
-    """Return the intent of an interrupted try, unless it has changed no table and newer Silver has taken the place of its inputs.
-
-    So rows that make a test fail can be corrected by a delivery.
-    """
-    intent = lakehouse.pending(scope, pipeline)
-    if intent is None:
-        return None
-    untouched = all(lakehouse.version(uri) == base for uri, base in intent.bases.items())
-    return None if untouched and _differ(intent, silver) else intent
-
-
-def _differ(intent: Intent, silver: dict[str, TableVersion]) -> bool:
-    return any(
-        name not in intent.inputs or intent.inputs[name].to_version != table.to_version
-        for name, table in silver.items()
-    )
-
-
 def _previous(scope: Scope, lakehouse: Lakehouse) -> Intent | None:
     done = lakehouse.completions.last_sequence(scope)
     return lakehouse.intents.read(scope, done) if done else None
 
 
-def _is_news(scope: Scope, silver: dict[str, TableVersion], pipeline: Pipeline, lakehouse: Lakehouse) -> bool:
+def _is_news(scope: Scope, versions: dict[str, int], pipeline: Pipeline, lakehouse: Lakehouse) -> bool:
     previous = _previous(scope, lakehouse)
-    return previous is None or previous.fingerprint != pipeline.fingerprint or _differ(previous, silver)
+    return previous is None or previous.fingerprint != pipeline.fingerprint or previous.differs(versions)
 
 
 def _plan(

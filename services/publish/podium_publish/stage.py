@@ -27,7 +27,8 @@ def publish(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     started = monotonic()
     path = Path(pipeline.resolve(destination.path))
     scope = Scope(pipeline=pipeline.name, stage=Stage.PUBLISH, subject=SUBJECT)
-    intent = _pending(event, scope, pipeline, lakehouse) or _plan(event, scope, path, pipeline, lakehouse)
+    pending = lakehouse.pending(scope, pipeline, _versions(event))
+    intent = pending or _plan(event, scope, path, pipeline, lakehouse)
     if intent is None:
         last = lakehouse.completions.last(scope)
         return [last] if last else []
@@ -43,15 +44,6 @@ def publish(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
         timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
     )
     return [lakehouse.complete(intent, published)]
-
-
-def _pending(event: CloudEvent, scope: Scope, pipeline: Pipeline, lakehouse: Lakehouse) -> Intent | None:
-    """Return the intent of an interrupted try, unless newer versions have taken the place of those it was to publish."""
-    intent = lakehouse.pending(scope, pipeline)
-    if intent is None:
-        return None
-    pinned = {name: table.to_version for name, table in intent.inputs.items()}
-    return intent if pinned == _versions(event) else None
 
 
 def _versions(event: CloudEvent) -> dict[str, int]:

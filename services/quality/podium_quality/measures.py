@@ -37,10 +37,11 @@ class Measured:
         tiers = {f"tier.{tier}" for tier, _ in TIERS}
         return {ROWS, *named, *(tiers | {SCORE} if self.scored else ())}
 
-    def query(self, changes: str, now: str, before: str | None, dialect: Dialect) -> str:
+    def query(self, changes: str, tables: tuple[str, str] | None, dialect: Dialect) -> str:
         """Return the one query; its columns are named by measure.
 
-        `changes` names the changed rows with `_sign`; `now` and `before` the table as it is and as it was, None where `changes` is all.
+        `changes` names the changed rows with `_sign`; `tables` the table as it was and as it is, or the part of each that may hold a
+        value of the changed rows; None where `changes` is all.
         """
         parts = {ROWS: "sum(_sign)"}
         for name in self.complete:
@@ -48,7 +49,7 @@ class Measured:
         for name in self.keys:
             parts[f"unknown.{name}"] = _signed(f"{dialect.identifier(name)} = -1")
         for name in self.unique:
-            parts[f"distinct.{name}"] = _distinct(dialect.identifier(name), changes, now, before)
+            parts[f"distinct.{name}"] = _distinct(dialect.identifier(name), changes, tables)
         if self.scored:
             for tier, _ in TIERS:
                 parts[f"tier.{tier}"] = _signed(f"quality_tier = {dialect.text(tier)}")
@@ -61,10 +62,11 @@ def _signed(condition: str) -> str:
     return f"sum(CASE WHEN {condition} THEN _sign ELSE 0 END)"
 
 
-def _distinct(column: str, changes: str, now: str, before: str | None) -> str:
+def _distinct(column: str, changes: str, tables: tuple[str, str] | None) -> str:
     """By how many the distinct values have grown."""
-    if before is None:
+    if tables is None:
         return f"count(DISTINCT {column})"
+    before, now = tables
 
     def present(table: str) -> str:
         changed = f"SELECT {column} FROM {changes}"

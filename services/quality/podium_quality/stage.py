@@ -10,6 +10,7 @@ from podium_contracts.names import Layer, Stage, Verdict
 from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.cleansing.columns import declared_columns
 from podium_lakehouse.delta.tables import Snapshot, column_names
+from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.changes import offer_signed
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.lakehouse import Lakehouse
@@ -31,7 +32,8 @@ def quality(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     started = monotonic()
     scope = Scope(pipeline=pipeline.name, stage=Stage.QUALITY, subject=event.subject)
     judged = {table.name: table for table in event.data.tables if not table.name.startswith("quarantine.")}
-    intent = _pending(scope, judged, pipeline, lakehouse) or _plan(event, scope, judged, pipeline, lakehouse)
+    versions = {name: table.to_version for name, table in judged.items()}
+    intent = lakehouse.pending(scope, pipeline, versions) or _plan(event, scope, judged, pipeline, lakehouse)
     if intent is None:
         last = lakehouse.completions.last(scope)
         return [last] if last else []
@@ -72,18 +74,6 @@ def quality(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     ]
 
 
-def _pending(
-    scope: Scope, judged: dict[str, TableVersion], pipeline: Pipeline, lakehouse: Lakehouse
-) -> Intent | None:
-    """Return the intent of an interrupted try, unless newer versions have taken the place of those it was to judge."""
-    intent = lakehouse.pending(scope, pipeline)
-    return intent if intent is not None and _versions(intent.inputs) == _versions(judged) else None
-
-
-def _versions(tables: Mapping[str, TableVersion | Input]) -> dict[str, int]:
-    return {name: table.to_version for name, table in tables.items()}
-
-
 def _plan(
     event: CloudEvent,
     scope: Scope,
@@ -95,10 +85,10 @@ def _plan(
     last = lakehouse.completions.last(scope)
     seen: dict[str, int] = {}
     if last is not None and isinstance(last.data, QualityEvaluated):
-        seen = _versions({table.name: table for table in last.data.tables})
+        seen = {table.name: table.to_version for table in last.data.tables}
         done = lakehouse.intents.read(scope, last.data.sequence)
         again = last.data.verdict == Verdict.FAILED and done.fingerprint != pipeline.fingerprint
-        if not again and seen == _versions(judged):
+        if not again and seen == {name: table.to_version for name, table in judged.items()}:
             return None
     return lakehouse.pin(
         Intent(
@@ -134,11 +124,21 @@ def _measure(
     wanted = _measured(name, column_names(now.open()), pipeline)
     added = table.from_version != ABSENT and wanted.names == set(known)
     offer_signed(engine, "changes", now, table.from_version if added else ABSENT)
-    engine.offer_table("judged", now)
     if added:
-        engine.offer_table("before", Snapshot(table.uri, table.from_version))
-    query = wanted.query("changes", "judged", "before" if added else None, engine.dialect)
+        prune = _where_values_are(engine, wanted.unique)
+        engine.offer_table("judged", now, prune)
+        engine.offer_table("before", Snapshot(table.uri, table.from_version), prune)
+    query = wanted.query("changes", ("before", "judged") if added else None, engine.dialect)
     return add(known if added else {}, engine.records(query)[0])
+
+
+def _where_values_are(engine: Engine, columns: tuple[str, ...]) -> str | None:
+    """Return the condition under which a row may have a value of the changed rows in one of the columns."""
+    ranges = [
+        within(engine, engine.dialect.identifier(column), *bounds(engine, column, "changes"))
+        for column in columns
+    ]
+    return " OR ".join(f"({' AND '.join(ends)})" for ends in ranges) if ranges and all(ranges) else None
 
 
 def _measured(name: str, columns: list[str], pipeline: Pipeline) -> Measured:

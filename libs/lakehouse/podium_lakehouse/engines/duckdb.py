@@ -22,6 +22,7 @@ from podium_lakehouse.delta.appends import append_files, append_once, discard, n
 from podium_lakehouse.delta.commits import Committed, TransactionId, commit_once
 from podium_lakehouse.delta.ordering import is_out_of_order
 from podium_lakehouse.delta.tables import Snapshot
+from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import Item, Result, Statement
 from podium_lakehouse.engines.scratch import scratch_folder
 from podium_lakehouse.expressions.dialects import DUCKDB, Dialect
@@ -171,16 +172,10 @@ class DuckDbEngine:
     ) -> Committed:
         """See `Engine`. Only files whose statistics admit the source's range of the first key are read."""
         text = _text(statement)
-        first = DUCKDB.identifier(keys[0])
-        bounds = self.execute(f"SELECT min({first}), max({first}) FROM ({text})")[0]
-        if bounds[0] is None:
+        low, high = bounds(self, keys[0], f"({text})")
+        if low is None:
             return append_once(table_uri, (), transaction, base=base, metadata=metadata)
-        predicate = [f"t.{name} = s.{name}" for name in keys]
-        if isinstance(bounds[0], str | int):
-            predicate += [
-                f"t.{keys[0]} >= {_literal(bounds[0])}",
-                f"t.{keys[0]} <= {_literal(bounds[1])}",
-            ]
+        predicate = [*(f"t.{name} = s.{name}" for name in keys), *within(self, f"t.{keys[0]}", low, high)]
 
         def change(table: DeltaTable, properties: CommitProperties) -> dict[str, object]:
             source = self.connection.sql(text).to_arrow_reader(MERGE_BATCH_ROWS)
@@ -236,10 +231,6 @@ def read_parquet(paths: Sequence[str | Path], *options: str) -> str:
     """Return the table function that reads Parquet files; folder names such as `a=1` make no columns."""
     listed = ", ".join(literal_path(path) for path in paths)
     return f"read_parquet({', '.join([f'[{listed}]', 'hive_partitioning = false', *options])})"
-
-
-def _literal(value: object) -> str:
-    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
 
 
 @contextmanager

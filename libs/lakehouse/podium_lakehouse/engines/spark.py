@@ -24,6 +24,7 @@ from podium_lakehouse.delta.appends import append_once, new_folder
 from podium_lakehouse.delta.commits import Committed, TransactionId, commit_metadata, commit_once
 from podium_lakehouse.delta.ordering import is_out_of_order
 from podium_lakehouse.delta.tables import Snapshot, column_names
+from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import Item, Result, Statement
 from podium_lakehouse.engines.rows import Files, Rows
 from podium_lakehouse.engines.scratch import scratch_folder
@@ -134,15 +135,12 @@ class SparkEngine:
         delete_where: str | None = None,
     ) -> Committed:
         """See `Engine`."""
-        source = self._frame(statement)
-        first = self.dialect.identifier(keys[0])
-        low, high = source.selectExpr(f"min({first})", f"max({first})").collect()[0]
+        self._frame(statement).createOrReplaceTempView("merged")
+        low, high = bounds(self, keys[0], "merged")
         if low is None:
             return append_once(table_uri, (), transaction, base=base, metadata=metadata)
-        source.createOrReplaceTempView("merged")
         on = [f"t.{self.dialect.identifier(key)} = s.{self.dialect.identifier(key)}" for key in keys]
-        if isinstance(low, str | int):
-            on += [f"t.{first} >= {self._literal(low)}", f"t.{first} <= {self._literal(high)}"]
+        on += within(self, f"t.{self.dialect.identifier(keys[0])}", low, high)
 
         def change(table: DeltaTable, _properties: CommitProperties) -> dict[str, object]:
             columns = column_names(table)
@@ -210,9 +208,6 @@ class SparkEngine:
         return self.session.sql(
             statement if isinstance(statement, str) else self.dialect.statement(statement)
         )
-
-    def _literal(self, value: str | int) -> str:
-        return self.dialect.text(value) if isinstance(value, str) else str(value)
 
 
 def _table_files(snapshot: Snapshot, prune: str | None, where: str) -> Files:

@@ -95,6 +95,13 @@ class Intent(Model):
         """Return the identifier of this intent's commit to a table."""
         return TransactionId(f"{self.scope.pipeline}/{self.scope.stage}/{table}", self.sequence)
 
+    def differs(self, versions: Mapping[str, int]) -> bool:
+        """Whether any of these versions, by input, is not the one that is pinned."""
+        return any(
+            name not in self.inputs or self.inputs[name].to_version != version
+            for name, version in versions.items()
+        )
+
     @property
     def commit_metadata(self) -> Mapping[str, str]:
         """What each commit of this intent says of where it came from."""
@@ -169,11 +176,13 @@ class Intents:
             self.seen[scope.key] = self.table.last(scope.key) or 0
         return self.seen[scope.key] + 1
 
-    def pending(self, scope: Scope, completed: int, fingerprint: str) -> Intent | None:
+    def pending(
+        self, scope: Scope, completed: int, fingerprint: str, versions: Mapping[str, int]
+    ) -> Intent | None:
         """Return the scope's intent that is not completed, if it still stands.
 
-        It no longer stands if none of its tables has been committed and either the pipeline has changed since, or a table
-        it meant to change has: then a new intent takes its place.
+        It no longer stands if none of its tables has been committed and the pipeline has changed since, or a table it meant to
+        change has, or `versions`, by input, are not those that it pinned: then a new intent takes its place.
         """
         last = self.seen[scope.key] = self.table.last(scope.key) or 0
         if last <= completed:
@@ -181,9 +190,8 @@ class Intents:
         intent = self.read(scope, last)
         if any(_committed(intent, uri) for uri in intent.bases):
             return intent
-        if intent.fingerprint != fingerprint or any(_moved(uri, base) for uri, base in intent.bases.items()):
-            return None
-        return intent
+        overtaken = any(_moved(uri, base) for uri, base in intent.bases.items())
+        return None if overtaken or intent.fingerprint != fingerprint or intent.differs(versions) else intent
 
 
 def _committed(intent: Intent, uri: str) -> bool:
