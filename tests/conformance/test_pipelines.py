@@ -1,5 +1,7 @@
 """Law 5 for whole pipelines: from files to Gold, both engines make the same tables, ledgers and verdicts, also in turn."""
 
+import random
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +10,8 @@ import pytest
 from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated
 from podium_contracts.names import EngineName
 
-from tests.integration.conftest import Line, Shop
+from tests.benchmarks.sameness import FROM_THE_RUN, figures, unequal
+from tests.integration.conftest import REAL_FILE, RETAIL, Line, Shop
 from tests.integration.test_batches import GOLD, real_lines
 
 pytestmark = [pytest.mark.spark, pytest.mark.integration]
@@ -49,10 +52,27 @@ DIRT: list[Line] = [
 ]
 
 
+VERSIONED = 200
+"""Generated cases of deduplication and merging: invoice lines that come in several versions."""
+
+
+def versions(seed: int) -> list[Line]:
+    """Return one to four versions of each case, of few days and quantities, so that they repeat, tie, and come late."""
+    chance = random.Random(seed)
+    lines = [
+        [f"5{case:05}", "POST", "VERSION", str(chance.randint(1, 3)), f"2010-03-0{chance.randint(1, 3)} 09:00:00",
+         chance.choice(["1.5", "1.50", "2"]), "13085.0", chance.choice(["EIRE", "Eire", "France"])]
+        for case in range(VERSIONED)
+        for _ in range(chance.randint(1, 4))
+    ]  # fmt: skip
+    chance.shuffle(lines)
+    return lines
+
+
 def deliveries() -> list[list[Line]]:
     """Return two deliveries: rows come, then repeats, corrections, late days and every kind of refusal."""
     lines = real_lines(600)
-    return [[*lines[:400], *DIRT[:5]], [*lines[300:], *DIRT[3:]]]
+    return [[*lines[:400], *DIRT[:5], *versions(1)], [*lines[300:], *DIRT[3:], *versions(2)]]
 
 
 @dataclass(frozen=True)
@@ -151,6 +171,20 @@ def test_a_pipeline_makes_the_same_tables(tmp_path: Path, name: str) -> None:
     ours, theirs = (made(Shop(tmp_path / engine), VARIANTS[name], [engine] * 2) for engine in (DUCKDB, SPARK))
     check_same(ours, theirs)
     assert ours.rows("quarantine/sales") != []
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("spark")
+def test_the_real_file_makes_the_same_tables(tmp_path: Path) -> None:
+    """525,461 real lines end alike on both engines, in every table, ledger and metric."""
+    shops = {engine: Shop(tmp_path / engine) for engine in (DUCKDB, SPARK)}
+    for engine, shop in shops.items():
+        shutil.copy(RETAIL / "data" / REAL_FILE, shop.folder / "data")
+        shop.run(engine)
+    for table in TABLES:
+        ours, theirs = (figures(shop.folder / "lakehouse" / table, FROM_THE_RUN) for shop in shops.values())
+        assert unequal(ours, theirs) == [], table
+    assert accounts(shops[DUCKDB]) == accounts(shops[SPARK])
 
 
 @pytest.mark.slow

@@ -7,8 +7,15 @@ import typer
 from podium_contracts.errors import InvalidPipeline, TerminalError
 from podium_contracts.names import EngineName, Layer
 from podium_contracts.pipeline import Dataset, Pipeline
-from podium_lakehouse.cleansing.outcome import exceptions_statement
+from podium_lakehouse.cleansing.outcome import (
+    EXCEPTIONS,
+    REPEATED,
+    STAGED,
+    exceptions_statement,
+    repeated_statement,
+)
 from podium_lakehouse.cleansing.staging import staging_statement
+from podium_lakehouse.engines.engine import ROW_DIALECT
 from podium_lakehouse.expressions.dialects import DUCKDB, SPARK, Dialect
 from podium_lakehouse.lakehouse import Lakehouse
 from rich.syntax import Syntax
@@ -16,7 +23,7 @@ from rich.syntax import Syntax
 from podium.console import Form, OutputOption, output, write_json
 from podium.opening import DEFAULT_FILE, FileOption, check, dataset_of, open_pipeline
 
-WHOLE = ("staged", "exceptions")
+WHOLE = (STAGED, REPEATED, EXCEPTIONS)
 """The two statements that cleansing runs; all other steps are parts of them."""
 EXIT_INVALID = 2
 
@@ -73,6 +80,8 @@ def compile_(
 ) -> None:
     """Print the SQL that cleansing runs, a CTE per step.
 
+    What looks at a row by itself, `staged`, is DuckDB's on either engine: engine spark runs it in its tasks.
+
     Examples:
 
         podium compile -f pipeline.yaml --step rules
@@ -100,11 +109,17 @@ def compile_(
 def _steps(pipeline: Pipeline, name: str, lakehouse: Lakehouse, dialect: Dialect) -> dict[str, str]:
     dataset = pipeline.spec.datasets[name]
     names = lakehouse.catalogue.source_names(Layer.BRONZE, name) or _declared_sources(dataset)
-    staged = staging_statement(dataset, pipeline.spec.lookups, names, dialect)
-    exceptions = exceptions_statement(dataset, dialect, with_base=True)
-    whole = dict(zip(WHOLE, (staged, exceptions), strict=True))
-    ctes = {cte.alias: cte.this for statement in whole.values() for cte in statement.ctes}
-    return {title: dialect.statement(tree, pretty=True) for title, tree in {**ctes, **whole}.items()}
+    statements = (
+        (staging_statement(dataset, pipeline.spec.lookups, names, ROW_DIALECT), ROW_DIALECT),
+        (repeated_statement(dialect), dialect),
+        (exceptions_statement(dataset, dialect, with_base=True), dialect),
+    )
+    printed: dict[str, str] = {}
+    for title, (statement, language) in zip(WHOLE, statements, strict=True):
+        ctes = {cte.alias: cte.this for cte in statement.ctes}
+        printed |= {name: language.statement(tree, pretty=True) for name, tree in ctes.items()}
+        printed[title] = language.statement(statement, pretty=True)
+    return printed
 
 
 def _declared_sources(dataset: Dataset) -> dict[str, str]:

@@ -50,6 +50,7 @@ SETTINGS = (
         "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "Delta tables by path",
     ),
+    Setting("spark.ui.showConsoleProgress", "false", "the command line shows its own progress"),
     Setting("spark.sql.catalogImplementation", "in-memory", "no metastore: tables are known by their paths"),
     Setting(
         "spark.sql.adaptive.enabled",
@@ -122,8 +123,8 @@ PROFILES: dict[Profile, tuple[Setting, ...]] = {
         ),
         Setting(
             "spark.driver.extraJavaOptions",
-            "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC",
-            "quick to warm up, little to collect",
+            "-XX:+UseSerialGC",
+            "few cores: the collector's threads would take theirs",
         ),
     ),
     "large": (
