@@ -63,9 +63,9 @@ def _signed(condition: str) -> str:
 
 
 def _distinct(column: str, changes: str, tables: tuple[str, str] | None) -> str:
-    """By how many the distinct values have grown."""
+    """By how many the distinct values have grown; counted apart, or Spark would carry every other sum along for each value."""
     if tables is None:
-        return f"count(DISTINCT {column})"
+        return f"(SELECT count({column}) FROM (SELECT DISTINCT {column} FROM {changes}))"
     before, now = tables
 
     def present(table: str) -> str:
