@@ -66,8 +66,8 @@ bench-growth: .venv/dev.stamp ## Measure how the cost grows with the rows, and a
 	$(bin)/python tests/benchmarks/growth.py
 
 .PHONY: bench-spark
-bench-spark: spark ## Measure engine spark beside two jobs written by hand, and a wide table (half an hour)
-	$(bin)/python tests/benchmarks/retail.py --engine spark
+bench-spark: spark ## Measure engine spark beside two jobs written by hand, and a wide table (an hour)
+	$(bin)/python tests/benchmarks/retail.py --engine spark --rounds 2
 	$(bin)/python tests/benchmarks/wide.py
 
 .PHONY: clean

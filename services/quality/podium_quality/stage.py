@@ -119,10 +119,11 @@ def _refuse_unknown(named: list[str], tables: list[str]) -> None:
 def _measure(
     engine: Engine, name: str, table: Input, known: Mapping[str, object], pipeline: Pipeline
 ) -> Measures:
-    """Measure what changed in a table since it was last judged; all of it where other measures are wanted than are known."""
+    """Measure what changed in a table since it was last judged; all of it where that is less, or other measures are wanted."""
     now = Snapshot(table.uri, table.to_version)
     wanted = _measured(name, column_names(now.open()), pipeline)
-    added = table.from_version != ABSENT and wanted.names == set(known)
+    judged_before = table.from_version != ABSENT and not now.replaced_since(table.from_version)
+    added = judged_before and wanted.names == set(known)
     offer_signed(engine, "changes", now, table.from_version if added else ABSENT)
     if added:
         prune = _where_values_are(engine, wanted.unique)

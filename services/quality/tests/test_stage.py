@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pytest
@@ -57,13 +57,15 @@ class Court:
         parsed = PipelineDocument.model_validate(document).spec
         return Pipeline("shop", parsed, self.folder, str(self.thresholds))
 
-    def write(self, *rows: str, table: str = "silver.sales") -> CloudEvent:
-        """Append `id town` rows to a table; return the event that says that its layer is complete."""
+    def write(
+        self, *rows: str, table: str = "silver.sales", mode: Literal["append", "overwrite"] = "append"
+    ) -> CloudEvent:
+        """Write `id town` rows to a table; return the event that says that its layer is complete."""
         layer, name = table.split(".")
         uri = f"{self.lakehouse.uri}/{layer}/{name}"
         values = [(*row.split(), Decimal("90.0"), "HIGH") for row in rows]
         batch = pa.Table.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in values], SCHEMA)
-        write_deltalake(uri, batch, mode="append", configuration=CHANGE_FEED)
+        write_deltalake(uri, batch, mode=mode, configuration=CHANGE_FEED)
         version = DeltaTable(uri).version()
         subject = "sales" if layer == Layer.SILVER else "shop"
         completed = LayerCompleted(
@@ -103,6 +105,17 @@ def test_later_versions_add_to_what_is_known(court: Court) -> None:
     found = court.metrics(court.write("c Wells", "c Wells"))
     assert (found["total_records"], found["id_uniqueness"], found["town_completeness"]) == (4, 75, 100)
     assert (found["average_quality_score"], found["quality_high_percentage"]) == (90, 100)
+
+
+def test_a_table_whose_rows_were_replaced_is_measured_anew(court: Court) -> None:
+    """Where every row has been replaced, the rows of before are not read: they may be gone."""
+    court.metrics(court.write("a Bath", "b Bath"))
+    before = DeltaTable(f"{court.lakehouse.uri}/silver/sales").file_uris()
+    event = court.write("c Wells", "c Wells", "d Wells", mode="overwrite")
+    for uri in before:
+        Path(uri).unlink()
+    found = court.metrics(event)
+    assert (found["total_records"], found["id_uniqueness"]) == (3, 66.67)
 
 
 def test_a_version_is_judged_once(court: Court) -> None:

@@ -6,6 +6,7 @@
 {% endfor %}
 {{ config(
   unique_key=['date_key', 'country_key'], affect_key='date_key', affected_from={'fact_sale': following},
+  partition_by={'field': 'sale_date', 'data_type': 'date', 'granularity': 'month'},
   control_totals={
     'daily_revenue': {'this': 'sum(daily_revenue)', 'from': 'fact_sale', 'equals': 'sum(total_amount)'},
     'daily_quantity': {'this': 'sum(daily_quantity)', 'from': 'fact_sale', 'equals': 'sum(quantity)'},

@@ -49,6 +49,14 @@ class Snapshot:
         """Return the URIs of the data files, without those that the predicate's column statistics rule out."""
         return self.open().file_uris(file_pruning_predicate=predicate)
 
+    def replaced_since(self, version: int) -> bool:
+        """Whether a commit after a version has replaced every row: then the changes are twice the table."""
+        commits = self.open().history(self.version - version)
+        return any(
+            entry.get("operation") == "WRITE" and entry["operationParameters"].get("mode") == "Overwrite"
+            for entry in commits
+        )
+
     def rows(self) -> int:
         """Return the number of rows, from the files' statistics."""
         return int(self.open().count())
