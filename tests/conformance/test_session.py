@@ -1,8 +1,16 @@
 """The session that Podium makes on one machine."""
 
+from pathlib import Path
+
 import pytest
+from podium_contracts.errors import ModelFailed
+from podium_contracts.names import EngineName
 from podium_lakehouse.engines.spark_session import PROFILES, SETTINGS
+from podium_lakehouse.expressions.dialects import SPARK_SETTINGS
 from pyspark.sql import SparkSession
+
+from tests.integration.conftest import Shop
+from tests.integration.test_batches import real_lines
 
 pytestmark = [pytest.mark.spark, pytest.mark.integration]
 REFERENCE = {
@@ -30,6 +38,20 @@ def test_one_machine_keeps_to_itself(spark: SparkSession) -> None:
     assert context.master.startswith("local[")
     assert context.getConf().get("spark.driver.bindAddress") == "127.0.0.1"
     assert context.uiWebUrl is None
+
+
+@pytest.mark.timeout(300)
+def test_a_value_that_cannot_be_computed_fails_in_a_model_too(spark: SparkSession, tmp_path: Path) -> None:
+    """dbt runs in the session with the session's meaning: what does not cast is an error, not a null, and stays one afterwards."""
+    shop = Shop(tmp_path / "shop")
+    model = shop.folder / "dbt" / "models" / "dim_country.sql"
+    text = model.read_text()
+    assert "max(currency_code)" in text
+    model.write_text(text.replace("max(currency_code)", "cast(max(currency_code) as integer)"))
+    shop.deliver("part.csv", real_lines(20))
+    with pytest.raises(ModelFailed, match="model dim_country"):
+        shop.run(EngineName.SPARK)
+    assert {key: spark.conf.get(key) for key in SPARK_SETTINGS} == SPARK_SETTINGS
 
 
 def test_every_setting_has_one_value_and_a_reason() -> None:

@@ -271,6 +271,7 @@ def test_the_json_is_protobufs() -> None:
             {"name": "", "uri": "", "toVersion": "9007199254740993", "rows": "0", "schemaFingerprint": ""}
         ],
         "timings": {"requestedAt": "2026-11-03T07:45:00Z", "seconds": 0.0},
+        "notes": [],
     }
 
 

@@ -71,6 +71,7 @@ EVENTS: dict[str, tuple[EventData, Stage | None]] = {
             tables=(SILVER,),
             ledger=LEDGER,
             timings=TIMINGS,
+            notes=("what whoever declared it should know",),
         ),
         Stage.CLEANSE,
     ),

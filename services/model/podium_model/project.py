@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from podium_contracts.errors import ModelFailed
 from podium_contracts.names import EngineName
 from podium_lakehouse.engines.duckdb import SHARED_DATABASE
 from podium_lakehouse.engines.engine import Engine
+from podium_lakehouse.expressions.dialects import SPARK_SETTINGS
 
 from podium_model.layout import Layout
 
@@ -106,8 +108,23 @@ def _output(engine: Engine) -> dict[str, object]:
     """Return how dbt reaches the engine that is open in this process."""
     common = {"type": engine.dialect.name, "schema": engine.database, "threads": 1}
     if engine.dialect.name == EngineName.SPARK:
+        _keep_ansi_mode()
         return {**common, "method": "session", "host": "in this process"}
     return {**common, "path": str(engine.scratch / SHARED_DATABASE)}
+
+
+@cache
+def _keep_ansi_mode() -> None:
+    """Take back what dbt-spark sets before each of its statements: without ANSI mode, what overflows or does not cast is null."""
+    from dbt.adapters.spark.connections import SparkCredentials  # noqa: PLC0415 - only engine spark needs it
+
+    made = SparkCredentials.__post_init__
+
+    def keep(credentials: Any) -> None:
+        made(credentials)
+        credentials.server_side_parameters |= SPARK_SETTINGS
+
+    SparkCredentials.__post_init__ = keep  # type: ignore[method-assign, assignment]
 
 
 def _gold_model(node: Any) -> GoldModel:
