@@ -1,5 +1,6 @@
 """Gold tables of one build: what is certified, what is staged, what changes, and the sums that must agree."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -113,21 +114,27 @@ class GoldTable:
         return committed.version if ordered is None else ordered
 
     def totals(self) -> list[CheckedTotal]:
-        """Return the model's control totals, over the affected keys only where it ran incrementally."""
+        """Return the model's control totals, over the affected keys only where it ran incrementally: those have staged rows alone."""
+        totals = self.model.control_totals
+        actual = self._sums({total.name: total.this for total in totals}, self._staged)
+        expected: dict[str, str] = {}
+        for source in dict.fromkeys(total.source for total in totals):
+            equals = {total.name: total.equals for total in totals if total.source == source}
+            expected |= self._sums(equals, source)
         return [
-            CheckedTotal(
-                name=total.name,
-                expected=self._sum(total.equals, total.source),
-                actual=self._sum(total.this, self.model.name),
-            )
-            for total in self.model.control_totals
+            CheckedTotal(name=total.name, expected=expected[total.name], actual=actual[total.name])
+            for total in totals
         ]
 
-    def _sum(self, aggregate: str, relation: str) -> str:
+    def _sums(self, aggregates: Mapping[str, str], relation: str) -> dict[str, str]:
+        """Return aggregates over a relation, from one query."""
+        if not aggregates:
+            return {}
         key = self.model.affect_key
         where = f" WHERE {key} IN (SELECT {key} FROM {self._keys})" if self.incremental else ""
-        value = self.engine.execute(f"SELECT {aggregate} FROM {relation}{where}")[0][0]
-        return f"{Decimal(str(value or 0)).normalize():f}"
+        (values,) = self.engine.execute(f"SELECT {', '.join(aggregates.values())} FROM {relation}{where}")
+        texts = (f"{Decimal(str(value or 0)).normalize():f}" for value in values)
+        return dict(zip(aggregates, texts, strict=True))
 
     @property
     def _staged(self) -> str:
@@ -208,7 +215,7 @@ class GoldTable:
         return Change(committed, rows, Snapshot(self.uri, self.base).rows())
 
     def _merge(self) -> Change:
-        """Merge only rows that differ, and delete those of affected keys that are no longer made."""
+        """Merge only rows that differ, and delete those of affected keys that are no longer made; append where all are new."""
         name, keys = self.model.name, self.model.keys
         on = " AND ".join(f"s.{key} = c.{key}" for key in keys)
         columns = self.engine.schema(self._staged).names
@@ -222,13 +229,26 @@ class GoldTable:
             f"LEFT JOIN {self._certified} c ON {on} WHERE c.{keys[0]} IS NULL OR {differs} UNION ALL "
             f"SELECT c.*, TRUE, FALSE FROM {self._certified} c ANTI JOIN {self._staged} s ON {on} WHERE {affected}",
         )
-        counted = f"SELECT count(*) FILTER (WHERE _new), count(*) FILTER (WHERE {DELETED}) FROM diff__{name}"
-        inserted, removed = (int(str(value)) for value in self.engine.execute(counted)[0])
+        counted = f"SELECT count(*), count(*) FILTER (WHERE _new), count(*) FILTER (WHERE {DELETED}) FROM diff__{name}"
+        rows, inserted, removed = (int(str(value)) for value in self.engine.execute(counted)[0])
+        declared = self.model.layout.partition_by
+        transaction = self.intent.transaction(table_name(self.uri))
+        if inserted == rows:
+            partition_by = declared.column if declared and self.partitioned else None
+            new = f"SELECT {', '.join(columns)} FROM diff__{name}"
+            committed = append_once(
+                self.uri,
+                [self.engine.write(self.uri, new, partition_by)],
+                transaction,
+                base=self.base,
+                metadata=self.intent.commit_metadata,
+            )
+            return Change(committed, inserted, removed)
         committed = self.engine.merge(
             self.uri,
             f"SELECT {', '.join([*columns, DELETED])} FROM diff__{name}",
             keys,
-            self.intent.transaction(table_name(self.uri)),
+            transaction,
             base=self.base,
             metadata=self.intent.commit_metadata,
             keep=WRITTEN_ONCE,
