@@ -12,6 +12,7 @@ from podium_contracts.pipeline.types import TIMESTAMP
 from podium_lakehouse.delta.appends import append_once, discard, new_folder, overwrite_once
 from podium_lakehouse.delta.commits import Committed
 from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, ensure, find
+from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import ABSENT, Intent, table_name
@@ -130,11 +131,16 @@ class GoldTable:
         """Return aggregates over a relation, from one query."""
         if not aggregates:
             return {}
-        key = self.model.affect_key
-        where = f" WHERE {key} IN (SELECT {key} FROM {self._keys})" if self.incremental else ""
+        where = f" WHERE {self._affected()}" if self.incremental else ""
         (values,) = self.engine.execute(f"SELECT {', '.join(aggregates.values())} FROM {relation}{where}")
         texts = (f"{Decimal(str(value or 0)).normalize():f}" for value in values)
         return dict(zip(aggregates, texts, strict=True))
+
+    def _affected(self) -> str:
+        """Return the condition that a row's key is affected; bounds come first, to leave out files."""
+        key = self.model.affect_key
+        ends = within(self.engine, key, *bounds(self.engine, key, self._keys))
+        return " AND ".join([*ends, f"{key} IN (SELECT {key} FROM {self._keys})"])
 
     @property
     def _staged(self) -> str:

@@ -17,7 +17,9 @@
 with facts as (
   select * from {{ ref('fact_sale') }}
   {% if podium.incremental() %}
-  where date_key in (
+  {% set first, last = podium.affected_bounds() %}
+  where date_key between {{ podium.date_key(podium.add_days(podium.key_date(first), -window_days)) }} and {{ last }}
+  and date_key in (
     select date_key from {{ podium.affected() }} affected
     {% for n in range(1, window_days + 1) %}
     union select {{ podium.date_key(podium.add_days(podium.key_date('date_key'), -n)) }} from {{ podium.affected() }} affected
