@@ -151,6 +151,10 @@ class GoldTable:
         return f"cert__{self.model.name}"
 
     @property
+    def _was(self) -> str:
+        return f"was__{self.model.name}"
+
+    @property
     def _keys(self) -> str:
         return f"keys__{self.model.name}"
 
@@ -221,19 +225,21 @@ class GoldTable:
         return Change(committed, rows, Snapshot(self.uri, self.base).rows())
 
     def _merge(self) -> Change:
-        """Merge only rows that differ, and delete those of affected keys that are no longer made; append where all are new."""
+        """Merge only rows that differ, and delete those of affected keys that are no longer made; append where all are new.
+
+        A certified row with a staged one's key is among those of the affected keys, or `check_keys` would have refused it.
+        """
         name, keys = self.model.name, self.model.keys
         on = " AND ".join(f"s.{key} = c.{key}" for key in keys)
         columns = self.engine.schema(self._staged).names
         differs = " OR ".join(
             f"s.{col} IS DISTINCT FROM c.{col}" for col in columns if col not in NOT_COMPARED
         )
-        affected = f"c.{self.model.affect_key} IN (SELECT {self.model.affect_key} FROM {self._keys})"
         self.engine.materialise(
             f"diff__{name}",
             f"SELECT s.*, FALSE AS {DELETED}, c.{keys[0]} IS NULL AS _new FROM {self._staged} s "
-            f"LEFT JOIN {self._certified} c ON {on} WHERE c.{keys[0]} IS NULL OR {differs} UNION ALL "
-            f"SELECT c.*, TRUE, FALSE FROM {self._certified} c ANTI JOIN {self._staged} s ON {on} WHERE {affected}",
+            f"LEFT JOIN {self._was} c ON {on} WHERE c.{keys[0]} IS NULL OR {differs} UNION ALL "
+            f"SELECT c.*, TRUE, FALSE FROM {self._was} c ANTI JOIN {self._staged} s ON {on}",
         )
         counted = f"SELECT count(*), count(*) FILTER (WHERE _new), count(*) FILTER (WHERE {DELETED}) FROM diff__{name}"
         rows, inserted, removed = (int(str(value)) for value in self.engine.execute(counted)[0])

@@ -7,23 +7,28 @@
                        table, as SQL; empty if it has none)
     changed__<table>   old and new images of the rows that changed, for every source and model
     cert__<model>      the certified rows of a model that runs incrementally
+
+  and finds, of a model that runs incrementally, was__<model>: the certified rows of its affected keys.
 #}
 
 {% materialization podium_delta, default, supported_languages=['sql'] %}
   {%- set stage = podium.relation('stage') -%}
   {%- set keys = podium.relation('keys') -%}
   {%- set cert = podium.relation('cert') -%}
+  {%- set was = podium.relation('was') -%}
   {%- set changed = podium.relation('changed') -%}
   {%- set target = this.incorporate(type='view') -%}
   {%- set key = config.require('affect_key') -%}
   {{ run_hooks(pre_hooks) }}
   {% do podium.stage(stage, podium.laid_out(sql), podium.context('folder')) %}
   {% if podium.incremental() %}
-    {% do podium.stage_keys() %}
+    {% call statement('was') -%}
+      create table {{ was }} as select c.* from {{ cert }} c where {{ podium.is_affected('c') }}
+    {%- endcall %}
     {% call statement('changed') -%}
-      create table {{ changed }} as
+      create or replace view {{ changed }} as
       select * from {{ stage }} union all
-      select c.* from {{ cert }} c where exists (select 1 from {{ keys }} k where k.{{ key }} = c.{{ key }})
+      select * from {{ was }}
     {%- endcall %}
     {% call statement('view') -%}
       create or replace view {{ target }} as
@@ -63,16 +68,28 @@
   {{ return('(select ' ~ config.require('affect_key') ~ ' from ' ~ podium.relation('keys') ~ ')') }}
 {% endmacro %}
 
-{# The first and the last affected key, each as a literal: a condition with them lets the engine leave out files and row groups. #}
+{# The first and the last affected key, where keys are numbers: with them a model lets the engine leave out files and row groups. #}
 {% macro affected_bounds() %}
+  {%- set ends = podium.affected_ends() -%}
+  {%- if ends[0] is none -%}{{ return(['cast(null as integer)', 'cast(null as integer)']) }}{%- endif -%}
+  {%- if ends[0] is not number -%}
+    {{ exceptions.raise_compiler_error('affected_bounds() is for an affect_key that is a number') }}
+  {%- endif -%}
+  {{ return([ends[0] | string, ends[1] | string]) }}
+{% endmacro %}
+
+{% macro affected_ends() %}
   {%- set key = config.require('affect_key') -%}
   {% do podium.stage_keys() %}
-  {%- set ends = run_query('select min(' ~ key ~ '), max(' ~ key ~ ') from ' ~ podium.relation('keys')).rows[0] -%}
-  {%- set literals = [] -%}
-  {%- for end in ends -%}
-    {%- do literals.append('null' if end is none else (end | string if end is number else "'" ~ (end | string | replace("'", "''")) ~ "'")) -%}
-  {%- endfor -%}
-  {{ return(literals) }}
+  {{ return(run_query('select min(' ~ key ~ '), max(' ~ key ~ ') from ' ~ podium.relation('keys')).rows[0]) }}
+{% endmacro %}
+
+{# Whether a row of the alias has an affected key. #}
+{% macro is_affected(alias) %}
+  {%- set key = alias ~ '.' ~ config.require('affect_key') -%}
+  {%- set ends = podium.affected_ends() -%}
+  {%- set near = key ~ ' between ' ~ ends[0] ~ ' and ' ~ ends[1] ~ ' and ' if ends[0] is number else '' -%}
+  {{ return(near ~ 'exists (select 1 from ' ~ podium.relation('keys') ~ ' k where k.' ~ config.require('affect_key') ~ ' = ' ~ key ~ ')') }}
 {% endmacro %}
 
 {% macro stage_keys() %}
