@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from podium import host
 from podium.opening import Opened
 from podium_cleanse.stage import cleanse
 from podium_contracts.names import Layer
@@ -20,6 +19,7 @@ from podium_lakehouse.cleansing.staging import BRONZE, lookup_relation, staging_
 from podium_lakehouse.delta.tables import Snapshot
 from podium_lakehouse.engines.duckdb import duckdb_engine
 from podium_lakehouse.expressions.dialects import DUCKDB, SPARK, Dialect
+from podium_runtime.requests import request
 from pyspark.sql import SparkSession
 from sqlglot import exp
 
@@ -178,7 +178,7 @@ def test_the_retail_example_is_cleansed_alike(
     shop.deliver("one.csv", [*lines[:2000], *dirty_lines(), *lines[:50]])
     opened = shop.open()
     pipeline, lakehouse = opened.pipeline, opened.lakehouse
-    [ingested] = ingest(host.request(pipeline), pipeline, lakehouse)
+    [ingested] = ingest(request(pipeline), pipeline, lakehouse)
     bronze = lakehouse.table_uri(Layer.BRONZE, "sales")
     first = Batch(opened, Snapshot(bronze, lakehouse.version(bronze)), f"{names.BATCH} = 1", None)
     with on_duckdb(first) as ours:
@@ -189,7 +189,7 @@ def test_the_retail_example_is_cleansed_alike(
     moments = ["2009-11-30 07:45", "2010-12-24T18:00Z"]
     moved = [[*line[:4], moments[place % 2], *line[5:]] for place, line in enumerate(lines[:150])]
     shop.deliver("two.csv", [*lines[1900:], *dirty_lines()[::-1], *moved])
-    ingest(host.request(pipeline), pipeline, lakehouse)
+    ingest(request(pipeline), pipeline, lakehouse)
     silver = lakehouse.table_uri(Layer.SILVER, "sales")
     before = Snapshot(silver, lakehouse.version(silver))
     second = Batch(opened, Snapshot(bronze, lakehouse.version(bronze)), f"{names.BATCH} = 2", before)

@@ -11,6 +11,7 @@ import pytest
 from podium import host
 from podium.opening import open_pipeline
 from podium_contracts.names import EngineName
+from podium_runtime.requests import request
 
 from tests.faults.killed_run import killed_at
 from tests.faults.lakehouse_comparison import completions, contents, differences, in_order, unbalanced
@@ -64,7 +65,7 @@ class Trial:
         self.before = completions(shop.folder)
         self.points: list[str] = []
         opened = open_pipeline(shop.file, self.points.append)
-        outcome = host.run(opened.pipeline, opened.lakehouse, host.request(opened.pipeline))
+        outcome = host.run(opened.pipeline, opened.lakehouse, request(opened.pipeline))
         self.expected = contents(shop.folder)
         self.events = in_order(announced(outcome), shop.folder)
 

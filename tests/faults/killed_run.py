@@ -18,6 +18,7 @@ from podium import host
 from podium.opening import open_pipeline
 from podium_contracts.errors import TransientError
 from podium_contracts.names import EngineName
+from podium_runtime.requests import request
 
 EXIT_TRANSIENT = 75
 """As `podium run` ends when the same command may pass later."""
@@ -67,7 +68,7 @@ def _run(file: Path, point: str, meeting: Barrier | None, engine: EngineName = E
     opened = open_pipeline(file, reached)
     try:
         lakehouse = replace(opened.lakehouse, engine=engine)
-        host.run(opened.pipeline, lakehouse, host.request(opened.pipeline))
+        host.run(opened.pipeline, lakehouse, request(opened.pipeline))
     except TransientError:
         raise SystemExit(EXIT_TRANSIENT) from None
 

@@ -13,6 +13,7 @@ from podium_contracts.names import Layer
 from podium_ingest.files import pin
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.catalogue import Catalogue
+from podium_runtime.requests import request
 
 from tests.faults.conftest import FIRST, SECOND, Trial, Which
 from tests.faults.lakehouse_comparison import completions, contents, unbalanced
@@ -131,7 +132,7 @@ def test_a_file_that_grows_before_it_is_read(undisturbed: Trial) -> None:
     opened = shop.open()
     growing = Growth(opened.lakehouse.uri)
     with pytest.raises(PodiumError):
-        host.run(opened.pipeline, growing, host.request(opened.pipeline))
+        host.run(opened.pipeline, growing, request(opened.pipeline))
     assert completions(shop.folder) == set()
     assert opened.lakehouse.version(opened.lakehouse.table_uri(Layer.BRONZE, "sales")) <= 0
     shop.run()

@@ -11,6 +11,7 @@ from deltalake import DeltaTable
 from podium import host
 from podium.opening import Opened, open_pipeline
 from podium_contracts.names import EngineName
+from podium_runtime.requests import request
 
 REAL_FILE = "online_retail_2009_2010.csv.gz"
 RETAIL = Path(__file__).parents[2] / "examples" / "retail"
@@ -56,7 +57,7 @@ class Shop:
     def run(self, engine: EngineName = EngineName.DUCKDB) -> host.Outcome:
         opened = self.open()
         lakehouse = replace(opened.lakehouse, engine=engine)
-        return host.run(opened.pipeline, lakehouse, host.request(opened.pipeline))
+        return host.run(opened.pipeline, lakehouse, request(opened.pipeline))
 
     def rows(self, table: str) -> list[tuple[tuple[str, object], ...]]:
         """Return a table's rows, sorted, without the columns that are fixed per intent."""

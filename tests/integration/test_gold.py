@@ -8,6 +8,7 @@ from podium import host
 from podium.opening import open_pipeline
 from podium_contracts.errors import LedgerImbalance, ModelFailed
 from podium_contracts.events.v1 import LayerCompleted
+from podium_runtime.requests import request
 
 PIPELINE = """
 apiVersion: podium.dev/v1alpha1
@@ -81,7 +82,7 @@ class Stall:
             number = len(list((self.folder / "in").iterdir()))
             (self.folder / "in" / f"{number}.csv").write_text("\n".join(["id,at,town,price", *lines]) + "\n")
         opened = open_pipeline(self.folder / "pipeline.yaml")
-        return host.run(opened.pipeline, opened.lakehouse, host.request(opened.pipeline))
+        return host.run(opened.pipeline, opened.lakehouse, request(opened.pipeline))
 
     def gold(self, table: str) -> dict[str, dict[str, object]]:
         """Return a table's rows by their first text column."""

@@ -12,6 +12,7 @@ from podium_contracts.events.v1 import LayerCompleted
 from podium_contracts.names import EngineName
 from podium_lakehouse.delta import ordering
 from podium_model.layout import Partitioning
+from podium_runtime.requests import request
 
 from tests.integration.test_gold import BY_TOWN, PIPELINE, Stall
 
@@ -52,7 +53,7 @@ class LaidOut(Stall):
         (self.folder / "in" / f"{number}.csv").write_text("\n".join(["id,at,town,price,day", *lines]) + "\n")
         opened = open_pipeline(self.folder / "pipeline.yaml")
         lakehouse = replace(opened.lakehouse, engine=engine)
-        return host.run(opened.pipeline, lakehouse, host.request(opened.pipeline))
+        return host.run(opened.pipeline, lakehouse, request(opened.pipeline))
 
     @property
     def fact(self) -> DeltaTable:

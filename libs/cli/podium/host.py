@@ -1,16 +1,15 @@
 """The host on one machine: the five stages around an in-memory bus, wired as the services are on Kafka."""
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from deltalake import DeltaTable
 from podium_cleanse.stage import cleanse
 from podium_contracts.errors import PodiumError, TransientError
-from podium_contracts.events import DATA_TYPES, CloudEvent, envelope
-from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, Run, RunRequested, StageFailed
-from podium_contracts.names import Layer, Stage
+from podium_contracts.events import DATA_TYPES, CloudEvent
+from podium_contracts.events.routing import answering, failure, origin
+from podium_contracts.events.v1 import QualityEvaluated
+from podium_contracts.names import Stage
 from podium_contracts.pipeline import Pipeline
 from podium_ingest.stage import ingest
 from podium_lakehouse.delta.tables import find
@@ -41,49 +40,6 @@ class Outcome:
     def verdicts(self) -> list[QualityEvaluated]:
         """The verdicts announced, first to last."""
         return [event.data for event in self.events if isinstance(event.data, QualityEvaluated)]
-
-
-def origin(event: CloudEvent) -> str:
-    """Return the stage that announces an event, `run` for the request of a run."""
-    return event.source.rsplit("/", 1)[-1]
-
-
-def answering(event: CloudEvent) -> tuple[Stage, ...]:
-    """Return the stages that answer an event."""
-    match event.data:
-        case RunRequested():
-            return (Stage.INGEST,)
-        case LayerCompleted(layer=Layer.BRONZE):
-            return (Stage.CLEANSE,)
-        case LayerCompleted():
-            return (Stage.QUALITY,)
-        case QualityEvaluated(layer=Layer.GOLD):
-            return (Stage.PUBLISH,)
-        case QualityEvaluated():
-            return (Stage.CLEANSE, Stage.MODEL)
-    return ()
-
-
-def request(pipeline: Pipeline) -> CloudEvent:
-    """Return the request of a new run: the one place where a time is taken and ids are drawn."""
-    now = datetime.now(UTC)
-    run = Run(
-        pipeline=pipeline.name,
-        id=f"{pipeline.name}-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}",
-        executor="job",
-        requested_at=now,
-        datasets=tuple(pipeline.spec.datasets),
-        fingerprint=pipeline.fingerprint,
-    )
-    traceparent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
-    return envelope(
-        RunRequested(run=run),
-        stage=None,
-        subject=pipeline.name,
-        sequence=0,
-        traceparent=traceparent,
-        causation="",
-    )
 
 
 def run(
@@ -144,7 +100,15 @@ class _Pass:
             answers = STAGES[stage](event, self.pipeline, self.lakehouse)
         except PodiumError as error:
             self.errors.append(error)
-            return [_failure(event, stage, error)]
+            return [
+                failure(
+                    event,
+                    stage,
+                    reason=type(error).__name__,
+                    message=str(error),
+                    transient=isinstance(error, TransientError),
+                )
+            ]
         for answer in answers:
             with self.lakehouse.step(f"{origin(answer)} {answer.subject} event"):
                 self._note(answer)
@@ -163,24 +127,4 @@ def _is_new(event: CloudEvent, before: DeltaTable | None) -> bool:
     """Whether an event's completion is not among those that were there before."""
     scope = Scope(pipeline=event.partitionkey, stage=Stage(origin(event)), subject=event.subject)
     known = before.transaction_version(scope.key) if before else None
-    return int(event.sequence) > (known or 0)
-
-
-def _failure(event: CloudEvent, stage: Stage, error: PodiumError) -> CloudEvent:
-    """Return the event that says that a stage could not answer an event. Completions count from 1, so 0 is free."""
-    failed = StageFailed(
-        run=event.run,
-        stage=stage,
-        subject=event.subject,
-        reason=type(error).__name__,
-        message=str(error),
-        transient=isinstance(error, TransientError),
-    )
-    return envelope(
-        failed,
-        stage=stage,
-        subject=event.subject,
-        sequence=0,
-        traceparent=event.traceparent,
-        causation=event.id,
-    )
+    return event.number > (known or 0)

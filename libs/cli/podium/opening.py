@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from podium_contracts.errors import Problem, TerminalError
+from podium_contracts.errors import TerminalError
 from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.cleansing.checks import problems
 from podium_lakehouse.lakehouse import Lakehouse, Observer, nobody
@@ -33,7 +33,7 @@ def check(path: Path) -> PipelineFile:
         InvalidPipeline: with every mistake, those of the schema or those of names, types and expressions.
     """
     file = load(path)
-    mistakes = [*problems(file.document.spec), *_missing_files(file)]
+    mistakes = [*problems(file.document.spec), *file.missing()]
     if mistakes:
         raise file.invalid(mistakes)
     return file
@@ -62,17 +62,3 @@ def dataset_of(opened: Opened, name: str) -> str:
     if name and name not in known:
         raise TerminalError(f"no dataset {name!r}", hint=f"the datasets are: {', '.join(known)}")
     return name or next(iter(known))
-
-
-def _missing_files(file: PipelineFile) -> list[Problem]:
-    spec, root = file.document.spec, file.path.parent
-    wanted: dict[tuple[str, ...], str] = {
-        ("spec", "lookups", name, "path"): lookup.path for name, lookup in spec.lookups.items()
-    }
-    if spec.model:
-        wanted["spec", "model", "dbt"] = f"{spec.model.dbt}/dbt_project.yml"
-    return [
-        Problem(path, f"{where} does not exist", f"looked in {root.absolute()}")
-        for path, where in wanted.items()
-        if not (root / where).is_file()
-    ]

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from podium_contracts.events import CloudEvent
+from podium_contracts.events.routing import origin
 from podium_contracts.events.v1 import Flow, LayerCompleted, Published, QualityEvaluated, Timings
 from rich.table import Table
 from rich.text import Text
 
 from podium.console import near, output, plain_table, write_terms
-from podium.host import Outcome, origin
+from podium.host import Outcome
 from podium.opening import Opened
 
 STEPS = ("inserted", "updated", "unchanged", "deduplicated", "late", "quarantined", "deletes")

@@ -212,11 +212,12 @@ def test_quarantine_is_counted_and_filtered_by_rule(terminal: Terminal) -> None:
 
 
 class PressesCtrlC(io.StringIO):
-    """A log at the sight of whose first line somebody presses Ctrl-C."""
+    """A log at the sight of whose first line somebody presses Ctrl-C, once: the console writes a line that was cut off again."""
 
     def write(self, text: str) -> int:
+        first = "bronze sales" not in self.getvalue()
         written = super().write(text)
-        if "bronze sales" in text:
+        if first and "bronze sales" in text:
             signal.raise_signal(signal.SIGINT)
         return written
 

@@ -8,9 +8,11 @@ from podium import host
 from podium.opening import Opened, open_pipeline
 from podium_contracts.errors import BadSource
 from podium_contracts.events import CloudEvent
+from podium_contracts.events.routing import answering, origin
 from podium_contracts.events.v1 import LayerCompleted, StageFailed
 from podium_contracts.names import Stage
 from podium_lakehouse.lakehouse import nobody
+from podium_runtime.requests import request
 
 from libs.cli.tests.conftest import PIPELINE
 
@@ -41,7 +43,7 @@ class Machine:
                 raise Killed
 
         opened = self.open(reached)
-        return host.run(opened.pipeline, opened.lakehouse, host.request(opened.pipeline), on_event=on_event)
+        return host.run(opened.pipeline, opened.lakehouse, request(opened.pipeline), on_event=on_event)
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def subjects(events: list[CloudEvent]) -> list[str]:
-    return [f"{host.origin(event)} {event.subject}" for event in events]
+    return [f"{origin(event)} {event.subject}" for event in events]
 
 
 def test_fresh_events_are_those_of_this_runs_completions(machine: Machine) -> None:
@@ -68,9 +70,7 @@ def test_completions_are_reported_as_they_are_written(machine: Machine) -> None:
     machine.run()
     machine.deliver("two.csv", "b,1,1.00")
     opened, heard = machine.open(), []
-    outcome = host.run(
-        opened.pipeline, opened.lakehouse, host.request(opened.pipeline), on_completed=heard.append
-    )
+    outcome = host.run(opened.pipeline, opened.lakehouse, request(opened.pipeline), on_completed=heard.append)
     assert heard == outcome.fresh
     assert [int(event.sequence) for event in heard] == [2, 2, 2]
 
@@ -120,7 +120,7 @@ def test_every_event_has_the_stages_that_answer_it(machine: Machine) -> None:
     machine.deliver("one.csv", "a,1,1.00")
     events: list[CloudEvent] = []
     machine.run(events.append)
-    assert [host.answering(event) for event in events] == [
+    assert [answering(event) for event in events] == [
         (Stage.INGEST,),
         (Stage.CLEANSE,),
         (Stage.QUALITY,),

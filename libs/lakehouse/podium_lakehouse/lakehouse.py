@@ -17,7 +17,7 @@ from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.delta.tables import Snapshot, find, schema_fingerprint
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.engines.opening import open_engine
-from podium_lakehouse.records import catalogue, completions, intents, metrics, pipelines, runs
+from podium_lakehouse.records import announcements, catalogue, completions, intents, metrics, pipelines, runs
 from podium_lakehouse.records.intents import ABSENT, Intent, Scope
 from podium_lakehouse.records.lookups import LookupTable
 from podium_lakehouse.records.table import RecordTable
@@ -91,6 +91,11 @@ class Lakehouse:
         return completions.Completions(self._records("completions", completions.SCHEMA))
 
     @cached_property
+    def announcements(self) -> announcements.Announcements:
+        """Which completions have been announced."""
+        return announcements.Announcements(self._records("announcements", announcements.SCHEMA))
+
+    @cached_property
     def runs(self) -> runs.Runs:
         """The runs of every pipeline."""
         return runs.Runs(self._records("runs", runs.SCHEMA))
@@ -144,8 +149,10 @@ class Lakehouse:
         """Write an intent; return the one that counts, should another try have been faster."""
         self.runs.put(intent.run, intent.traceparent)
         self.pipelines.put(pipeline)
+        last = self.completions.last(intent.scope)
+        numbered = intent.model_copy(update={"completion": int(last.sequence) + 1 if last else 1})
         with self.step(f"{intent.scope.stage} {intent.scope.subject} intent"):
-            return self.intents.put(intent)
+            return self.intents.put(numbered)
 
     @contextmanager
     def commit(self, intent: Intent, table: str) -> Iterator[None]:
@@ -159,7 +166,7 @@ class Lakehouse:
             data,
             stage=intent.scope.stage,
             subject=intent.scope.subject,
-            sequence=intent.sequence,
+            sequence=intent.completion,
             traceparent=intent.traceparent,
             causation=intent.answers[-1],
         )

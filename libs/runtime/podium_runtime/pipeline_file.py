@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,20 @@ class PipelineFile:
             fingerprint=fingerprint(self.path, self.document),
         )
 
+    def missing(self) -> list[Problem]:
+        """Return a problem for each file that the pipeline refers to and that is not there."""
+        spec, root = self.document.spec, self.path.parent
+        wanted: dict[Place, str] = {
+            ("spec", "lookups", name, "path"): lookup.path for name, lookup in spec.lookups.items()
+        }
+        if spec.model:
+            wanted["spec", "model", "dbt"] = f"{spec.model.dbt}/dbt_project.yml"
+        return [
+            Problem(path, f"{where} does not exist", f"looked in {root.absolute()}")
+            for path, where in wanted.items()
+            if not (root / where).is_file()
+        ]
+
     def invalid(self, problems: list[Problem]) -> InvalidPipeline:
         """Return the error that tells these problems, each with its line."""
         return _invalid(problems, self.path, self.tree)
@@ -59,6 +74,20 @@ def load(path: Path) -> PipelineFile:
     except ValidationError as error:
         raise _invalid(schema_mistakes.problems(error), path, tree) from error
     return PipelineFile(path, document, tree)
+
+
+def name_in(path: Path) -> str | None:
+    """Return the name of the pipeline in a file, whatever mistakes it has; None where it holds none."""
+    return _name_in(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _name_in(path: Path, _modified_ns: int) -> str | None:
+    try:
+        tree = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+        return str(tree["metadata"]["name"]) if tree["kind"] == "Pipeline" else None
+    except (*UNREADABLE, OSError, TypeError):
+        return None
 
 
 def _read(path: Path) -> Any:

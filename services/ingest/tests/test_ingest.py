@@ -192,7 +192,10 @@ def test_a_dataset_that_cannot_be_read_leaves_others_alone(make_shop: Any, tmp_p
         shop.run()
     assert [row["id"] for row in shop.bronze()] == ["1"]
     bad.write_bytes(b"id,name\n1,2\n")
-    assert [int(event.sequence) for event in shop.run()] == [1, 2]
+    assert [int(event.sequence) for event in shop.run()] == [
+        1,
+        1,
+    ]  # the intent that was given up leaves no gap
 
 
 REFUSED = {

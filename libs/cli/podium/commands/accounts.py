@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from podium_contracts.events import CloudEvent
+from podium_contracts.events.routing import origin
 from podium_contracts.events.v1 import LayerCompleted, Ledger, QualityEvaluated
 from podium_lakehouse.delta.tables import Snapshot, find
 from podium_lakehouse.engines.duckdb import duckdb_engine
@@ -14,7 +15,6 @@ from podium_quality.report import write as write_report
 from rich.text import Text
 
 from podium.console import Form, OutputOption, Row, near, output, write_json, write_rows, write_terms
-from podium.host import origin
 from podium.opening import DEFAULT_FILE, FileOption, Opened, dataset_of, open_pipeline
 from podium.summary import REPORT, equation
 

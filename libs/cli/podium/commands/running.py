@@ -16,6 +16,7 @@ from podium_contracts.names import EngineWish, Verdict
 from podium_ingest.stage import waiting
 from podium_lakehouse.engines.choice import choose
 from podium_quality.report import write as write_report
+from podium_runtime.requests import request
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
@@ -86,8 +87,8 @@ def _interruptible() -> Iterator[None]:
 def _run(file: FileOption, engine: EngineWish | None, *, quiet: bool) -> tuple[Opened, host.Outcome]:
     with _progress(quiet=quiet) as progress:
         opened = _on_engine(open_pipeline(file, progress.reached), engine, quiet=quiet)
-        request = host.request(opened.pipeline)
-        outcome = host.run(opened.pipeline, opened.lakehouse, request, on_completed=progress.completed)
+        requested = request(opened.pipeline)
+        outcome = host.run(opened.pipeline, opened.lakehouse, requested, on_completed=progress.completed)
     report = opened.lakehouse.path / REPORT
     if outcome.fresh or not report.exists():
         write_report(opened.pipeline, opened.lakehouse, report)

@@ -30,7 +30,7 @@ DATA_TYPES: dict[str, type[Message]] = {
 }
 _TYPE_OF = {data: name for name, data in DATA_TYPES.items()}
 
-Header = tuple[str, bytes]
+Header = tuple[str, bytes | None]
 Attribute = Annotated[str, StringConstraints(min_length=1)]
 
 
@@ -48,7 +48,8 @@ class CloudEvent(Model):
     causationid: str
     """The id of the event that this one answers; empty for the first of a run."""
     sequence: Attribute
-    """The stage's own number, zero-padded so that it sorts as text."""
+    """The place among the completions of this source and subject: 1, 2, 3 … without gaps, zero-padded so that it sorts as text; 0 for
+    an event that is no completion."""
     partitionkey: Attribute
     """The pipeline's name."""
     data: EventData
@@ -64,15 +65,20 @@ class CloudEvent(Model):
             raise MalformedEvent(f"event {self.id} names no run")
         return self.data.run
 
+    @property
+    def number(self) -> int:
+        """The number of the intent that the event completes, 0 for one that is no completion."""
+        return 0 if isinstance(self.data, v1.RunRequested | v1.StageFailed) else self.data.sequence
+
 
 @dataclass(frozen=True)
 class KafkaRecord:
-    """A record as Kafka carries it."""
+    """A record as Kafka carries it; a value of None is a tombstone."""
 
     topic: str
-    key: bytes
+    key: bytes | None
     headers: tuple[Header, ...]
-    value: bytes
+    value: bytes | None
 
 
 def envelope(
@@ -107,13 +113,13 @@ def encode(event: CloudEvent) -> KafkaRecord:
         **{name: getattr(event, name) for name in CloudEvent.model_fields if name not in {"time", "data"}},
         "time": rfc3339(event.time),
     }
-    headers = [("content-type", DATA_CONTENT_TYPE.encode())]
+    headers: list[Header] = [("content-type", DATA_CONTENT_TYPE.encode())]
     headers += [(f"ce_{name}", value.encode()) for name, value in attributes.items() if value]
     headers.append(("traceparent", event.traceparent.encode()))
     return KafkaRecord(TOPIC, event.partitionkey.encode(), tuple(headers), event.data.to_json())
 
 
-def decode(headers: Sequence[tuple[str, bytes | None]], value: bytes | None) -> CloudEvent:
+def decode(headers: Sequence[Header], value: bytes | None) -> CloudEvent:
     """Return the event that a record carries; headers that are not CloudEvents attributes are ignored.
 
     Raises:
@@ -139,7 +145,7 @@ def decode(headers: Sequence[tuple[str, bytes | None]], value: bytes | None) -> 
         raise MalformedEvent(f"{data_type.__name__}: {place or 'data'}: {first['msg']}") from error
 
 
-def _attributes(headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
+def _attributes(headers: Sequence[Header]) -> dict[str, str]:
     """Return the CloudEvents attributes among a record's headers; a header without a value is none."""
     attributes: dict[str, str] = {}
     for name, raw in headers:

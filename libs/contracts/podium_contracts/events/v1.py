@@ -111,7 +111,7 @@ class LayerCompleted(Message):
     subject: str = ""
     """The dataset; for Gold the pipeline's name."""
     sequence: Int64 = 0
-    """The stage's own number for this completion: 1, 2, 3 ..."""
+    """The number of the stage's intent. It grows, and skips intents that were given up; the event's own `sequence` has no gaps."""
     tables: tuple[TableVersion, ...] = ()
     ledger: Ledger | None = None
     timings: Timings | None = None

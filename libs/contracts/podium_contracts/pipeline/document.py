@@ -61,6 +61,11 @@ class Publish(Model):
 
     duckdb: DuckDbDestination | None = None
 
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """The names of those that are declared."""
+        return tuple(name for name in type(self).model_fields if getattr(self, name) is not None)
+
 
 class Spec(Model):
     """What the pipeline does."""

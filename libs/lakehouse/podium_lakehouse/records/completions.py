@@ -64,6 +64,16 @@ class Completions:
         sequence = self.last_sequence(scope)
         return self.read(scope, sequence) if sequence else None
 
+    def after(self, scope: Scope, sequence: int) -> list[CloudEvent]:
+        """Return the events of a scope's completions after a number, oldest first."""
+        if self.last_sequence(scope) <= sequence:
+            return []
+        rows = self.table.rows(
+            pipeline=scope.pipeline, stage=scope.stage, subject=scope.subject, above=("sequence", sequence)
+        )
+        ordered = sorted(rows, key=lambda row: int(str(row["sequence"])))
+        return [CloudEvent.model_validate_json(str(row["event"])) for row in ordered]
+
     def sequences(self, scope: Scope) -> set[int]:
         """Return the numbers of every completion of a scope."""
         rows = self.table.rows(pipeline=scope.pipeline, stage=scope.stage, subject=scope.subject)

@@ -62,6 +62,8 @@ class Intent(Model):
 
     scope: Scope
     sequence: int
+    completion: int = 0
+    """The number of the completion it leads to: 1, 2, 3 …, without those that intents which were given up would have had."""
     run: Run
     traceparent: str
     fingerprint: str

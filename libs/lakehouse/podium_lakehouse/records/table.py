@@ -34,11 +34,13 @@ class RecordTable:
         table = find(self.uri)
         return table.transaction_version(key) if table else None
 
-    def rows(self, **equals: object) -> list[dict[str, object]]:
-        """Return the rows whose columns have the given values; files that cannot hold any are not opened."""
+    def rows(self, *, above: tuple[str, int] | None = None, **equals: object) -> list[dict[str, object]]:
+        """Return the rows whose columns have the given values, and one a number above; files that cannot hold any are not opened."""
         table = find(self.uri)
         if table is None:
             return []
-        filters = [(name, "=", value) for name, value in equals.items()]
+        filters: list[tuple[str, str, object]] = [(name, "=", value) for name, value in equals.items()]
+        if above:
+            filters.append((above[0], ">", above[1]))
         found: list[dict[str, object]] = table.to_pyarrow_table(filters=filters or None).to_pylist()
         return found
