@@ -1,0 +1,76 @@
+"""A stage as a host with a real bus calls it: open the lakehouse, call, and find what has never been announced."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from podium_contracts.errors import Problem
+from podium_contracts.events import CloudEvent
+from podium_contracts.names import Layer, Stage
+from podium_contracts.pipeline import Pipeline, Spec
+
+from podium_lakehouse.cleansing.checks import problems
+from podium_lakehouse.engines.choice import choose
+from podium_lakehouse.lakehouse import Lakehouse
+from podium_lakehouse.records.intents import Scope
+
+StageFunction = Callable[[CloudEvent, Pipeline, Lakehouse], list[CloudEvent]]
+
+
+@dataclass(frozen=True)
+class HostedStage:
+    """A stage and what a host needs beside it. `function` is a module's, so that a value of this class can go to another process."""
+
+    stage: Stage
+    function: StageFunction
+
+    def problems(self, spec: Spec) -> list[Problem]:
+        """Return the mistakes in a pipeline that its schema does not show."""
+        return problems(spec)
+
+    def answer(self, event: CloudEvent, pipeline: Pipeline) -> list[CloudEvent]:
+        """Call the stage; return its answers after whatever it completed before and nobody announced."""
+        answers = self.function(event, pipeline, open_lakehouse(pipeline))
+        known = {(answer.source, answer.id) for answer in answers}
+        older = [other for other in self.outstanding(pipeline) if (other.source, other.id) not in known]
+        return [*older, *answers]
+
+    def outstanding(self, pipeline: Pipeline) -> list[CloudEvent]:
+        """Return the completions that have never been announced, oldest first."""
+        lakehouse = open_lakehouse(pipeline)
+        found = [
+            event
+            for scope in scopes(self.stage, pipeline)
+            for event in lakehouse.completions.after(scope, lakehouse.announcements.last(scope))
+        ]
+        return sorted(found, key=lambda event: event.time)
+
+    def announced(self, pipeline: Pipeline, events: list[CloudEvent]) -> None:
+        """Note that these completions are announced."""
+        lakehouse = open_lakehouse(pipeline)
+        for event in events:
+            scope = Scope(pipeline=pipeline.name, stage=self.stage, subject=event.subject)
+            lakehouse.announcements.put(scope, event.number)
+
+
+def open_lakehouse(pipeline: Pipeline) -> Lakehouse:
+    """Return a pipeline's lakehouse with the engine that the pipeline asks for.
+
+    Raises:
+        TerminalError: the lakehouse is out of this machine's reach.
+    """
+    lakehouse = Lakehouse(pipeline.lakehouse_uri)
+    engine = choose(pipeline.spec.engine, [], lakehouse.path).engine
+    return Lakehouse(pipeline.lakehouse_uri, engine=engine)
+
+
+def scopes(stage: Stage, pipeline: Pipeline) -> list[Scope]:
+    """Return what a stage counts its completions for in a pipeline."""
+    datasets = list(pipeline.spec.datasets)
+    subjects: dict[Stage, list[str]] = {
+        Stage.INGEST: [f"{Layer.BRONZE}.{name}" for name in datasets],
+        Stage.CLEANSE: [f"{Layer.SILVER}.{name}" for name in datasets],
+        Stage.QUALITY: [*(f"{Layer.SILVER}.{name}" for name in datasets), Layer.GOLD],
+        Stage.MODEL: [Layer.GOLD],
+        Stage.PUBLISH: list(pipeline.spec.publish.destinations),
+    }
+    return [Scope(pipeline=pipeline.name, stage=stage, subject=subject) for subject in subjects[stage]]

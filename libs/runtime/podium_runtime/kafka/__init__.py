@@ -1,0 +1,1 @@
+"""What every host needs to speak to Kafka: connections, topics, dead letters."""

@@ -1,0 +1,169 @@
+"""The faust worker around a stage: it carries events and nothing else."""
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, cast
+
+import faust
+from aiokafka.errors import KafkaError
+from faust.exceptions import FaustError
+from faust.types import EventT, StreamT
+from faust.types.tuples import TP
+from faust.types.web import Request, Response
+from faust.web import View
+from podium_contracts.errors import MalformedEvent, TransientError
+from podium_contracts.events import TOPIC, CloudEvent, decode
+from podium_contracts.events.cloudevents import Header, KafkaRecord
+from podium_contracts.events.routing import answering
+from podium_contracts.names import Stage
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from podium_runtime.kafka.clients import LARGEST_EVENT, credentials
+from podium_runtime.kafka.dead_letters import Origin, replayed_for
+from podium_runtime.service.answering import Answering
+from podium_runtime.service.calls import Failure, Hosted
+from podium_runtime.service.deliveries import Delivery, Partition, Record
+from podium_runtime.service.health import POLL_SECONDS, Motion
+from podium_runtime.service.lanes import Lanes, Task
+from podium_runtime.service.processes import Processes
+from podium_runtime.settings import ServiceSettings
+from podium_runtime.telemetry import EVENTS, OPEN_LANES, log
+
+
+class Consumption:
+    """What a worker does with each record: skip it, put its event into a lane, or write a dead letter."""
+
+    def __init__(self, app: faust.App, answering: Answering, backlog: int) -> None:
+        self.stage = answering.hosted.stage
+        self.answering = answering
+        self.lanes = Lanes(
+            self.stage, answering.work, backlog, lambda error: app.add_future(app.crash(error))
+        )
+        self.partitions: defaultdict[TP, Partition] = defaultdict(Partition)
+
+    async def take(self, message: EventT[bytes]) -> None:
+        """Take a record from Kafka; returns when there is room for the next."""
+        raw = message.message
+        headers = tuple(cast("Iterable[Header]", raw.headers or ()))
+        record = Record(Origin(raw.topic, raw.partition, raw.offset), raw.key, raw.value, headers)
+        delivery = self.partitions[raw.tp].take(record, message.ack)
+        try:
+            event = decode(record.headers, record.value)
+        except MalformedEvent as error:
+            await self._refuse(delivery, error)
+            return
+        if self._answers(event, record):
+            await self.lanes.put(Task(event, delivery))
+            OPEN_LANES.labels(self.stage).set(self.lanes.open)
+        else:
+            delivery.settle()
+
+    def revoke(self, revoked: set[TP]) -> None:
+        """Forget what another worker will answer."""
+        for tp in revoked:
+            self.partitions.pop(tp, Partition()).revoked = True
+
+    def _answers(self, event: CloudEvent, record: Record) -> bool:
+        wanted = replayed_for(record.headers)
+        return self.stage in answering(event) and wanted in {None, self.stage}
+
+    async def _refuse(self, delivery: Delivery, error: MalformedEvent) -> None:
+        """Write a dead letter for a record that is no event; of all services only ingest does, so that there is one."""
+        if self.stage == Stage.INGEST:
+            failed = Failure(type(error).__name__, str(error), transient=False)
+            await self.answering.give_up(delivery.record, failed, attempts=1)
+        EVENTS.labels(self.stage, "", "malformed").inc()
+        delivery.settle()
+
+
+def build(hosted: Hosted, settings: ServiceSettings, processes: Processes) -> faust.App:
+    """Return the app of a stage's service: one agent on the topic of events, and three pages."""
+    app = _app(hosted.stage, settings)
+
+    async def send(record: KafkaRecord) -> None:
+        headers = cast("list[tuple[str, bytes]]", list(record.headers))
+        try:
+            await app.producer.send_and_wait(record.topic, record.key, record.value, None, None, headers)
+        except (KafkaError, FaustError) as error:
+            raise TransientError(repr(error)) from error
+
+    answering = Answering(hosted, settings.pipelines, settings.retry, processes, send)
+    consumption = Consumption(app, answering, settings.backlog)
+    _consume(app, consumption)
+    _begin_and_end(app, consumption, settings)
+    _pages(app, consumption, settings.stuck_seconds)
+    return app
+
+
+def _app(stage: Stage, settings: ServiceSettings) -> faust.App:
+    return faust.App(
+        f"{settings.group}.{stage}",
+        broker=[f"kafka://{server}" for server in settings.kafka.bootstrap_servers.split(",")],
+        broker_credentials=credentials(settings.kafka),
+        store="memory://",
+        datadir=tempfile.gettempdir(),
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        consumer_auto_offset_reset="earliest",
+        stream_buffer_maxsize=settings.backlog,
+        stream_wait_empty=False,
+        broker_commit_interval=1.0,
+        producer_acks=-1,
+        producer_max_request_size=LARGEST_EVENT,
+        web_host=settings.http_host,
+        web_bind=settings.http_host,
+        web_port=settings.http_port,
+        worker_redirect_stdouts=False,
+    )
+
+
+def _consume(app: faust.App, consumption: Consumption) -> None:
+    topic = app.topic(TOPIC, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+
+    @app.agent(topic, name=str(consumption.stage))
+    async def take(stream: StreamT[bytes]) -> None:
+        async for event in cast("faust.Stream[bytes]", stream).noack().events():
+            await consumption.take(event)
+
+    @app.on_partitions_revoked.connect(weak=False)
+    async def revoke(_app: faust.App, revoked: set[TP], **_: Any) -> None:
+        consumption.revoke(revoked)
+
+
+def _begin_and_end(app: faust.App, consumption: Consumption, settings: ServiceSettings) -> None:
+    answering = consumption.answering
+
+    @app.task
+    async def begin() -> None:
+        answering.processes.warm()
+        await answering.announce_outstanding()
+        log.info("started", group=app.conf.id, brokers=settings.kafka.bootstrap_servers)
+
+    @app.on_before_shutdown.connect(weak=False)
+    async def end(_app: faust.App, **_: Any) -> None:
+        await consumption.lanes.stop(settings.stop_seconds)
+        await app.consumer.commit()
+        answering.processes.stop()
+
+
+def _pages(app: faust.App, consumption: Consumption, stuck_seconds: float) -> None:
+    motion = Motion(stuck_seconds)
+
+    @app.timer(POLL_SECONDS)
+    async def look() -> None:
+        await motion.look(app.consumer)
+
+    @app.page("/healthz")
+    async def healthz(view: View, _request: Request) -> Response:
+        return view.text("ok\n")
+
+    @app.page("/readyz")
+    async def readyz(view: View, _request: Request) -> Response:
+        trouble = motion.trouble(working=consumption.lanes.open > 0)
+        return view.text(f"{trouble or 'ok'}\n", status=503 if trouble else 200)
+
+    @app.page("/metrics")
+    async def metrics(view: View, _request: Request) -> Response:
+        OPEN_LANES.labels(consumption.stage).set(consumption.lanes.open)
+        return view.bytes(generate_latest(), content_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,132 @@
+"""What happens in the child process: find the pipeline, call the stage, and bring back events or the reason why not."""
+
+import importlib
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+from podium_contracts.errors import InvalidPipeline, PodiumError, Problem, TerminalError, TransientError
+from podium_contracts.events import CloudEvent
+from podium_contracts.names import Stage
+from podium_contracts.pipeline import Pipeline, Spec
+
+from podium_runtime.pipeline_file import PipelineFile, load, name_in
+
+
+class Hosted(Hashable, Protocol):
+    """A stage as a service hosts it. It crosses to the child process, so it is a plain value."""
+
+    @property
+    def stage(self) -> Stage:
+        """Which one."""
+
+    def problems(self, spec: Spec) -> list[Problem]:
+        """Return the mistakes in a pipeline that its schema does not show."""
+
+    def answer(self, event: CloudEvent, pipeline: Pipeline) -> list[CloudEvent]:
+        """Call the stage; return what is to be announced, oldest first."""
+
+    def outstanding(self, pipeline: Pipeline) -> list[CloudEvent]:
+        """Return the completions of the stage that have never been announced, oldest first."""
+
+    def announced(self, pipeline: Pipeline, events: list[CloudEvent]) -> None:
+        """Note that Kafka has these events."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why there is no answer; `transient` means that the same call may pass later."""
+
+    reason: str
+    message: str
+    transient: bool
+
+
+def answer(hosted: Hosted, folder: Path, event: CloudEvent) -> list[CloudEvent] | Failure:
+    """Call a stage with an event."""
+    return _guarded(lambda: hosted.answer(event, find(hosted, folder, event.partitionkey)))
+
+
+def announced(hosted: Hosted, folder: Path, events: list[CloudEvent]) -> list[CloudEvent] | Failure:
+    """Note that the events of a pipeline are announced."""
+
+    def note() -> list[CloudEvent]:
+        hosted.announced(find(hosted, folder, events[0].partitionkey), events)
+        return []
+
+    return _guarded(note)
+
+
+def outstanding(hosted: Hosted, folder: Path) -> list[CloudEvent] | Failure:
+    """Return what the stage has completed in any pipeline and never announced; a pipeline with mistakes is left out."""
+
+    def look() -> list[CloudEvent]:
+        found: list[CloudEvent] = []
+        for path in files(folder):
+            try:
+                found += hosted.outstanding(_checked(hosted, path))
+            except InvalidPipeline:
+                continue
+        return found
+
+    return _guarded(look)
+
+
+def prepare(module: str) -> None:
+    """Import what a stage needs before the first event is there."""
+    importlib.import_module(module)
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the files with a pipeline below a folder, or the one that is named."""
+    paths = [folder] if folder.is_file() else sorted(folder.rglob("*.yaml"))
+    return [path for path in paths if name_in(path)]
+
+
+def find(hosted: Hosted, folder: Path, name: str) -> Pipeline:
+    """Return a pipeline by its name.
+
+    Raises:
+        InvalidPipeline: its file has mistakes.
+        TerminalError: no file has a pipeline of that name.
+    """
+    for path in files(folder):
+        if name_in(path) == name:
+            return _checked(hosted, path)
+    raise TerminalError(
+        f"no pipeline {name!r} in {folder}",
+        hint="put its file there, then replay the dead letter with `podium dead-letters replay`",
+    )
+
+
+def _checked(hosted: Hosted, path: Path) -> Pipeline:
+    file, mistakes = _read(hosted, path, path.stat().st_mtime_ns)
+    mistakes = [*mistakes, *file.missing()]
+    if mistakes:
+        raise file.invalid(mistakes)
+    return file.pipeline()
+
+
+@lru_cache(maxsize=64)
+def _read(hosted: Hosted, path: Path, _modified_ns: int) -> tuple[PipelineFile, list[Problem]]:
+    """Read and check a file again only when it has changed."""
+    file = load(path)
+    return file, hosted.problems(file.document.spec)
+
+
+def _guarded(call: Callable[[], list[CloudEvent]]) -> list[CloudEvent] | Failure:
+    """Return the result of a call, or why it failed: exceptions of libraries do not all cross between processes."""
+    try:
+        return call()
+    except InvalidPipeline as error:
+        listed = "; ".join(f"line {item.line}: {item.where} {item.message}" for item in error.problems)
+        return Failure(type(error).__name__, f"{error}: {listed}", transient=False)
+    except PodiumError as error:
+        said = f"{error}: {error.hint}" if error.hint else str(error)
+        return Failure(type(error).__name__, said, isinstance(error, TransientError))
+    except OSError as error:
+        return Failure(type(error).__name__, str(error), transient=True)
+    except Exception as error:  # noqa: BLE001 - the boundary: whatever a stage raises becomes a dead letter
+        return Failure(type(error).__name__, str(error), transient=False)

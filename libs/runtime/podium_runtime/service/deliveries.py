@@ -1,0 +1,61 @@
+"""Deliveries: records taken from a partition, and the order in which their offsets may move.
+
+Events are answered in parallel, so a later one may be done first. An offset says "everything before is done"; and faust commits one
+offset too far where the oldest open record is the very next one. So records are acknowledged strictly in the order they came in.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from podium_contracts.events.cloudevents import Header
+
+from podium_runtime.kafka.dead_letters import Origin
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as it was read."""
+
+    origin: Origin
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[Header, ...]
+
+
+@dataclass(eq=False)
+class Delivery:
+    """A record, and whether what it asks for is done."""
+
+    record: Record
+    partition: "Partition"
+    settled: bool = False
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the partition is still this worker's: else another one gets the record."""
+        return not self.partition.revoked
+
+    def settle(self) -> None:
+        """Say that its answer is announced, that it is a dead letter, or that it needs neither."""
+        self.settled = True
+        self.partition.acknowledge()
+
+
+@dataclass(eq=False)
+class Partition:
+    """What a worker has taken from a partition since it was assigned to it."""
+
+    revoked: bool = False
+    _open: deque[tuple[Delivery, Callable[[], object]]] = field(default_factory=deque)
+
+    def take(self, record: Record, acknowledge: Callable[[], object]) -> Delivery:
+        """Take a record; `acknowledge` is called when it and all before it are settled."""
+        delivery = Delivery(record, self)
+        self._open.append((delivery, acknowledge))
+        return delivery
+
+    def acknowledge(self) -> None:
+        """Acknowledge the settled records that no open one comes before."""
+        while self._open and self._open[0][0].settled:
+            self._open.popleft()[1]()

@@ -1,0 +1,112 @@
+"""The child processes in which a service calls its stage, so that its own loop never waits and never dies with it."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+from typing import Any, TypeVar
+
+from podium_contracts.errors import TransientError
+
+Result = TypeVar("Result")
+CALLS_PER_PROCESS = 500
+"""Then a new process takes its place: what native libraries keep does not add up."""
+
+
+class StageProcessDied(TransientError):
+    """The process of a stage died in the middle of a call: killed, out of memory, or crashed."""
+
+
+class Processes:
+    """Up to `count` processes, started when they are needed, one call at a time in each."""
+
+    def __init__(self, count: int, prepare: Callable[[], None]) -> None:
+        self._free: asyncio.Queue[_Process] = asyncio.Queue()
+        self._all = [_Process(prepare) for _ in range(count)]
+        for process in self._all:
+            self._free.put_nowait(process)
+
+    async def call(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """Call a function of a module in the next process that is free.
+
+        Raises:
+            StageProcessDied: the process is gone; the next call gets another.
+        """
+        process = await self._free.get()
+        try:
+            return await process.call(function, *arguments)
+        finally:
+            self._free.put_nowait(process)
+
+    def warm(self) -> None:
+        """Start one process, so that the first event does not wait for it."""
+        self._all[0].warm()
+
+    def stop(self) -> None:
+        """Kill what still runs: a stage that is called again goes on where it was."""
+        for process in self._all:
+            process.kill()
+
+
+class _Process:
+    """One child process after the other."""
+
+    def __init__(self, prepare: Callable[[], None]) -> None:
+        self._prepare = prepare
+        self._executor: ProcessPoolExecutor | None = None
+
+    def warm(self) -> None:
+        self._running().submit(os.getpid)
+
+    async def call(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._running(), function, *arguments)
+        except BrokenProcessPool as error:
+            self.kill()
+            raise StageProcessDied(
+                "the stage's process died in the middle of the call",
+                hint="look for its last words in the log; was it killed, or out of memory?",
+            ) from error
+        except asyncio.CancelledError:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        executor, self._executor = self._executor, None
+        if executor is None:
+            return
+        for child in list((executor._processes or {}).values()):  # noqa: SLF001 - it offers no way to end a call
+            child.kill()
+        executor.shutdown(wait=False, cancel_futures=True)
+
+    def _running(self) -> ProcessPoolExecutor:
+        if self._executor is None:
+            self._executor = ProcessPoolExecutor(
+                max_workers=1,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_begin,
+                initargs=(self._prepare,),
+                max_tasks_per_child=CALLS_PER_PROCESS,
+            )
+        return self._executor
+
+
+def _begin(prepare: Callable[[], None]) -> None:
+    """Begin a child process: it leaves Ctrl-C to its parent, and ends when its parent has ended, however that was."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    prepare()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

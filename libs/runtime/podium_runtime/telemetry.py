@@ -1,0 +1,74 @@
+"""Logs and metrics of a service: one line of JSON per thing that happened, with the run and the trace that it belongs to."""
+
+import logging
+import sys
+from collections.abc import Mapping
+
+import structlog
+from podium_contracts.events import CloudEvent
+from prometheus_client import Counter, Gauge, Histogram
+
+from podium_runtime.settings import ServiceSettings
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("podium")
+
+EVENTS = Counter(
+    "podium_events", "Events taken from Kafka, by what became of them.", ["stage", "type", "outcome"]
+)
+ANNOUNCED = Counter("podium_announced_events", "Events announced.", ["stage", "type"])
+RETRIES = Counter("podium_retries", "Calls of a stage that were made again.", ["stage", "reason"])
+DEAD = Counter("podium_dead_letters", "Records given up.", ["stage", "reason"])
+OPEN_LANES = Gauge("podium_open_lanes", "Lanes in which a stage is at work.", ["stage"])
+CALL_SECONDS = Histogram(
+    "podium_stage_seconds",
+    "Wall seconds of one call of a stage.",
+    ["stage"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
+)
+
+
+def configure(settings: ServiceSettings, stage: str) -> None:
+    """Send all logs, those of libraries too, to standard output in one form."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if settings.log_format == "json"
+        else structlog.dev.ConsoleRenderer()
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("podium").setLevel(settings.log_level)
+    structlog.contextvars.bind_contextvars(stage=stage)
+
+
+def fields(event: CloudEvent) -> Mapping[str, str]:
+    """Return what every line about an event says: its run, its trace, and which one it is."""
+    return {
+        "pipeline": event.partitionkey,
+        "run": event.correlationid,
+        "trace_id": event.traceparent.split("-")[1],
+        "event_type": event.type,
+        "event_id": event.id,
+        "subject": event.subject,
+    }
