@@ -111,7 +111,7 @@ def test_small_partitions_are_refused_with_a_reason(tmp_path: Path) -> None:
     ]
     assert stall.fact.metadata().partition_columns == []
     reason = (
-        "gold.fact is not partitioned by day of day: 3 partitions would hold 0.00 MB each, "
+        "gold.fact is not partitioned by day of day: 3 partitions would hold 0 MB each, "
         "and 128 MB is the least that pays"
     )
     assert notes == [(reason,)]

@@ -18,6 +18,7 @@ EVENTS = Counter(
 ANNOUNCED = Counter("podium_announced_events", "Events announced.", ["stage", "type"])
 RETRIES = Counter("podium_retries", "Calls of a stage that were made again.", ["stage", "reason"])
 DEAD = Counter("podium_dead_letters", "Records given up.", ["stage", "reason"])
+STREAM_FAILURES = Counter("podium_stream_failures", "Batches that failed.", ["pipeline", "dataset", "reason"])
 OPEN_LANES = Gauge("podium_open_lanes", "Lanes in which a stage is at work.", ["stage"])
 CALL_SECONDS = Histogram(
     "podium_stage_seconds",

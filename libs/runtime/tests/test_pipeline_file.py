@@ -223,11 +223,11 @@ def test_whatever_the_file_holds_its_mistakes_are_listed(write: Write, text: str
         ),
         pytest.param(
             "- files: {path: data/*.csv}",
-            "- kafka: {topic: sales}\n        - files: {path: data/*.csv}",
+            "- ftp: {host: sales}\n        - files: {path: data/*.csv}",
             Problem(
-                ("spec", "datasets", "sales", "sources", 0, "kafka"),
-                "unknown field 'kafka'",
-                "possible here: files",
+                ("spec", "datasets", "sales", "sources", 0, "ftp"),
+                "unknown field 'ftp'",
+                "possible here: files, kafka",
                 11,
             ),
             id="an item of a list",

@@ -26,16 +26,22 @@ def listing(pipeline: Pipeline, sources: list[FileSource]) -> list[Path]:
     Raises:
         BadSource: a source names none.
     """
-    found: dict[str, None] = {}
+    found: dict[Path, None] = {}
     for source in sources:
-        matches = glob.glob(source.path, root_dir=pipeline.root, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-        paths = [path for path in map(pipeline.resolve, matches) if Path(path).is_file()]
+        paths = matching(pipeline, source)
         if not paths:
             raise BadSource(
                 f"no file matches {source.path}", hint=f"looked for {pipeline.resolve(source.path)}"
             )
         found |= dict.fromkeys(paths)
-    return [Path(path) for path in sorted(found)]
+    return sorted(found)
+
+
+def matching(pipeline: Pipeline, source: FileSource) -> list[Path]:
+    """Return the files that a source names, sorted; there may be none."""
+    matches = glob.glob(source.path, root_dir=pipeline.root, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+    paths = [Path(path) for path in map(pipeline.resolve, matches)]
+    return sorted(path for path in paths if path.is_file())
 
 
 def source_name(pipeline: Pipeline, path: Path) -> str:

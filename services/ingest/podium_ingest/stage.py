@@ -1,139 +1,44 @@
-"""Ingest: files into Bronze, every value as text, every line accounted for."""
+"""Ingest: what is new in files and topics into Bronze, every value as text, every line and message accounted for."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-import pyarrow as pa
 from podium_contracts import ledger as ledgers
-from podium_contracts.errors import BadSource, PodiumError
+from podium_contracts.errors import BadSource, TerminalError
 from podium_contracts.events import CloudEvent
-from podium_contracts.events.v1 import Flow, LayerCompleted, Ledger, Stock, Timings
-from podium_contracts.names import Layer, Stage, collisions, storable_name
-from podium_contracts.pipeline import CsvDialect, Dataset, FileSource, Pipeline
-from podium_lakehouse.cleansing.columns import BRONZE_METADATA, BRONZE_POSITION
-from podium_lakehouse.delta.appends import append_once, discard
+from podium_contracts.events.v1 import LayerCompleted, Ledger, Stock, Timings
+from podium_contracts.messages import OffsetRange, Topics
+from podium_contracts.names import Layer, Stage
+from podium_contracts.pipeline import KafkaSource, Pipeline, Source
+from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import is_committed
-from podium_lakehouse.delta.tables import add_columns, arrow_schema, ensure, find
-from podium_lakehouse.engines.duckdb_csv import (
-    CsvFile,
-    Ingestion,
-    Read,
-    Written,
-    check_line_ends,
-    count_line_breaks,
-    write_csv,
-)
+from podium_lakehouse.delta.tables import add_columns, ensure, find
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
 from podium_lakehouse.records.intents import Intent, Scope, SourceFile, table_name
 
-from podium_ingest import files
+from podium_ingest import files, streams
+from podium_ingest.csv_files import read_files
+from podium_ingest.rows import Names, Rows, bronze_schema
 
 
-def ingest(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[CloudEvent]:
+def ingest(
+    event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse, topics: Topics | None = None
+) -> list[CloudEvent]:
     """Bring what is new in the sources of every dataset of a run into Bronze.
 
+    A job takes all there is, and announces its last completion again where there is nothing new. A resident run takes one batch of
+    each source.
+
     Raises:
-        BadSource: a source cannot be read as declared; nothing of that dataset was ingested.
+        BadSource: a source cannot be read as declared; nothing of that batch was ingested.
+        TerminalError: a dataset reads topics, and the host has none.
     """
-    completed = [_ingest_dataset(event, name, pipeline, lakehouse) for name in event.run.datasets]
-    return [done for done in completed if done]
-
-
-def _ingest_dataset(
-    event: CloudEvent, name: str, pipeline: Pipeline, lakehouse: Lakehouse
-) -> CloudEvent | None:
-    started = monotonic()
-    scope = Scope(pipeline=pipeline.name, stage=Stage.INGEST, subject=f"{Layer.BRONZE}.{name}")
-    uri = lakehouse.table_uri(Layer.BRONZE, name)
-    intent = _interrupted(scope, uri, pipeline, lakehouse) or _plan(event, scope, name, pipeline, lakehouse)
-    if intent is None:
-        return lakehouse.completions.last(scope)
-
-    pipeline = lakehouse.pipelines.as_pinned(pipeline, intent.fingerprint)
-    dataset = pipeline.spec.datasets[name]
-    source = _file_source(dataset)
-    inputs = _inputs(intent, source, pipeline)
-    names = _source_names(name, inputs, lakehouse)
-    mark = Ingestion(intent.time, intent.batch_id, intent.sequence, source.source_system)
-    with lakehouse.open_engine() as engine:
-        written = write_csv(engine, uri, inputs, list(names), source.csv, mark)
-    try:
-        flow = _flow(intent, inputs, written, source.csv)
-    except PodiumError:
-        discard(written.folders)
-        raise
-    _prepare_table(intent, name, names, lakehouse, uri)
-    with lakehouse.commit(intent, "bronze"):
-        committed = append_once(
-            uri,
-            written.folders,
-            intent.transaction(table_name(uri)),
-            base=max(intent.bases[uri], 0),
-            metadata=intent.commit_metadata,
-        )
-    before = rows_at(uri, intent.bases[uri])
-    table = table_version(f"bronze.{name}", uri, intent.bases[uri], committed.version)
-    ledger = Ledger(
-        flow=flow,
-        stocks=(Stock(table=table.name, before=before, inserted=flow.inserted, after=table.rows),),
-    )
-    return lakehouse.complete(
-        intent,
-        LayerCompleted(
-            run=intent.run,
-            layer=Layer.BRONZE,
-            subject=name,
-            sequence=intent.sequence,
-            tables=(table,),
-            ledger=ledgers.check(ledger),
-            timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
-        ),
-    )
-
-
-def _interrupted(scope: Scope, uri: str, pipeline: Pipeline, lakehouse: Lakehouse) -> Intent | None:
-    """Return the intent of an interrupted try, if it still stands: not if its files have changed before Bronze had their rows."""
-    intent = lakehouse.pending(scope, pipeline)
-    table = find(uri)
-    if intent is None or (table and is_committed(table, intent.transaction(table_name(uri)))):
-        return intent
-    try:
-        for pinned in intent.files:
-            files.unchanged(Path(pipeline.resolve(pinned.path)), pinned)
-    except BadSource:
-        return None
-    return intent
-
-
-def _plan(
-    event: CloudEvent, scope: Scope, name: str, pipeline: Pipeline, lakehouse: Lakehouse
-) -> Intent | None:
-    """Pin the files that are new, if any."""
-    paths = files.listing(pipeline, [_file_source(pipeline.spec.datasets[name])])
-    fresh = files.news(pipeline, paths, _known(scope, lakehouse))
-    if not fresh:
-        return None
-    uri = lakehouse.table_uri(Layer.BRONZE, name)
-    return lakehouse.pin(
-        Intent(
-            scope=scope,
-            sequence=lakehouse.intents.next_sequence(scope),
-            run=event.run,
-            traceparent=event.traceparent,
-            fingerprint=pipeline.fingerprint,
-            answers=(event.id,),
-            files=tuple(fresh),
-            bases={uri: lakehouse.version(uri)},
-        ),
-        pipeline,
-    )
-
-
-def _known(scope: Scope, lakehouse: Lakehouse) -> list[SourceFile]:
-    """Return every file that has been ingested, as it was then."""
-    done = lakehouse.completions.sequences(scope)
     return [
-        file for intent in lakehouse.intents.all(scope) if intent.sequence in done for file in intent.files
+        completed
+        for name in event.run.datasets
+        for completed in _Ingestion(name, event, pipeline, lakehouse, topics).completions()
     ]
 
 
@@ -145,100 +50,183 @@ def waiting(pipeline: Pipeline, lakehouse: Lakehouse) -> list[Path]:
     """
     found: list[Path] = []
     for name, dataset in pipeline.spec.datasets.items():
-        scope = Scope(pipeline=pipeline.name, stage=Stage.INGEST, subject=f"{Layer.BRONZE}.{name}")
-        paths = files.listing(pipeline, [_file_source(dataset)])
-        found += files.unseen(pipeline, paths, _known(scope, lakehouse))
+        paths = files.listing(pipeline, [source.files for source in dataset.sources if source.files])
+        found += files.unseen(pipeline, paths, _known(_scope(pipeline, name), lakehouse))
     return found
 
 
-def _file_source(dataset: Dataset) -> FileSource:
-    return dataset.sources[0].files
+@dataclass(frozen=True)
+class _Ingestion:
+    """What a run does for a dataset."""
 
+    name: str
+    event: CloudEvent
+    pipeline: Pipeline
+    lakehouse: Lakehouse
+    topics: Topics | None
 
-def _inputs(intent: Intent, source: FileSource, pipeline: Pipeline) -> list[CsvFile]:
-    inputs = []
-    for pinned in intent.files:
-        path = Path(pipeline.resolve(pinned.path))
-        files.unchanged(path, pinned)
-        names = files.header(path, source.csv)
-        inputs.append(CsvFile(path, pinned.path, tuple(storable_name(name) for name in names), tuple(names)))
-    return inputs
+    @property
+    def scope(self) -> Scope:
+        return _scope(self.pipeline, self.name)
 
+    @property
+    def uri(self) -> str:
+        return self.lakehouse.table_uri(Layer.BRONZE, self.name)
 
-def _source_names(dataset: str, inputs: list[CsvFile], lakehouse: Lakehouse) -> dict[str, str]:
-    """Return Bronze's columns with these files, and what the source calls each.
+    @property
+    def resident(self) -> bool:
+        return self.event.run.executor == "resident"
 
-    Raises:
-        BadSource: two names would be one column, or one is Podium's own.
-    """
-    merged = lakehouse.catalogue.source_names(Layer.BRONZE, dataset)
-    for file in inputs:
-        merged |= dict(zip(file.columns, file.header, strict=True))
-    reserved = {*BRONZE_METADATA, *BRONZE_POSITION, "data_quality_score"}
-    clashes = [*collisions(list(merged)), *([name] for name in merged if name.lower() in reserved)]
-    if clashes:
-        listed = "; ".join(" and ".join(repr(merged[name]) for name in group) for group in clashes)
-        raise BadSource(
-            f"{dataset}: {listed} would be the same column in Bronze", hint="rename it in the source"
-        )
-    return merged
+    def completions(self) -> list[CloudEvent]:
+        """Bring what is new into Bronze, and before it what an interrupted try has pinned."""
+        interrupted = self._interrupted()
+        done = [self._complete(interrupted)] if interrupted else []
+        for index, source in enumerate(self.pipeline.spec.datasets[self.name].sources):
+            done += self._batches(index, source)
+        if done or self.resident:
+            return done
+        last = self.lakehouse.completions.last(self.scope)
+        return [last] if last else []
 
+    def _batches(self, index: int, source: Source) -> Iterator[CloudEvent]:
+        while intent := self._plan(index, source):
+            yield self._complete(intent)
+            full = source.kafka and sum(part.span for part in intent.offsets) >= source.kafka.max_rows
+            if self.resident or not full:
+                return
 
-def _prepare_table(
-    intent: Intent, dataset: str, names: dict[str, str], lakehouse: Lakehouse, uri: str
-) -> None:
-    """Create or widen the Bronze table, and record its columns in the catalogue."""
-    if names != lakehouse.catalogue.source_names(Layer.BRONZE, dataset):
-        lakehouse.catalogue.put(Layer.BRONZE, dataset, intent.sequence, names)
-    schema = pa.schema(
-        [
-            *[pa.field(name, pa.string()) for name in names],
-            *arrow_schema(BRONZE_METADATA),
-            pa.field("data_quality_score", pa.float64()),
-            *arrow_schema(BRONZE_POSITION),
+    def _interrupted(self) -> Intent | None:
+        """Return the intent of an interrupted try, if it still stands: not if its files have changed before Bronze had their rows."""
+        intent = self.lakehouse.pending(self.scope, self.pipeline)
+        table = find(self.uri)
+        if intent is None or (table and is_committed(table, intent.transaction(table_name(self.uri)))):
+            return intent
+        try:
+            for pinned in intent.files:
+                files.unchanged(Path(self.pipeline.resolve(pinned.path)), pinned)
+        except BadSource:
+            return None
+        return intent
+
+    def _plan(self, index: int, source: Source) -> Intent | None:
+        """Pin what is new in a source, if there is anything."""
+        before = self._offsets()
+        if source.kafka:
+            offsets = streams.news(source.kafka, before, self._reach(source.kafka), self._least(source.kafka))
+            return self._pin(index, (), offsets) if offsets else None
+        paths = self._listing(source)
+        found = files.news(self.pipeline, paths, _known(self.scope, self.lakehouse)) if paths else []
+        return self._pin(index, tuple(found), streams.unmoved(before)) if found else None
+
+    def _least(self, source: KafkaSource) -> int:
+        """Return how many messages must wait: one, and a whole batch while the next one of a resident run is not due."""
+        last = self.lakehouse.completions.last(self.scope) if self.resident else None
+        due = last is None or (self.event.time - last.time).total_seconds() >= source.trigger_seconds
+        return 1 if due else source.max_rows
+
+    def _listing(self, source: Source) -> list[Path]:
+        """Return the files to look into; a resident run leaves alone those that may still be written."""
+        assert source.files
+        if not self.resident:
+            return files.listing(self.pipeline, [source.files])
+        if not source.files.watch_seconds:
+            return []
+        before = self.event.time.timestamp() - source.files.settled_seconds
+        return [
+            path for path in files.matching(self.pipeline, source.files) if path.stat().st_mtime <= before
         ]
-    )
-    ensure(uri, schema)
-    add_columns(uri, schema)
 
-
-def _flow(intent: Intent, inputs: list[CsvFile], written: Written, dialect: CsvDialect) -> Flow:
-    """Hold each file's own lines against the rows that were written, before they become part of Bronze.
-
-    Raises:
-        BadSource: they differ because the file has changed since it was pinned, its lines end in different ways, or its quotes
-            are in disorder.
-        LedgerImbalance: they differ otherwise.
-    """
-    flows = []
-    for pinned, file in zip(intent.files, inputs, strict=True):
-        files.unchanged(file.path, pinned)
-        given = written.counts[file.name]
-        flow = Flow(rows_in=_lines_in(pinned, file, written), inserted=given.rows + given.corrupt)
-        if flow.rows_in != flow.inserted:
-            check_line_ends([file], dialect)
-            _check_quotes(file, flow, given)
-            ledgers.check(Ledger(flow=flow))
-        flows.append(flow)
-    return Flow(rows_in=sum(flow.rows_in for flow in flows), inserted=sum(flow.inserted for flow in flows))
-
-
-def _check_quotes(file: CsvFile, flow: Flow, read: Read) -> None:
-    if read.corrupt:
-        raise BadSource(
-            f"{file.name}: {flow.rows_in} rows by its lines and {flow.inserted} as parsed; {read.corrupt} did not parse",
-            hint="correct the quotes: each that opens a value needs one that closes it, before the delimiter",
+    def _pin(self, index: int, found: tuple[SourceFile, ...], offsets: tuple[OffsetRange, ...]) -> Intent:
+        return self.lakehouse.pin(
+            Intent(
+                scope=self.scope,
+                sequence=self.lakehouse.intents.next_sequence(self.scope),
+                run=self.event.run,
+                traceparent=self.event.traceparent,
+                fingerprint=self.pipeline.fingerprint,
+                answers=(self.event.id,),
+                source=index,
+                files=found,
+                offsets=offsets,
+                bases={self.uri: self.lakehouse.version(self.uri)},
+            ),
+            self.pipeline,
         )
 
+    def _offsets(self) -> tuple[OffsetRange, ...]:
+        """Return how far every partition was read by the last intent that was completed."""
+        done = self.lakehouse.completions.last_sequence(self.scope)
+        return self.lakehouse.intents.read(self.scope, done).offsets if done else ()
 
-def _lines_in(pinned: SourceFile, file: CsvFile, written: Written) -> int:
-    """Return the rows that a file holds by its own lines: without the header, blank lines and breaks inside values.
+    def _reach(self, source: KafkaSource) -> Topics:
+        if self.topics is None:
+            raise TerminalError(
+                f"{self.name} reads {source.wanted}, and nothing here reads Kafka",
+                hint="install podium[kafka], or run it by the ingest service",
+            )
+        return self.topics
 
-    Where there is one column only, a blank line is a row without a value.
-    """
-    one_column, read = len(file.columns) == 1, written.counts[file.name]
-    rows = pinned.lines - 1 - (0 if one_column else pinned.blank)
-    if rows == read.rows + read.corrupt:
-        return rows
-    breaks = count_line_breaks(written.folders, file.columns, file.name)
-    return rows - breaks.breaks + (0 if one_column else breaks.blank)
+    def _complete(self, intent: Intent) -> CloudEvent:
+        """Read what an intent has pinned, commit it to Bronze, and write the completion."""
+        started = monotonic()
+        before = self._offsets()
+        rows = self._read(intent)
+        self._prepare_table(intent, rows.names)
+        with self.lakehouse.commit(intent, "bronze"):
+            committed = append_once(
+                self.uri,
+                rows.folders,
+                intent.transaction(table_name(self.uri)),
+                base=max(intent.bases[self.uri], 0),
+                metadata=intent.commit_metadata,
+            )
+        table = table_version(f"bronze.{self.name}", self.uri, intent.bases[self.uri], committed.version)
+        stock = Stock(
+            table=table.name,
+            before=rows_at(self.uri, intent.bases[self.uri]),
+            inserted=rows.flow.inserted,
+            after=table.rows,
+        )
+        return self.lakehouse.complete(
+            intent,
+            LayerCompleted(
+                run=intent.run,
+                layer=Layer.BRONZE,
+                subject=self.name,
+                sequence=intent.sequence,
+                tables=(table,),
+                ledger=ledgers.check(Ledger(flow=rows.flow, stocks=(stock,))),
+                timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
+                notes=streams.lost(intent, before),
+            ),
+        )
+
+    def _read(self, intent: Intent) -> Rows:
+        pipeline = self.lakehouse.pipelines.as_pinned(self.pipeline, intent.fingerprint)
+        source = pipeline.spec.datasets[self.name].sources[intent.source]
+        if source.kafka:
+            topics = self._reach(source.kafka)
+            return streams.read_messages(intent, source.kafka, self.name, self.uri, self.lakehouse, topics)
+        assert source.files
+        return read_files(intent, source.files, self.name, self.uri, pipeline, self.lakehouse)
+
+    def _prepare_table(self, intent: Intent, names: Names) -> None:
+        """Create or widen the Bronze table, and record its columns in the catalogue."""
+        if names != self.lakehouse.catalogue.source_names(Layer.BRONZE, self.name):
+            self.lakehouse.catalogue.put(Layer.BRONZE, self.name, intent.sequence, dict(names))
+        sources = self.pipeline.spec.datasets[self.name].sources
+        schema = bronze_schema(names, kafka=any(source.kafka for source in sources))
+        ensure(self.uri, schema)
+        add_columns(self.uri, schema)
+
+
+def _scope(pipeline: Pipeline, dataset: str) -> Scope:
+    return Scope(pipeline=pipeline.name, stage=Stage.INGEST, subject=f"{Layer.BRONZE}.{dataset}")
+
+
+def _known(scope: Scope, lakehouse: Lakehouse) -> list[SourceFile]:
+    """Return every file that has been ingested, as it was then."""
+    done = lakehouse.completions.sequences(scope)
+    return [
+        file for intent in lakehouse.intents.all(scope) if intent.sequence in done for file in intent.files
+    ]

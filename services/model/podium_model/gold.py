@@ -173,14 +173,14 @@ class GoldTable:
     def _decide(self) -> bool:
         """Decide whether a new table is partitioned: once and for all, and never into small files."""
         declared = self.model.layout.partition_by
-        if declared is None or self.partitioned or find(self.uri):
+        if declared is None or self.partitioned:
             return self.partitioned
         values = f"SELECT count(DISTINCT {declared.expression(self.engine.dialect)}) FROM {self._staged}"
         partitions = int(str(self.engine.execute(values)[0][0]))
         size = sum(path.stat().st_size for path in self.folder.rglob("*.parquet"))
         refusal = declared.refusal(f"gold.{self.model.name}", size, partitions)
         self.notes += [refusal] if refusal else []
-        return refusal is None
+        return refusal is None and find(self.uri) is None
 
     def _append(self) -> Change:
         schema, rows = self.engine.schema(self._staged), self._rows(self._staged)

@@ -36,7 +36,7 @@ class Partitioning:
             return None
         return (
             f"{table} is not partitioned by {self.granularity} of {self.field}: {partitions:,} partitions would hold "
-            f"{each_mb:,.2f} MB each, and {self.least_mb:g} MB is the least that pays"
+            f"{each_mb:,.0f} MB each, and {self.least_mb:g} MB is the least that pays"
         )
 
 

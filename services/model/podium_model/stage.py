@@ -109,33 +109,37 @@ def _build(project: DbtProject, tables: list[GoldTable]) -> list[ControlTotal]:
 def _certified_silver(
     event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse
 ) -> dict[str, TableVersion] | None:
-    """Return the certified table of every dataset, or None while any is behind its Bronze or held by its verdict."""
+    """Return the certified table of every dataset, or None while one has none.
+
+    A job also waits while a dataset that it names is behind its Bronze or held by its verdict. A resident run does not: there is always
+    more on its way, and what comes later brings its own verdict.
+    """
+    waits_for = () if event.run.executor == "resident" else event.run.datasets
     found: dict[str, TableVersion] = {}
-    for name in event.run.datasets:
-        scopes = {
-            stage: Scope(pipeline=pipeline.name, stage=stage, subject=f"{layer}.{name}")
-            for stage, layer in (
-                (Stage.INGEST, Layer.BRONZE),
-                (Stage.CLEANSE, Layer.SILVER),
-                (Stage.QUALITY, Layer.SILVER),
-            )
-        }
-        cleansed = lakehouse.completions.last_sequence(scopes[Stage.CLEANSE])
-        if not cleansed:
-            return None
-        read = lakehouse.intents.read(scopes[Stage.CLEANSE], cleansed).inputs[Layer.BRONZE].to_batch
-        if read != lakehouse.completions.last_sequence(scopes[Stage.INGEST]):
-            return None
-        verdict = lakehouse.completions.certified(scopes[Stage.QUALITY])
-        last = lakehouse.completions.last(scopes[Stage.CLEANSE])
-        if verdict is None or last is None:
-            return None
-        assert isinstance(verdict.data, QualityEvaluated)
-        assert isinstance(last.data, LayerCompleted)
-        if verdict.data.tables[0].to_version != last.data.tables[0].to_version:
+    for name in pipeline.spec.datasets:
+        verdict = lakehouse.completions.certified(_scope(pipeline, Stage.QUALITY, name))
+        if verdict is None or not isinstance(verdict.data, QualityEvaluated):
             return None
         found[name] = verdict.data.tables[0]
+        if name in waits_for and not _is_up_to_date(name, found[name], pipeline, lakehouse):
+            return None
     return found
+
+
+def _is_up_to_date(name: str, certified: TableVersion, pipeline: Pipeline, lakehouse: Lakehouse) -> bool:
+    """Whether a dataset's Silver has all of its Bronze, and its verdict certifies just that."""
+    cleanse = _scope(pipeline, Stage.CLEANSE, name)
+    last = lakehouse.completions.last(cleanse)
+    if last is None or not isinstance(last.data, LayerCompleted):
+        return False
+    read = lakehouse.intents.read(cleanse, last.data.sequence).inputs[Layer.BRONZE].to_batch
+    ingested = lakehouse.completions.last_sequence(_scope(pipeline, Stage.INGEST, name))
+    return read == ingested and certified.to_version == last.data.tables[0].to_version
+
+
+def _scope(pipeline: Pipeline, stage: Stage, dataset: str) -> Scope:
+    layer = Layer.BRONZE if stage == Stage.INGEST else Layer.SILVER
+    return Scope(pipeline=pipeline.name, stage=stage, subject=f"{layer}.{dataset}")
 
 
 def _previous(scope: Scope, lakehouse: Lakehouse) -> Intent | None:

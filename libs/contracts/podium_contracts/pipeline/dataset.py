@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 
 from podium_contracts.model import Model
 from podium_contracts.names import Name
+from podium_contracts.pipeline.patterns import Pattern
 from podium_contracts.pipeline.rules import Rule
 from podium_contracts.pipeline.scoring import Scoring
 from podium_contracts.pipeline.types import TypeName
@@ -32,12 +33,58 @@ class FileSource(Model):
     format: Literal["csv"] = "csv"
     csv: CsvDialect = CsvDialect()
     source_system: str = "file_upload"
+    watch_seconds: float | None = Field(default=None, gt=0)
+    """A service looks for new files every so many seconds; without it, when a run is requested."""
+    settled_seconds: float = Field(default=5.0, ge=0)
+    """A watched file is taken when it has not changed for so long: a shorter one may still be written."""
+
+
+class KafkaSource(Model):
+    """Messages of a Kafka topic, or of every topic that matches a pattern; where the brokers are, the environment says.
+
+    `start` says where the first batch begins: `earliest`, `latest`, or a time; later ones go on where the one before ended.
+    """
+
+    topic: str | None = Field(default=None, pattern=r"[a-zA-Z0-9._-]{1,249}")
+    topic_pattern: Pattern | None = None
+    format: Literal["json"] = "json"
+    start: Literal["earliest", "latest"] | AwareDatetime = "earliest"
+    trigger_seconds: float = Field(default=30.0, gt=0)
+    """A service takes what waits every so many seconds, or as soon as `max_rows` wait."""
+    max_rows: int = Field(default=500_000, gt=0)
+    """Messages of one batch."""
+    max_rows_per_second: int | None = Field(default=None, gt=0)
+    """The rate that a service keeps to, however much waits."""
+    max_bytes: int = Field(default=1_048_576, gt=0)
+    """A longer message is refused, and kept whole in quarantine."""
+    on_lost_offsets: Literal["fail", "continue"] = "fail"
+    """What happens where messages were removed from the topic before they were read: nothing more is read until a person says
+    `continue`, which goes on with what is left and says so in the completion's notes."""
+    source_system: str = "kafka"
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.topic is None) == (self.topic_pattern is None):
+            raise ValueError("give either `topic` or `topic_pattern`")
+        return self
+
+    @property
+    def wanted(self) -> str:
+        """What the source names, as people say it."""
+        return f"topic {self.topic}" if self.topic else f"topics like {self.topic_pattern}"
 
 
 class Source(Model):
     """Where a dataset's rows come from: exactly one kind."""
 
-    files: FileSource
+    files: FileSource | None = None
+    kafka: KafkaSource | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.files is None) == (self.kafka is None):
+            raise ValueError("give either `files` or `kafka`")
+        return self
 
 
 class Column(Model):

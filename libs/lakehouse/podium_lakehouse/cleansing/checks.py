@@ -45,10 +45,6 @@ class _Dataset:
 
     def problems(self) -> Iterator[Problem]:
         """Yield every mistake of the dataset."""
-        if len(self.dataset.sources) > 1:
-            yield self._problem(
-                ("sources", 1), "more than one source", "give one glob that matches all files"
-            )
         yield from self._names()
         yield from self._expressions()
         yield from self._nulls()

@@ -1,7 +1,7 @@
 """The names of the columns that cleansing reads from Bronze, carries along, and leaves in Silver and in quarantine."""
 
 from podium_contracts.pipeline import ColumnType, Dataset
-from podium_contracts.pipeline.types import BIGINT, BOOLEAN, STRING, TIMESTAMP
+from podium_contracts.pipeline.types import BIGINT, BOOLEAN, INTEGER, STRING, TIMESTAMP
 
 BATCH = "_batch"
 ROW = "_row"
@@ -26,6 +26,16 @@ BRONZE_POSITION: dict[str, ColumnType] = {
 """The ingestion's number, the row's place in its file (1 is the first row; where the line is corrupt, its number among the lines, a row
 with line breaks inside it counting as one), and the text and the reason of a line that could not be parsed. Bytes of it that are not
 UTF-8 are `?`."""
+
+KAFKA_METADATA: dict[str, ColumnType] = {
+    "kafka_topic": STRING,
+    "kafka_partition": INTEGER,
+    "kafka_offset": BIGINT,
+    "kafka_timestamp": TIMESTAMP,
+    "kafka_key": STRING,
+    "kafka_headers": STRING,
+}
+"""Of a message; null in rows that files brought. Bytes that are not UTF-8 are `\\xff`; headers are a JSON array of pairs."""
 
 SCORE_TYPE = ColumnType.decimal(4, 1)
 SILVER_METADATA: dict[str, ColumnType] = {

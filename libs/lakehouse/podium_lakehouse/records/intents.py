@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pyarrow as pa
 from podium_contracts.events.v1 import Run
+from podium_contracts.messages import OffsetRange
 from podium_contracts.model import Model
 from podium_contracts.names import Stage
 from pydantic import Field
@@ -70,7 +71,11 @@ class Intent(Model):
     """Of the pipeline that this intent was planned under."""
     answers: tuple[str, ...] = ()
     """The ids of the events that the stage answers."""
+    source: int = 0
+    """Which of the dataset's sources it reads."""
     files: tuple[SourceFile, ...] = ()
+    offsets: tuple[OffsetRange, ...] = ()
+    """Of every partition of a topic that the dataset has ever read: what this intent reads of it, which may be nothing."""
     inputs: dict[str, Input] = Field(default_factory=dict)
     bases: dict[str, int] = Field(default_factory=dict)
     """By URI: the version of each table that will change."""

@@ -47,10 +47,6 @@ METRICS = (
     "<column>_completeness, <column>_uniqueness"
 )
 ONE_MISTAKE = {
-    "more than one source": (
-        {"sources": [{"files": {"path": "a.csv"}}, {"files": {"path": "b.csv"}}]},
-        ("sources[1]", "more than one source", "give one glob that matches all files"),
-    ),
     "a column of Podium's": (
         {"more": {"quality_score": {"type": "string"}}},
         ("columns.quality_score", "column 'quality_score' is one that Podium adds", "choose another name"),

@@ -48,7 +48,7 @@ def producer(settings: KafkaSettings) -> Producer:
     )
 
 
-def reader(settings: KafkaSettings, **more: str | int | bool) -> Consumer:
+def reader(settings: KafkaSettings, more: Config | None = None) -> Consumer:
     """Return a consumer without a group of its own: it is told what to read, and commits nothing."""
     return Consumer(
         {
@@ -57,7 +57,7 @@ def reader(settings: KafkaSettings, **more: str | int | bool) -> Consumer:
             "enable.auto.commit": False,
             "enable.partition.eof": False,
             "auto.offset.reset": "error",
-            **more,
+            **(more or {}),
         }
     )
 

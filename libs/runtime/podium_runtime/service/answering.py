@@ -1,5 +1,6 @@
 """What a service does with the events of a lane: call the stage, announce, acknowledge; or retry; or write a dead letter."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -20,12 +21,21 @@ from tenacity import (
 
 from podium_runtime.kafka.dead_letters import DEAD_LETTERS, DeadLetter
 from podium_runtime.service import calls
-from podium_runtime.service.calls import Failure, Hosted
+from podium_runtime.service.calls import Failure, Hosted, Result, Stream
 from podium_runtime.service.deliveries import Record
 from podium_runtime.service.lanes import Task
 from podium_runtime.service.processes import Processes, StageProcessDied
 from podium_runtime.settings import RetrySettings
-from podium_runtime.telemetry import ANNOUNCED, CALL_SECONDS, DEAD, EVENTS, RETRIES, fields, log
+from podium_runtime.telemetry import (
+    ANNOUNCED,
+    CALL_SECONDS,
+    DEAD,
+    EVENTS,
+    RETRIES,
+    STREAM_FAILURES,
+    fields,
+    log,
+)
 
 Send = Callable[[KafkaRecord], Awaitable[None]]
 """Sends a record and returns when Kafka has it; raises TransientError where it cannot be told."""
@@ -56,7 +66,7 @@ class Answering:
 
     async def announce_outstanding(self) -> None:
         """Announce what the stage completed before this process was started, and nobody has announced."""
-        found = await self._call(calls.outstanding)
+        found = await self.call(calls.outstanding)
         if isinstance(found, Failure):
             log.error(
                 "looking for unannounced completions failed", reason=found.reason, message=found.message
@@ -67,6 +77,25 @@ class Answering:
             by_pipeline.setdefault(event.partitionkey, []).append(event)
         for events in by_pipeline.values():
             await self._announce(events)
+
+    async def bring(self, stream: Stream) -> bool:
+        """Bring the next batch of a stream into Bronze; return whether there was one. What fails is said once, and tried again."""
+        brought = await self.call(calls.bring, stream)
+        if isinstance(brought, Failure):
+            log.error(
+                "stream failed",
+                pipeline=stream.pipeline,
+                dataset=stream.dataset,
+                reason=brought.reason,
+                message=brought.message,
+            )
+            STREAM_FAILURES.labels(stream.pipeline, stream.dataset, brought.reason).inc()
+            await asyncio.sleep(
+                self.retry.longest_seconds if not brought.transient else self.retry.first_seconds
+            )
+            return False
+        await self._announce(brought)
+        return bool(brought)
 
     async def give_up(
         self, record: Record, failed: Failure, attempts: int, event: CloudEvent | None = None
@@ -120,7 +149,7 @@ class Answering:
 
     async def _answer(self, event: CloudEvent) -> Failure | None:
         started = time.monotonic()
-        answers = await self._call(calls.answer, event)
+        answers = await self.call(calls.answer, event)
         seconds = time.monotonic() - started
         CALL_SECONDS.labels(self.hosted.stage).observe(seconds)
         if isinstance(answers, Failure):
@@ -129,9 +158,8 @@ class Answering:
         log.info("answered", seconds=round(seconds, 3), answers=len(answers), **fields(event))
         return None
 
-    async def _call(
-        self, function: Callable[..., list[CloudEvent] | Failure], *arguments: object
-    ) -> list[CloudEvent] | Failure:
+    async def call(self, function: Callable[..., Result | Failure], *arguments: object) -> Result | Failure:
+        """Call a function of `calls` in a child process."""
         try:
             return await self.processes.call(function, self.hosted, self.pipelines, *arguments)
         except StageProcessDied as error:
@@ -143,7 +171,7 @@ class Answering:
             await self._send(encode(event))
             ANNOUNCED.labels(self.hosted.stage, event.type).inc()
         if events:
-            noted = await self._call(calls.announced, list(events))
+            noted = await self.call(calls.announced, list(events))
             if isinstance(noted, Failure):
                 log.warning("not noted as announced", reason=noted.reason, message=noted.message)
 

@@ -27,6 +27,7 @@ from podium_runtime.service.deliveries import Delivery, Partition, Record
 from podium_runtime.service.health import POLL_SECONDS, Motion
 from podium_runtime.service.lanes import Lanes, Task
 from podium_runtime.service.processes import Processes
+from podium_runtime.service.streams import LOOK_SECONDS, Streams
 from podium_runtime.settings import ServiceSettings
 from podium_runtime.telemetry import EVENTS, OPEN_LANES, log
 
@@ -91,7 +92,8 @@ def build(hosted: Hosted, settings: ServiceSettings, processes: Processes) -> fa
     answering = Answering(hosted, settings.pipelines, settings.retry, processes, send)
     consumption = Consumption(app, answering, settings.backlog)
     _consume(app, consumption)
-    _begin_and_end(app, consumption, settings)
+    streams = Streams(answering, lambda pipeline: _owns(app, pipeline))
+    _begin_and_end(app, consumption, streams, settings)
     _pages(app, consumption, settings.stuck_seconds)
     return app
 
@@ -131,7 +133,15 @@ def _consume(app: faust.App, consumption: Consumption) -> None:
         consumption.revoke(revoked)
 
 
-def _begin_and_end(app: faust.App, consumption: Consumption, settings: ServiceSettings) -> None:
+def _owns(app: faust.App, pipeline: str) -> bool:
+    """Whether the partition of a pipeline's events is this worker's."""
+    partition = app.consumer.key_partition(TOPIC, pipeline.encode())
+    return partition is not None and TP(TOPIC, partition) in app.consumer.assignment()
+
+
+def _begin_and_end(
+    app: faust.App, consumption: Consumption, streams: Streams, settings: ServiceSettings
+) -> None:
     answering = consumption.answering
 
     @app.task
@@ -140,8 +150,15 @@ def _begin_and_end(app: faust.App, consumption: Consumption, settings: ServiceSe
         await answering.announce_outstanding()
         log.info("started", group=app.conf.id, brokers=settings.kafka.bootstrap_servers)
 
+    if consumption.stage == Stage.INGEST:
+
+        @app.timer(LOOK_SECONDS, on_leader=False)
+        async def look() -> None:
+            await streams.look()
+
     @app.on_before_shutdown.connect(weak=False)
     async def end(_app: faust.App, **_: Any) -> None:
+        await streams.stop()
         await consumption.lanes.stop(settings.stop_seconds)
         await app.consumer.commit()
         answering.processes.stop()

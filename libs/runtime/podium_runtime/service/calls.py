@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from podium_contracts.errors import InvalidPipeline, PodiumError, Problem, TerminalError, TransientError
 from podium_contracts.events import CloudEvent
@@ -13,6 +13,9 @@ from podium_contracts.names import Stage
 from podium_contracts.pipeline import Pipeline, Spec
 
 from podium_runtime.pipeline_file import PipelineFile, load, name_in
+from podium_runtime.requests import request
+
+Result = TypeVar("Result")
 
 
 class Hosted(Hashable, Protocol):
@@ -74,6 +77,50 @@ def outstanding(hosted: Hosted, folder: Path) -> list[CloudEvent] | Failure:
     return _guarded(look)
 
 
+@dataclass(frozen=True)
+class Stream:
+    """A dataset that is brought up to date without a request, looked after every so many seconds."""
+
+    pipeline: str
+    dataset: str
+    look_seconds: float
+
+
+def streams(hosted: Hosted, folder: Path) -> list[Stream] | Failure:
+    """Return the streams that the pipelines declare; a pipeline with mistakes has none."""
+
+    def look() -> list[Stream]:
+        found = []
+        for path in files(folder):
+            try:
+                found += _streams(_checked(hosted, path))
+            except InvalidPipeline:
+                continue
+        return found
+
+    return _guarded(look)
+
+
+def _streams(pipeline: Pipeline) -> list[Stream]:
+    found = []
+    for name, dataset in pipeline.spec.datasets.items():
+        kafka = [source.kafka.trigger_seconds / 10 for source in dataset.sources if source.kafka]
+        watched = [source.files.watch_seconds or 0 for source in dataset.sources if source.files]
+        if every := [*kafka, *filter(None, watched)]:
+            found.append(Stream(pipeline.name, name, min(max(min(every), 0.2), 5.0)))
+    return found
+
+
+def bring(hosted: Hosted, folder: Path, stream: Stream) -> list[CloudEvent] | Failure:
+    """Call a stage for the next batch of a stream, as a run of its own."""
+
+    def call() -> list[CloudEvent]:
+        pipeline = find(hosted, folder, stream.pipeline)
+        return hosted.answer(request(pipeline, executor="resident", datasets=(stream.dataset,)), pipeline)
+
+    return _guarded(call)
+
+
 def prepare(module: str) -> None:
     """Import what a stage needs before the first event is there."""
     importlib.import_module(module)
@@ -116,7 +163,7 @@ def _read(hosted: Hosted, path: Path, _modified_ns: int) -> tuple[PipelineFile, 
     return file, hosted.problems(file.document.spec)
 
 
-def _guarded(call: Callable[[], list[CloudEvent]]) -> list[CloudEvent] | Failure:
+def _guarded(call: Callable[[], Result]) -> Result | Failure:
     """Return the result of a call, or why it failed: exceptions of libraries do not all cross between processes."""
     try:
         return call()

@@ -1,0 +1,54 @@
+"""Streams: the datasets that a service brings up to date by itself, batch after batch, without a request.
+
+A pipeline's streams run where its events are answered: on the worker that holds the partition of its key. While partitions move, two
+workers may both try: the intent says which one counts.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from podium_runtime.service import calls
+from podium_runtime.service.answering import Answering
+from podium_runtime.service.calls import Failure, Stream
+from podium_runtime.telemetry import log
+
+LOOK_SECONDS = 5.0
+"""How often the pipeline files are looked through for streams that have come or gone."""
+
+
+@dataclass
+class Streams:
+    """The streams of this worker. `owned` says whether a pipeline's events are answered here."""
+
+    answering: Answering
+    owned: Callable[[str], bool]
+
+    def __post_init__(self) -> None:
+        self._tasks: dict[Stream, asyncio.Task[None]] = {}
+
+    async def look(self) -> None:
+        """Start the streams that are declared and owned, and end the others after their batch."""
+        found = await self.answering.call(calls.streams)
+        if isinstance(found, Failure):
+            log.error("looking for streams failed", reason=found.reason, message=found.message)
+            return
+        wanted = {stream for stream in found if self.owned(stream.pipeline)}
+        for stream in wanted - self._tasks.keys():
+            self._tasks[stream] = asyncio.create_task(self._run(stream), name=f"stream {stream}")
+        for stream in self._tasks.keys() - wanted:
+            self._tasks.pop(stream)
+            log.info("stream ends", pipeline=stream.pipeline, dataset=stream.dataset)
+
+    async def stop(self) -> None:
+        """End all streams; what a batch has pinned, the next one finishes."""
+        tasks, self._tasks = list(self._tasks.values()), {}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, stream: Stream) -> None:
+        log.info("stream begins", pipeline=stream.pipeline, dataset=stream.dataset)
+        while stream in self._tasks:
+            taken = await self.answering.bring(stream)
+            await asyncio.sleep(0 if taken else stream.look_seconds)

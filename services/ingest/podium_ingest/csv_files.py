@@ -1,0 +1,99 @@
+"""Files that an intent has pinned, into data files of Bronze."""
+
+from pathlib import Path
+
+from podium_contracts import ledger as ledgers
+from podium_contracts.errors import BadSource, PodiumError
+from podium_contracts.events.v1 import Flow, Ledger
+from podium_contracts.names import storable_name
+from podium_contracts.pipeline import CsvDialect, FileSource, Pipeline
+from podium_lakehouse.delta.appends import discard
+from podium_lakehouse.engines.duckdb_csv import (
+    CsvFile,
+    Ingestion,
+    Read,
+    Written,
+    check_line_ends,
+    count_line_breaks,
+    write_csv,
+)
+from podium_lakehouse.lakehouse import Lakehouse
+from podium_lakehouse.records.intents import Intent, SourceFile
+
+from podium_ingest import files
+from podium_ingest.rows import Rows, merged_names
+
+
+def read_files(
+    intent: Intent, source: FileSource, dataset: str, uri: str, pipeline: Pipeline, lakehouse: Lakehouse
+) -> Rows:
+    """Read the pinned files, and hold each one's own lines against the rows that were written.
+
+    Raises:
+        BadSource: a file cannot be read as declared, or is not what was pinned; nothing is left behind.
+        LedgerImbalance: rows were lost or made up.
+    """
+    inputs = _inputs(intent, source, pipeline)
+    named = (dict(zip(file.columns, file.header, strict=True)) for file in inputs)
+    names = merged_names(dataset, named, lakehouse)
+    mark = Ingestion(intent.time, intent.batch_id, intent.sequence, source.source_system)
+    with lakehouse.open_engine() as engine:
+        written = write_csv(engine, uri, inputs, list(names), source.csv, mark)
+    try:
+        flow = _flow(intent, inputs, written, source.csv)
+    except PodiumError:
+        discard(written.folders)
+        raise
+    return Rows(written.folders, names, flow)
+
+
+def _inputs(intent: Intent, source: FileSource, pipeline: Pipeline) -> list[CsvFile]:
+    inputs = []
+    for pinned in intent.files:
+        path = Path(pipeline.resolve(pinned.path))
+        files.unchanged(path, pinned)
+        names = files.header(path, source.csv)
+        inputs.append(CsvFile(path, pinned.path, tuple(storable_name(name) for name in names), tuple(names)))
+    return inputs
+
+
+def _flow(intent: Intent, inputs: list[CsvFile], written: Written, dialect: CsvDialect) -> Flow:
+    """Hold each file's own lines against the rows that were written, before they become part of Bronze.
+
+    Raises:
+        BadSource: they differ because the file has changed since it was pinned, its lines end in different ways, or its quotes
+            are in disorder.
+        LedgerImbalance: they differ otherwise.
+    """
+    flows = []
+    for pinned, file in zip(intent.files, inputs, strict=True):
+        files.unchanged(file.path, pinned)
+        given = written.counts[file.name]
+        flow = Flow(rows_in=_lines_in(pinned, file, written), inserted=given.rows + given.corrupt)
+        if flow.rows_in != flow.inserted:
+            check_line_ends([file], dialect)
+            _check_quotes(file, flow, given)
+            ledgers.check(Ledger(flow=flow))
+        flows.append(flow)
+    return Flow(rows_in=sum(flow.rows_in for flow in flows), inserted=sum(flow.inserted for flow in flows))
+
+
+def _check_quotes(file: CsvFile, flow: Flow, read: Read) -> None:
+    if read.corrupt:
+        raise BadSource(
+            f"{file.name}: {flow.rows_in} rows by its lines and {flow.inserted} as parsed; {read.corrupt} did not parse",
+            hint="correct the quotes: each that opens a value needs one that closes it, before the delimiter",
+        )
+
+
+def _lines_in(pinned: SourceFile, file: CsvFile, written: Written) -> int:
+    """Return the rows that a file holds by its own lines: without the header, blank lines and breaks inside values.
+
+    Where there is one column only, a blank line is a row without a value.
+    """
+    one_column, read = len(file.columns) == 1, written.counts[file.name]
+    rows = pinned.lines - 1 - (0 if one_column else pinned.blank)
+    if rows == read.rows + read.corrupt:
+        return rows
+    breaks = count_line_breaks(written.folders, file.columns, file.name)
+    return rows - breaks.breaks + (0 if one_column else breaks.blank)

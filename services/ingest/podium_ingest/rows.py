@@ -1,0 +1,61 @@
+"""What a source has given: data files for Bronze, their columns, and the account of their rows."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from podium_contracts.errors import BadSource
+from podium_contracts.events.v1 import Flow
+from podium_contracts.names import Layer, collisions
+from podium_lakehouse.cleansing.columns import BRONZE_METADATA, BRONZE_POSITION, KAFKA_METADATA
+from podium_lakehouse.delta.tables import arrow_schema
+from podium_lakehouse.lakehouse import Lakehouse
+
+SCORE = "data_quality_score"
+RESERVED = frozenset({*BRONZE_METADATA, *BRONZE_POSITION, *KAFKA_METADATA, SCORE})
+"""Columns of Bronze that are Podium's own."""
+
+Names = Mapping[str, str]
+"""By column of Bronze: what the source calls it."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Data files in folders inside Bronze's, which no commit lists yet. `notes` are for whoever declared the pipeline."""
+
+    folders: tuple[Path, ...]
+    names: Names
+    flow: Flow
+    notes: tuple[str, ...] = ()
+
+
+def merged_names(dataset: str, news: Iterable[Names], lakehouse: Lakehouse) -> dict[str, str]:
+    """Return Bronze's columns with those that these sources bring.
+
+    Raises:
+        BadSource: two names would be one column, or one is Podium's own.
+    """
+    merged = lakehouse.catalogue.source_names(Layer.BRONZE, dataset)
+    for names in news:
+        merged |= names
+    reserved = [[name] for name in merged if name.lower() in RESERVED]
+    if clashes := [*collisions(list(merged)), *reserved]:
+        listed = "; ".join(" and ".join(repr(merged[name]) for name in group) for group in clashes)
+        raise BadSource(
+            f"{dataset}: {listed} would be the same column in Bronze", hint="rename it in the source"
+        )
+    return merged
+
+
+def bronze_schema(names: Iterable[str], *, kafka: bool) -> pa.Schema:
+    """Return the schema of a Bronze table with these columns of its source's own."""
+    return pa.schema(
+        [
+            *[pa.field(name, pa.string()) for name in names],
+            *arrow_schema(BRONZE_METADATA),
+            pa.field(SCORE, pa.float64()),
+            *arrow_schema(BRONZE_POSITION),
+            *(arrow_schema(KAFKA_METADATA) if kafka else ()),
+        ]
+    )

@@ -1,0 +1,206 @@
+"""Messages of Kafka topics: which of them are news, and how they become data files of Bronze."""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from podium_contracts.errors import BadSource
+from podium_contracts.events.cloudevents import Header
+from podium_contracts.events.v1 import Flow
+from podium_contracts.messages import Extent, Messages, OffsetRange, TopicPartition, Topics
+from podium_contracts.names import storable_name
+from podium_contracts.pipeline import KafkaSource
+from podium_lakehouse.cleansing.columns import BATCH, CORRUPT_REASON, CORRUPT_RECORD, ROW
+from podium_lakehouse.delta.appends import discard, new_folder
+from podium_lakehouse.lakehouse import Lakehouse
+from podium_lakehouse.records.intents import Intent
+
+from podium_ingest.fields import Decoded, Fields, kept
+from podium_ingest.rows import RESERVED, SCORE, Rows, bronze_schema, merged_names
+
+INGESTION_SOURCE = "kafka-streaming"
+FILE_BYTES = 64_000_000
+
+Offsets = tuple[OffsetRange, ...]
+
+
+def news(source: KafkaSource, before: Offsets, topics: Topics, least: int = 1) -> Offsets:
+    """Return what the next batch reads of every partition; nothing where fewer messages than `least` wait.
+
+    A partition is read from where the batch before ended; one that has come since, from its beginning; and all of them, in the first
+    batch, from where the source says. Partitions share the batch's rows by how much waits in each.
+
+    Raises:
+        BadSource: messages were removed before they were read, or the topic was made anew.
+    """
+    extents = topics.extents(source)
+    ends = {part.place: part.end for part in before}
+    first = not any(place in ends for place in extents)
+    starts = _first_offsets(source, extents, topics) if first else {}
+    waiting = {
+        place: Extent(_next(source, place, extent, ends.get(place, starts.get(place, 0))), extent.latest)
+        for place, extent in extents.items()
+    }
+    rows = sum(extent.latest - extent.earliest for extent in waiting.values())
+    if rows < least:
+        return ()
+    share = min(1.0, source.max_rows / rows)
+    read = tuple(
+        OffsetRange(
+            topic=place.topic,
+            partition=place.partition,
+            start=extent.earliest,
+            end=extent.earliest + -int(-(extent.latest - extent.earliest) * share // 1),
+        )
+        for place, extent in sorted(waiting.items())
+    )
+    return (*read, *(part for part in unmoved(before) if part.place not in waiting))
+
+
+def unmoved(offsets: Offsets) -> Offsets:
+    """Return the same positions with nothing to read."""
+    return tuple(part.model_copy(update={"start": part.end}) for part in offsets)
+
+
+def _first_offsets(
+    source: KafkaSource, extents: Mapping[TopicPartition, Extent], topics: Topics
+) -> Mapping[TopicPartition, int]:
+    if isinstance(source.start, datetime):
+        return topics.offsets_at(list(extents), source.start)
+    if source.start == "latest":
+        return {place: extent.latest for place, extent in extents.items()}
+    return {place: extent.earliest for place, extent in extents.items()}
+
+
+def _next(source: KafkaSource, place: TopicPartition, extent: Extent, wanted: int) -> int:
+    """Return the offset to go on from."""
+    if extent.earliest <= wanted <= extent.latest:
+        return wanted
+    if source.on_lost_offsets == "continue" or (wanted == 0 and extent.earliest == extent.latest):
+        return extent.earliest
+    if wanted > extent.latest:
+        raise BadSource(
+            f"{place} ends at offset {extent.latest}, and {wanted} were read before: it is another topic of that name",
+            hint="if the topic was meant to begin anew, set on_lost_offsets: continue in its source for one run",
+        )
+    raise BadSource(
+        f"{place}: the messages at offsets {wanted} to {extent.earliest - 1} were removed before they were read",
+        hint="keep messages for longer (retention.ms), and set on_lost_offsets: continue in its source to go on without these",
+    )
+
+
+def lost(intent: Intent, before: Offsets) -> tuple[str, ...]:
+    """Return a note for each partition in which the intent goes on later than the one before ended."""
+    ends = {part.place: part.end for part in before}
+    return tuple(
+        f"{part.place}: the messages at offsets {ends[part.place]} to {part.start - 1} were removed before they were read"
+        for part in intent.offsets
+        if part.place in ends and part.start > ends[part.place]
+    )
+
+
+def read_messages(
+    intent: Intent, source: KafkaSource, dataset: str, uri: str, lakehouse: Lakehouse, topics: Topics
+) -> Rows:
+    """Read the pinned offsets.
+
+    Raises:
+        BadSource: messages are gone; nothing is left behind.
+    """
+    known = merged_names(dataset, (), lakehouse)
+    fields = Fields(known.values(), RESERVED, source.max_bytes)
+    folder = new_folder(uri)
+    taken = 0
+    with ExitStack() as undo:
+        undo.callback(discard, [folder])
+        with _DataFiles(folder) as files:
+            for messages in topics.read([part for part in intent.offsets if part.span]):
+                taken += len(messages)
+                files.write(_table(messages, fields.decode(messages.values), intent, source))
+        undo.pop_all()
+    names = {storable_name(name): name for name in fields.names}
+    return Rows((folder,), names, Flow(rows_in=taken, inserted=files.rows))
+
+
+class _DataFiles:
+    """Parquet files of one folder: a new one where the columns change, and where one is large enough."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows = 0
+        self._count = 0
+        self._writer: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def write(self, table: pa.Table) -> None:
+        """Write rows."""
+        if self._writer is None or self._writer.schema != table.schema or self._is_large():
+            self._close()
+            path = self.folder / f"part-{self._count}.parquet"
+            self._writer = pq.ParquetWriter(path, table.schema, compression="zstd", compression_level=3)
+            self._count += 1
+        self._writer.write_table(table)
+        self.rows += table.num_rows
+
+    def _is_large(self) -> bool:
+        path = self.folder / f"part-{self._count - 1}.parquet"
+        return path.stat().st_size > FILE_BYTES
+
+    def _close(self) -> None:
+        if self._writer:
+            self._writer.close()
+
+
+def _table(messages: Messages, decoded: Decoded, intent: Intent, source: KafkaSource) -> pa.Table:
+    """Return the rows of Bronze for messages."""
+    rows = len(messages)
+    refused = [decoded.refused.get(index) for index in range(rows)] if decoded.refused else [None] * rows
+    corrupt = [
+        None if reason is None else kept(value)
+        for reason, value in zip(refused, messages.values, strict=True)
+    ]
+    moments = [None if moment < 0 else moment * 1000 for moment in messages.timestamps]
+    same: dict[str, object] = {
+        "ingestion_timestamp": intent.time,
+        "source_file": str(messages.place),
+        "ingestion_batch_id": intent.batch_id,
+        "ingestion_source": INGESTION_SOURCE,
+        "source_system": source.source_system,
+        SCORE: None,
+        BATCH: intent.sequence,
+        "kafka_topic": messages.place.topic,
+        "kafka_partition": messages.place.partition,
+    }
+    each: dict[str, object] = {
+        **decoded.columns,
+        ROW: messages.offsets,
+        CORRUPT_RECORD: corrupt,
+        CORRUPT_REASON: refused,
+        "kafka_offset": messages.offsets,
+        "kafka_timestamp": moments,
+        "kafka_key": [None if key is None else kept(key) for key in messages.keys],
+        "kafka_headers": [_headers(pairs) if pairs else None for pairs in messages.headers],
+    }
+    schema = bronze_schema(decoded.columns, kafka=True)
+    columns = [
+        pa.array(each[field.name], field.type)
+        if field.name in each
+        else pa.repeat(pa.scalar(same[field.name], field.type), rows)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _headers(pairs: Sequence[Header]) -> str:
+    return json.dumps([[name, None if raw is None else kept(raw)] for name, raw in pairs])
