@@ -11,7 +11,7 @@ from typing import cast
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as Position
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # documented, not listed
-from podium_contracts.errors import BadSource, TransientError
+from podium_contracts.errors import BadSource, LedgerImbalance, TransientError
 from podium_contracts.events.cloudevents import Header
 from podium_contracts.messages import Extent, Messages, OffsetRange, TopicPartition
 from podium_contracts.pipeline import KafkaSource
@@ -23,6 +23,8 @@ PATIENCE_SECONDS = 10.0
 SILENT_SECONDS = 30.0
 """Without a message for so long, the brokers are given up."""
 POLLED = 10_000
+MOST_GAPS = 100
+"""Gaps that are read again: a compacted topic is full of them."""
 CHUNK_ROWS, CHUNK_BYTES = 100_000, 64_000_000
 EARLIEST, LATEST = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
 GONE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: SLF001 - its name
@@ -59,11 +61,32 @@ class KafkaTopics:
             BadSource: some of them are no longer there.
             TransientError: the brokers stopped answering.
         """
-        self._consumer.assign([Position(part.topic, part.partition, part.start) for part in ranges])
+        ends = {part.place: part.end for part in ranges}
+        reading = _Reading(self._consumer, dict(ends), {part.place: part.start for part in ranges})
+        self._consumer.incremental_assign([Position(*part.place, part.start) for part in ranges])
         try:
-            yield from _Reading(self._consumer, {part.place: part.end for part in ranges}).chunks()
+            yield from reading.chunks()
         finally:
             self._consumer.unassign()
+        self._check_gaps(reading.all_gaps(ends))
+
+    def _check_gaps(self, gaps: Sequence[OffsetRange]) -> None:
+        """Read again where offsets were passed over: there must be no message.
+
+        Raises:
+            LedgerImbalance: there is one; it was lost on the way.
+        """
+        for gap in gaps[:MOST_GAPS]:
+            again = _Reading(self._consumer, {gap.place: gap.end}, {gap.place: gap.start})
+            self._consumer.incremental_assign([Position(*gap.place, gap.start)])
+            try:
+                lost = sum(len(messages) for messages in again.chunks())
+            finally:
+                self._consumer.unassign()
+            if lost:
+                raise LedgerImbalance(
+                    f"{gap.place}: {lost} messages at offsets {gap.start} to {gap.end - 1} were lost"
+                )
 
     def _places(self, source: KafkaSource) -> list[TopicPartition]:
         try:
@@ -119,15 +142,27 @@ class KafkaTopics:
 
 @dataclass
 class _Reading:
-    """One pass over ranges of offsets: `ends` are the partitions that are not read to their end yet."""
+    """One pass over ranges of offsets: the `ends` of those partitions that are not read so far yet, and the `next` offset of each."""
 
     consumer: Consumer
     ends: dict[TopicPartition, int]
+    next: dict[TopicPartition, int]
+    gaps: list[OffsetRange] = field(default_factory=list)
     open: dict[TopicPartition, Messages] = field(default_factory=dict)
     rows: int = 0
     size: int = 0
 
+    def all_gaps(self, ends: Mapping[TopicPartition, int]) -> list[OffsetRange]:
+        """Return every range of offsets that no message had, once all is read."""
+        last = [
+            OffsetRange(topic=place.topic, partition=place.partition, start=self.next[place], end=end)
+            for place, end in ends.items()
+            if self.next[place] < end
+        ]
+        return [*self.gaps, *last]
+
     def chunks(self) -> Iterator[Messages]:
+        """Yield the messages as they come."""
         heard = time.monotonic()
         while self.ends:
             polled = self.consumer.consume(POLLED, timeout=0.5)
@@ -148,17 +183,21 @@ class _Reading:
         yield from chunks.values()
 
     def _take(self, polled: list[Message]) -> None:
+        """Keep messages, then look at the ends of partitions: they come after the messages before them."""
         by_place: dict[TopicPartition, list[Message]] = {}
+        events: list[tuple[TopicPartition, KafkaError, int | None]] = []
         for message in polled:
             place = TopicPartition(message.topic() or "", message.partition() or 0)
-            if place not in self.ends:
-                continue
             if error := message.error():
-                self._pass_end(place, error, message.offset())
+                events.append((place, error, message.offset()))
             else:
                 by_place.setdefault(place, []).append(message)
         for place, messages in by_place.items():
-            self._keep(place, messages)
+            if place in self.ends:
+                self._keep(place, messages)
+        for place, error, offset in events:
+            if place in self.ends:
+                self._pass_end(place, error, offset)
 
     def _pass_end(self, place: TopicPartition, error: KafkaError, offset: int | None) -> None:
         """Note the end of a partition.
@@ -179,25 +218,39 @@ class _Reading:
             raise TransientError(f"{place}: {error.str()}", hint="run it again")
 
     def _keep(self, place: TopicPartition, messages: list[Message]) -> None:
-        end = self.ends.get(place)
-        if end is None:
-            return
+        end = self.ends[place]
         if _offset(messages[-1]) >= end - 1:
             messages = [message for message in messages if _offset(message) < end]
             self._finish(place)
-        chunk = self.open.setdefault(place, Messages(place))
+        offsets = [_offset(message) for message in messages]
+        self._note_gaps(place, offsets)
         values = [message.value() for message in messages]
-        chunk.offsets.extend([_offset(message) for message in messages])
+        chunk = self.open.setdefault(place, Messages(place))
+        chunk.offsets.extend(offsets)
         chunk.timestamps.extend([message.timestamp()[1] for message in messages])
         chunk.keys.extend([message.key() for message in messages])
         chunk.values.extend(values)
-        chunk.headers.extend(cast("Sequence[Header] | None", message.headers()) for message in messages)
+        chunk.headers.extend([cast("Sequence[Header] | None", message.headers()) for message in messages])
         self.rows += len(messages)
         self.size += sum(map(len, filter(None, values)))
 
+    def _note_gaps(self, place: TopicPartition, offsets: list[int]) -> None:
+        """Note the offsets that were passed over: compaction and transactions leave some without a message."""
+        expected = self.next[place]
+        if offsets and offsets[0] == expected and offsets[-1] - expected + 1 == len(offsets):
+            self.next[place] = offsets[-1] + 1
+            return
+        for offset in offsets:
+            if offset != expected:
+                self.gaps.append(
+                    OffsetRange(topic=place.topic, partition=place.partition, start=expected, end=offset)
+                )
+            expected = offset + 1
+        self.next[place] = expected
+
     def _finish(self, place: TopicPartition) -> None:
         del self.ends[place]
-        self.consumer.pause([Position(*place)])
+        self.consumer.incremental_unassign([Position(*place)])
 
 
 def _offset(message: Message) -> int:
