@@ -14,7 +14,7 @@ from podium_contracts.events.v1 import TableVersion
 from podium_contracts.names import EngineName, Layer
 from podium_contracts.pipeline import Pipeline
 
-from podium_lakehouse.delta.tables import Snapshot, find, schema_fingerprint
+from podium_lakehouse.delta.tables import Snapshot, current, schema_fingerprint
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.engines.opening import open_engine
 from podium_lakehouse.records import announcements, catalogue, completions, intents, metrics, pipelines, runs
@@ -175,7 +175,7 @@ class Lakehouse:
 
     def version(self, uri: str) -> int:
         """Return a table's version now, `ABSENT` where there is no table."""
-        table = find(uri)
+        table = current(uri)
         return table.version() if table else ABSENT
 
 

@@ -25,7 +25,7 @@ from podium_lakehouse.cleansing.dispatch import Dispatch
 from podium_lakehouse.cleansing.staging import BRONZE, lookup_relation, staging_statement
 from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import Committed
-from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, arrow_schema, ensure, find
+from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, arrow_schema, current, ensure
 from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import ROW_DIALECT, Engine
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
@@ -143,7 +143,7 @@ def _check_columns(name: str, dataset: Dataset, uri: str) -> None:
     Raises:
         TerminalError: naming each column that the pipeline file adds, drops or gives another type.
     """
-    table = find(uri)
+    table = current(uri)
     if table is None:
         return
     declared = Schema.from_arrow(arrow_schema(names.silver_columns(dataset)))

@@ -14,7 +14,7 @@ from podium_contracts.names import Layer, Stage
 from podium_contracts.pipeline import KafkaSource, Pipeline, Source
 from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import is_committed
-from podium_lakehouse.delta.tables import add_columns, ensure, find
+from podium_lakehouse.delta.tables import add_columns, current, ensure
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
 from podium_lakehouse.records.intents import Intent, Scope, SourceFile, table_name
 
@@ -98,7 +98,7 @@ class _Ingestion:
     def _interrupted(self) -> Intent | None:
         """Return the intent of an interrupted try, if it still stands: not if its files have changed before Bronze had their rows."""
         intent = self.lakehouse.pending(self.scope, self.pipeline)
-        table = find(self.uri)
+        table = current(self.uri)
         if intent is None or (table and is_committed(table, intent.transaction(table_name(self.uri)))):
             return intent
         try:

@@ -11,7 +11,7 @@ from podium_contracts.names import Layer
 from podium_contracts.pipeline.types import TIMESTAMP
 from podium_lakehouse.delta.appends import append_once, discard, new_folder, overwrite_once
 from podium_lakehouse.delta.commits import Committed
-from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, ensure, find
+from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, current, ensure
 from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.lakehouse import Lakehouse
@@ -159,7 +159,7 @@ class GoldTable:
         return f"keys__{self.model.name}"
 
     def _is_partitioned(self) -> bool:
-        declared, table = self.model.layout.partition_by, find(self.uri)
+        declared, table = self.model.layout.partition_by, current(self.uri)
         return bool(declared and table and declared.column in table.metadata().partition_columns)
 
     def _partition(self) -> str:
@@ -180,7 +180,7 @@ class GoldTable:
         size = sum(path.stat().st_size for path in self.folder.rglob("*.parquet"))
         refusal = declared.refusal(f"gold.{self.model.name}", size, partitions)
         self.notes += [refusal] if refusal else []
-        return refusal is None and find(self.uri) is None
+        return refusal is None and current(self.uri) is None
 
     def _append(self) -> Change:
         schema, rows = self.engine.schema(self._staged), self._rows(self._staged)

@@ -16,6 +16,8 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError
 from podium_contracts.errors import CommitConflict
 
+from podium_lakehouse.delta.tables import current
+
 MAX_ATTEMPTS = 50
 """Lost races before giving up. Records are shared by all stages of a lakehouse, so a burst of losses is normal."""
 FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.005, 0.2
@@ -70,7 +72,7 @@ def commit_once(
         app_transactions=[Transaction(transaction.app_id, transaction.number)],
     )
     for attempt in range(MAX_ATTEMPTS):
-        table = DeltaTable(uri)
+        table = current(uri) or DeltaTable(uri)
         if is_committed(table, transaction):
             return Committed(committed_version(table, transaction), repeated=True)
         if base is not None:

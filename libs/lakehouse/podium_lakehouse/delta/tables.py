@@ -3,6 +3,8 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Field, Schema
@@ -43,7 +45,7 @@ class Snapshot:
 
     def open(self) -> DeltaTable:
         """Return the table at this version."""
-        return DeltaTable(self.uri, version=self.version)
+        return _at(self.uri, self.version, _born(self.uri))
 
     def files(self, predicate: str | None = None) -> list[str]:
         """Return the URIs of the data files, without those that the predicate's column statistics rule out."""
@@ -63,10 +65,45 @@ class Snapshot:
 
 
 def find(uri: str) -> DeltaTable | None:
-    """Return the table, or None where there is none."""
+    """Return the table as it is now, on a handle of the caller's own, or None where there is none."""
     try:
         return DeltaTable(uri)
     except TableNotFoundError:
+        return None
+
+
+def current(uri: str) -> DeltaTable | None:
+    """Return the table as it is now, or None where there is none.
+
+    The handle is this process's own and moves on with every call for the same table, so it is to be used at once: that saves reading
+    the whole log again (0.6 ms instead of 15).
+    """
+    born = _born(uri)
+    if born is None:
+        return find(uri)
+    handle = _handles.get(uri)
+    if handle is None or handle[0] != born:
+        table = find(uri)
+        if table:
+            _handles[uri] = (born, table)
+        return table
+    handle[1].update_incremental()
+    return handle[1]
+
+
+_handles: dict[str, tuple[int, DeltaTable]] = {}
+
+
+@lru_cache(maxsize=64)
+def _at(uri: str, version: int, _born_as: int | None) -> DeltaTable:
+    return DeltaTable(uri, version=version)
+
+
+def _born(uri: str) -> int | None:
+    """Return what tells a local table from one that was made anew in its place; None where there is none, or where it is not local."""
+    try:
+        return (Path(uri) / "_delta_log").stat().st_ino
+    except OSError:
         return None
 
 
@@ -81,7 +118,7 @@ def ensure(
     A writer that comes too late must not try again: delta-rs would create the table once more, as a later version.
     """
     for _ in range(3):
-        if table := find(uri):
+        if table := current(uri):
             return table
         try:
             DeltaTable.create(
@@ -104,7 +141,8 @@ def add_columns(uri: str, schema: pa.Schema) -> None:
         TransientError: other writers have changed the table each time.
     """
     for _ in range(RACES):
-        table = DeltaTable(uri)
+        table = current(uri)
+        assert table
         present = {field.name for field in table.schema().fields}
         missing = [Field.from_arrow(field) for field in schema if field.name not in present]
         if not missing:

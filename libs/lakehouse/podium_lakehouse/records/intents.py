@@ -12,7 +12,7 @@ from podium_contracts.names import Stage
 from pydantic import Field
 
 from podium_lakehouse.delta.commits import MAINTENANCE, TransactionId, is_committed
-from podium_lakehouse.delta.tables import find
+from podium_lakehouse.delta.tables import current
 from podium_lakehouse.records.table import RecordTable
 
 ABSENT = -1
@@ -202,12 +202,12 @@ class Intents:
 
 
 def _committed(intent: Intent, uri: str) -> bool:
-    table = find(uri)
+    table = current(uri)
     return table is not None and is_committed(table, intent.transaction(table_name(uri)))
 
 
 def _moved(uri: str, base: int) -> bool:
-    table = find(uri)
+    table = current(uri)
     if table is None or base == ABSENT:
         return table is not None and table.version() > 0
     behind = table.version() - base

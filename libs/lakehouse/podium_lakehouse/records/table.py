@@ -1,13 +1,22 @@
 """A Delta table of Podium's own records: each record is put once, under a key and a number, and never changed."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError
 
 from podium_lakehouse.delta.commits import TransactionId, commit_once
-from podium_lakehouse.delta.tables import ensure, find
+from podium_lakehouse.delta.tables import current, ensure
+from podium_lakehouse.expressions.dialects import DUCKDB
+
+COMPACTED_EVERY = 64
+"""Commits between two compactions."""
+COMPACTED_BYTES = 1_000_000
+"""Larger files are left alone, so that what a record costs does not grow with their number."""
 
 Row = Mapping[str, object]
 
@@ -27,20 +36,42 @@ class RecordTable:
             batch = pa.Table.from_pylist([dict(row) for row in rows], schema=self.schema)
             write_deltalake(table, batch, mode="append", commit_properties=properties)
 
-        return not commit_once(self.uri, TransactionId(key, number), append).repeated
+        committed = commit_once(self.uri, TransactionId(key, number), append)
+        if committed.version % COMPACTED_EVERY == 0 and not committed.repeated:
+            self._compact()
+        return not committed.repeated
+
+    def _compact(self) -> None:
+        """Put the small files of many records into one: a record is found by the statistics of the files."""
+        with suppress(CommitFailedError):  # another writer was faster: the next one does it
+            DeltaTable(self.uri).optimize.compact(target_size=COMPACTED_BYTES)
 
     def last(self, key: str) -> int | None:
         """Return the largest number put under a key, or None."""
-        table = find(self.uri)
+        table = current(self.uri)
         return table.transaction_version(key) if table else None
 
     def rows(self, *, above: tuple[str, int] | None = None, **equals: object) -> list[dict[str, object]]:
         """Return the rows whose columns have the given values, and one a number above; files that cannot hold any are not opened."""
-        table = find(self.uri)
+        table = current(self.uri)
         if table is None:
             return []
         filters: list[tuple[str, str, object]] = [(name, "=", value) for name, value in equals.items()]
         if above:
             filters.append((above[0], ">", above[1]))
-        found: list[dict[str, object]] = table.to_pyarrow_table(filters=filters or None).to_pylist()
+        files = table.file_uris(file_pruning_predicate=_sql(filters))
+        if not files:
+            return []
+        found: list[dict[str, object]] = pq.read_table(
+            files, schema=self.schema, filters=filters or None
+        ).to_pylist()
         return found
+
+
+def _sql(filters: list[tuple[str, str, object]]) -> str | None:
+    """Return conditions as delta-rs reads them; values are names and numbers of Podium's own."""
+    texts = [
+        f"{name} {operator} {value if isinstance(value, int) else DUCKDB.text(str(value))}"
+        for name, operator, value in filters
+    ]
+    return " AND ".join(texts) or None
