@@ -29,6 +29,7 @@ from podium_contracts.events import (
     envelope,
 )
 from podium_contracts.events.mapping import Message
+from podium_contracts.events.routing import failure
 from podium_contracts.events.v1 import (
     Check,
     LayerCompleted,
@@ -152,6 +153,30 @@ def test_the_request_of_a_run_has_the_runs_id_and_no_cause() -> None:
     event = requested()
     assert (event.id, event.source, event.correlationid) == ("run-1", "/podium/retail/run", "run-1")
     assert "ce_causationid" not in dict(encode(event).headers)
+
+
+def test_each_failure_has_an_id_of_its_own() -> None:
+    """A stage may fail on several events of a run and subject; failing on the same one again is no news."""
+    first, second = (
+        envelope(
+            LayerCompleted(run=RUN, layer="bronze", subject="sales", sequence=number),
+            stage=Stage.INGEST,
+            subject="bronze.sales",
+            sequence=number,
+            traceparent=TRACE,
+            causation="run-1",
+        )
+        for number in (1, 2)
+    )
+    ids = [
+        failure(event, Stage.CLEANSE, reason="OSError", message="", transient=True).id
+        for event in (first, second, first)
+    ]
+    assert ids == [
+        "run-1/bronze.sales/1/failed",
+        "run-1/bronze.sales/2/failed",
+        "run-1/bronze.sales/1/failed",
+    ]
 
 
 @pytest.mark.parametrize("run", [None, Run(pipeline="retail", id="run-1")], ids=["no run", "no time"])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import AwareDatetime, StringConstraints, ValidationError
+from pydantic import AwareDatetime, ConfigDict, StringConstraints, ValidationError
 
 from podium_contracts.errors import MalformedEvent
 from podium_contracts.events import v1
@@ -37,22 +37,31 @@ Attribute = Annotated[str, StringConstraints(min_length=1)]
 class CloudEvent(Model):
     """One event. `(source, id)` identifies it: the same event announced twice has the same pair."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     id: Attribute
+    """Unique within its source; what it is made of may change."""
     source: Attribute
+    """Who announces it: `/podium/PIPELINE/STAGE`, with `run` as the stage of a request."""
     type: Attribute
+    """Which event it is; it says which message the data is."""
     subject: Attribute
+    """What it is about: `bronze.sales`, `silver.sales`, `gold`, a destination as `duckdb`, or the pipeline whose run is requested."""
     time: AwareDatetime
+    """When the run was requested: every event of a run has the same."""
     traceparent: Attribute
+    """The run's trace (W3C Trace Context)."""
     correlationid: Attribute
     """The run's id."""
     causationid: str
-    """The id of the event that this one answers; empty for the first of a run."""
+    """The id of the event that this one answers; not there for the first of a run."""
     sequence: Attribute
     """The place among the completions of this source and subject: 1, 2, 3 … without gaps, zero-padded so that it sorts as text; 0 for
     an event that is no completion."""
     partitionkey: Attribute
     """The pipeline's name."""
     data: EventData
+    """What happened: the record's value."""
 
     @property
     def run(self) -> v1.Run:
@@ -86,14 +95,15 @@ def envelope(
 ) -> CloudEvent:
     """Return the event that announces `data`; everything in it comes from the arguments, nothing from a clock.
 
-    `stage` is None for the request of a run, whose id is the run's own.
+    `stage` is None for the request of a run, whose id is the run's own. `sequence` is 0 for a failure, which has its id from the event
+    that the stage could not answer: a stage may fail on several events of a run and subject.
     """
     if data.run is None or data.run.requested_at is None:
         raise MalformedEvent(f"a {type(data).__name__} without its run")
-    origin = stage or "run"
+    identity = f"{data.run.id}/{subject}/{sequence}" if sequence else f"{causation}/failed"
     return CloudEvent(
-        id=f"{data.run.id}/{subject}/{sequence}" if stage else data.run.id,
-        source=f"/podium/{data.run.pipeline}/{origin}",
+        id=identity if stage else data.run.id,
+        source=f"/podium/{data.run.pipeline}/{stage or 'run'}",
         type=_TYPE_OF[type(data)],
         subject=subject,
         time=data.run.requested_at,
