@@ -4,6 +4,7 @@
     ├── TerminalError          a retry cannot help; the message says what to do
     │   ├── InvalidPipeline    the pipeline file; lists every problem with its place
     │   ├── MalformedEvent     a Kafka record that is none of Podium's events
+    │   ├── MissingEvents      completions that were announced and did not reach a consumer
     │   ├── BadSource          a source that cannot be read as declared
     │   ├── LedgerImbalance    rows in and rows accounted for differ
     │   ├── QualityHold        a failed verdict holds the dataset
@@ -67,6 +68,10 @@ class InvalidPipeline(TerminalError):
 
 class MalformedEvent(TerminalError):
     """A Kafka record that is not one of Podium's events; the message says which part and why."""
+
+
+class MissingEvents(TerminalError):
+    """Completions that were announced and did not reach a consumer; the message says whose, and which."""
 
 
 class BadSource(TerminalError):

@@ -91,16 +91,35 @@ class RetrySettings(BaseModel):
     """What may be waited doubles from the first to the longest; how long it really is, is drawn between nothing and that."""
 
 
-class ServiceSettings(BaseSettings):
-    """The settings of one service."""
+class HostSettings(BaseSettings):
+    """What every host is told: where Kafka is."""
 
     model_config = SettingsConfigDict(
         env_prefix="PODIUM_", env_nested_delimiter="__", frozen=True, extra="ignore"
     )
 
+    kafka: KafkaSettings = KafkaSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment, then the file."""
+        del dotenv_settings, file_secret_settings
+        file = os.environ.get(SETTINGS_FILE)
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file))
+
+
+class ServiceSettings(HostSettings):
+    """The settings of one service."""
+
     pipelines: Path = Path("pipelines")
     """A folder of pipeline files (it and the folders in it are searched for *.yaml), or one such file."""
-    kafka: KafkaSettings = KafkaSettings()
     group: str = "podium"
     """The consumer group is this and the stage: `podium.cleanse`."""
     retry: RetrySettings = RetrySettings()
@@ -117,17 +136,3 @@ class ServiceSettings(BaseSettings):
     """/readyz is false when events wait for so long and none is taken."""
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the environment, then the file."""
-        del dotenv_settings, file_secret_settings
-        file = os.environ.get(SETTINGS_FILE)
-        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file))

@@ -62,6 +62,25 @@ def reader(settings: KafkaSettings, more: Config | None = None) -> Consumer:
     )
 
 
+def aiokafka_config(settings: KafkaSettings) -> dict[str, str | ssl.SSLContext]:
+    """Return the configuration that aiokafka's clients share."""
+    protocol = settings.security_protocol
+    found: dict[str, str | ssl.SSLContext] = {
+        "bootstrap_servers": settings.bootstrap_servers,
+        "security_protocol": protocol.value,
+        "client_id": "podium",
+    }
+    if protocol.encrypts:
+        found["ssl_context"] = _tls(settings)
+    if protocol.logs_in:
+        found |= {
+            "sasl_mechanism": settings.sasl_mechanism,
+            "sasl_plain_username": settings.sasl_username or "",
+            "sasl_plain_password": settings.password,
+        }
+    return found
+
+
 def credentials(settings: KafkaSettings) -> faust.SASLCredentials | faust.SSLCredentials | None:
     """Return what faust logs in with; None for a plain connection."""
     protocol = settings.security_protocol
