@@ -12,10 +12,13 @@ class Run(Message):
     """One pass of a pipeline."""
 
     pipeline: str = ""
+    """The pipeline's name, as its file says it."""
     id: str = ""
+    """Identifies the run; the event's `correlationid`."""
     executor: str = ""
     """`job` or `resident`."""
     requested_at: Timestamp | None = None
+    """When the run was asked for; the event's `time`, and the only time that the tables of the run hold."""
     datasets: tuple[str, ...] = ()
     """Every dataset that this run is to bring up to date."""
     fingerprint: str = ""
@@ -26,12 +29,15 @@ class TableVersion(Message):
     """A Delta table as a stage left it."""
 
     name: str = ""
-    """`bronze.sales`, `gold.fact_sale`."""
+    """`bronze.sales`, `quarantine.sales`, `gold.fact_sale`."""
     uri: str = ""
+    """Where the table lies."""
     from_version: Int64 | None = None
     """The version before this stage; absent where the stage created the table."""
     to_version: Int64 = 0
+    """The version that the event is about: what readers read."""
     rows: Int64 = 0
+    """All rows of that version."""
     schema_fingerprint: str = ""
     """SHA-256 over the names and types of the columns."""
 
@@ -40,72 +46,100 @@ class Flow(Message):
     """Where the rows of a batch went: rows_in is the sum of all others."""
 
     rows_in: Int64 = 0
+    """Rows that the stage was to account for."""
     inserted: Int64 = 0
+    """Rows with a key that the table did not hold."""
     updated: Int64 = 0
+    """Rows that replaced an older one of the same key."""
     unchanged: Int64 = 0
+    """Rows that the table held already, with the same values."""
     deduplicated: Int64 = 0
+    """Rows that another row of the batch stands for."""
     late: Int64 = 0
+    """Rows that are older than what the table holds of their key."""
     quarantined: Int64 = 0
+    """Rows that went to quarantine."""
     dropped: dict[str, Int64] = Field(default_factory=dict)
     """Rows that a declared rule drops, by rule."""
     deletes: Int64 = 0
+    """Rows that say that a key is gone."""
 
 
 class Stock(Message):
     """A table's rows: after = before + inserted - removed."""
 
     table: str = ""
+    """The table's name, as `silver.sales`."""
     before: Int64 = 0
+    """Rows at the version that the stage found."""
     inserted: Int64 = 0
+    """Rows that came."""
     removed: Int64 = 0
+    """Rows that went."""
     after: Int64 = 0
+    """Rows at the version that the stage left."""
 
 
 class QuarantineStock(Message):
     """A quarantine's open rows: closing = opening + added - replayed - rejected."""
 
     opening: Int64 = 0
+    """Rows before the stage."""
     added: Int64 = 0
+    """Rows that the stage refused."""
     replayed: Int64 = 0
+    """Rows that were mended and went the way of new ones."""
     rejected: Int64 = 0
+    """Rows that somebody gave up."""
     closing: Int64 = 0
+    """Rows after the stage."""
 
 
 class ControlTotal(Message):
     """A sum over an aggregate that must equal the same sum over its facts; decimals as text."""
 
     name: str = ""
+    """What is summed."""
     expected: str = ""
+    """The sum over the facts."""
     actual: str = ""
+    """The sum over the aggregate."""
 
 
 class Ledger(Message):
-    """A stage's account of rows."""
+    """A stage's account of rows; the equations in it have been checked before the event."""
 
     flow: Flow | None = None
+    """Where the rows of the batch went; absent for Gold, whose tables are computed anew for the keys that changed."""
     stocks: tuple[Stock, ...] = ()
+    """The rows of each table before and after."""
     quarantine: QuarantineStock | None = None
+    """The rows in quarantine before and after; Silver only."""
     control_totals: tuple[ControlTotal, ...] = ()
+    """The sums that were compared; Gold only."""
 
 
 class Timings(Message):
-    """Timings."""
+    """When, and how long."""
 
     requested_at: Timestamp | None = None
+    """When the run was asked for that made the stage start."""
     seconds: float = 0.0
-    """Wall seconds from the intent to the completion."""
+    """Wall seconds of the call that completed the stage; tries that were killed before it are not in it."""
 
 
 class RunRequested(Message):
-    """dev.podium.run.requested.v1"""
+    """dev.podium.run.requested.v1: somebody, or a schedule, wants a pipeline brought up to date."""
 
     run: Run | None = None
+    """The run that is wanted."""
 
 
 class LayerCompleted(Message):
-    """dev.podium.layer.completed.v1"""
+    """dev.podium.layer.completed.v1: the tables of a layer are at these versions, and this is the account of every row."""
 
     run: Run | None = None
+    """The run that the rows belong to."""
     layer: str = ""
     """`bronze`, `silver` or `gold`."""
     subject: str = ""
@@ -113,8 +147,11 @@ class LayerCompleted(Message):
     sequence: Int64 = 0
     """The number of the stage's intent. It grows, and skips intents that were given up; the event's own `sequence` has no gaps."""
     tables: tuple[TableVersion, ...] = ()
+    """The tables of the layer; beside a Silver table its quarantine."""
     ledger: Ledger | None = None
+    """Where every row went."""
     timings: Timings | None = None
+    """When the run was asked for, and how long the stage took."""
     notes: tuple[str, ...] = ()
     """What whoever declared the pipeline should know, in plain words."""
 
@@ -123,51 +160,73 @@ class Check(Message):
     """One metric of a verdict, and the threshold it was held against, if any."""
 
     table: str = ""
+    """The table that was measured, as `silver.sales`."""
     metric: str = ""
+    """What was measured, as `total_records` or `country_completeness`."""
     actual: float = 0.0
+    """What was found."""
     type: str = ""
     """`minimum` or `maximum`; empty without a threshold."""
     threshold: float | None = None
+    """What it was held against; absent for a metric that is only told."""
     severity: str = ""
     """`WARNING` or `CRITICAL`; empty without a threshold."""
     passed: bool = False
+    """Whether it keeps the threshold; true without one."""
     message: str = ""
+    """What is wrong, in words; empty where it passed."""
 
 
 class QualityEvaluated(Message):
-    """dev.podium.quality.evaluated.v1"""
+    """dev.podium.quality.evaluated.v1: Silver or Gold was judged; readers may read these versions unless the verdict is `failed`."""
 
     run: Run | None = None
+    """The run that the judged rows belong to."""
     layer: str = ""
+    """`silver` or `gold`."""
     subject: str = ""
+    """The dataset; for Gold the pipeline's name."""
     sequence: Int64 = 0
+    """The number of the stage's intent; see LayerCompleted."""
     tables: tuple[TableVersion, ...] = ()
     """What was judged, at these versions."""
     verdict: str = ""
     """`passed`, `warned` or `failed`."""
     checks: tuple[Check, ...] = ()
+    """Every metric, in the order of the tables."""
     timings: Timings | None = None
+    """When the run was asked for, and how long the stage took."""
 
 
 class Published(Message):
-    """dev.podium.published.v1"""
+    """dev.podium.published.v1: a destination serves these certified versions."""
 
     run: Run | None = None
+    """The run that the published rows belong to."""
     destination: str = ""
     """`duckdb`, `postgres`, `elasticsearch` or `redis`."""
     uri: str = ""
+    """Where it is served from."""
     sequence: Int64 = 0
+    """The number of the stage's intent; see LayerCompleted."""
     tables: tuple[TableVersion, ...] = ()
+    """What is served, at these versions."""
     timings: Timings | None = None
+    """When the run was asked for, and how long the stage took."""
 
 
 class StageFailed(Message):
-    """dev.podium.stage.failed.v1"""
+    """dev.podium.stage.failed.v1: a stage has given up answering an event, which is a dead letter now."""
 
     run: Run | None = None
+    """The run of the event that was not answered."""
     stage: str = ""
+    """`ingest`, `cleanse`, `model`, `quality` or `publish`."""
     subject: str = ""
+    """The subject of the event that was not answered."""
     reason: str = ""
     """The class of the error, as `InvalidPipeline`."""
     message: str = ""
+    """The error in words, with the next step where there is one."""
     transient: bool = False
+    """Whether a replay may pass without anybody changing anything."""

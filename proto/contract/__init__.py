@@ -1,0 +1,1 @@
+"""The event contract: checks on its schema, and what is generated from it."""
