@@ -1,0 +1,76 @@
+"""The examples of docs/how-to/consume-events.md, run as a reader would run them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from contract.golden import read_all
+from contract.pages import examples, renewed
+
+from tests.events.conftest import ROOT, Broker, bronze, verdict
+
+pytestmark = pytest.mark.integration
+
+FOLDER = ROOT / "examples/consumers"
+PAGE = ROOT / "docs/how-to/consume-events.md"
+FOREIGN = [golden.record() for golden in read_all().values() if golden.attributes is None]
+
+
+def command(file: Path, brokers: str) -> list[str]:
+    """Return what the example says is to be typed."""
+    if file.suffix == ".java":
+        return ["java", "-cp", ".tools/kafka/*", str(file), brokers]
+    return [sys.executable, str(file), brokers]
+
+
+def compiles_java() -> bool:
+    """Whether the Java that is here can run a source file."""
+    modules = subprocess.run(["java", "--list-modules"], capture_output=True, text=True, check=False)
+    return "jdk.compiler@" in modules.stdout
+
+
+@pytest.mark.parametrize("name", sorted(examples()))
+def test_an_example_follows_the_events(broker: Broker, name: str) -> None:
+    """Each prints every certified Gold once, skips the rest, and ends with an error where an event is missing."""
+    if name.endswith(".java") and not compiles_java():
+        pytest.skip("this Java runs no source files: it has no compiler")
+    broker.send(
+        *FOREIGN,
+        bronze(1),
+        verdict(1),
+        verdict(1, layer="silver"),
+        verdict(1),
+        verdict(2, "failed"),
+        *FOREIGN,
+        verdict(3, "warned"),
+        verdict(2, "failed"),
+        verdict(5),
+    )
+    brokers = broker.settings.bootstrap_servers
+    environment = {**os.environ, "PODIUM_KAFKA__BOOTSTRAP_SERVERS": brokers}
+    ended = subprocess.run(
+        command(FOLDER / name, brokers),
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.stdout.splitlines() == [
+        "retail: gold.fact_sale version 1, 1001 rows",
+        "retail: gold.fact_sale version 3, 1003 rows",
+    ], ended.stderr
+    assert ended.returncode == 1
+    assert "/podium/retail/quality announced 4 of gold, which never came" in ended.stderr
+
+
+def test_the_page_shows_what_is_run() -> None:
+    """Every example is in the page, letter by letter."""
+    assert len(examples()) == 3
+    text = PAGE.read_text(encoding="utf-8")
+    assert renewed(text, examples()) == text
+    for name in examples():
+        assert (FOLDER / name).read_text(encoding="utf-8") in text

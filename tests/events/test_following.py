@@ -1,0 +1,263 @@
+"""`podium.events` on a real broker."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+
+import podium
+import pytest
+from contract.golden import read_all
+from podium_contracts.errors import TransientError
+from podium_contracts.events import CloudEvent
+
+from tests.events.conftest import Broker, bronze, verdict
+
+pytestmark = pytest.mark.integration
+
+SECONDS = 30
+FOREIGN = [golden.record() for golden in read_all().values() if golden.attributes is None]
+
+
+async def take(broker: Broker, count: int, **options: Any) -> list[CloudEvent]:
+    """Return so many events; the last of them is still in hand when the consumer ends."""
+    found: list[CloudEvent] = []
+    async with asyncio.timeout(SECONDS), aclosing(podium.events(broker.settings, **options)) as events:
+        async for event in events:
+            found.append(event)
+            if len(found) == count:
+                break
+    return found
+
+
+async def follow(broker: Broker, found: list[CloudEvent], **options: Any) -> None:
+    """Put events into a list, for ever."""
+    async for event in podium.events(broker.settings, **options):
+        found.append(event)  # noqa: PERF401 - what was found stays where it ends with an error
+
+
+async def until(met: Callable[[], bool]) -> None:
+    """Wait for something to be so."""
+    async with asyncio.timeout(SECONDS):
+        while not met():  # noqa: ASYNC110 - a list tells nobody that it grows
+            await asyncio.sleep(0.05)
+
+
+def test_events_come_in_order_once_and_nothing_else_does(broker: Broker) -> None:
+    """Repeats are dropped; tombstones, other CloudEvents and whatever else is in the topic are skipped."""
+    events = [bronze(1), bronze(2), verdict(1, layer="silver"), verdict(1)]
+    sent = [*FOREIGN, *events[:2], bronze(1), *FOREIGN, bronze(2), *events[2:]]
+    broker.send(*sent)
+    assert asyncio.run(take(broker, 4)) == events
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"pipeline": "wholesale"}, [bronze(1, "wholesale")]),
+        ({"layer": "bronze"}, [bronze(1), bronze(2)]),
+        ({"layer": "gold"}, [verdict(1), verdict(2, "failed")]),
+        ({"types": [podium.LayerCompleted]}, [bronze(1), bronze(2)]),
+        ({"certified": True}, [bronze(1), verdict(1, "warned", layer="silver"), verdict(1), bronze(2)]),
+        ({"certified": True, "layer": "gold"}, [verdict(1), verdict(3)]),
+        ({"types": [podium.QualityEvaluated], "layer": "silver"}, [verdict(1, "warned", layer="silver")]),
+    ],
+    ids=["pipeline", "layer", "gold", "type", "certified", "certified gold", "silver verdicts"],
+)
+def test_filters_leave_out_the_rest(
+    broker: Broker, options: dict[str, Any], expected: list[CloudEvent]
+) -> None:
+    """What is asked for comes; the events between do not count as missing."""
+    retail = [
+        bronze(1),
+        verdict(1, "warned", layer="silver"),
+        verdict(1),
+        bronze(2),
+        verdict(2, "failed"),
+        verdict(3),
+    ]
+    broker.send(*retail, bronze(1, "wholesale"))
+    options.setdefault("pipeline", "retail")
+    assert asyncio.run(take(broker, len(expected), **options)) == expected
+
+
+def test_an_event_is_done_when_the_next_is_asked_for(broker: Broker) -> None:
+    """A consumer that ends with an event in hand gets it again, and none before it; another group begins at the beginning."""
+    broker.send(*(bronze(number) for number in range(1, 6)))
+    assert asyncio.run(take(broker, 3, group="reports"))[-1] == bronze(3)
+    assert broker.committed("reports") == 2
+    assert asyncio.run(take(broker, 3, group="reports")) == [bronze(3), bronze(4), bronze(5)]
+    assert asyncio.run(take(broker, 1, group="accounts")) == [bronze(1)]
+
+
+def test_a_consumer_that_dies_gets_its_event_again(broker: Broker) -> None:
+    """Killed with an event in hand, however long it was held: nothing of it is committed behind the caller's back."""
+    broker.send(bronze(1), bronze(2))
+    program = (
+        "import asyncio, os, time, podium\n"
+        "async def main():\n"
+        "    async for event in podium.events(group='dying'):\n"
+        "        if event.sequence.endswith('2'):\n"
+        "            await asyncio.sleep(2)\n"
+        "            os._exit(9)\n"
+        "asyncio.run(main())\n"
+    )
+    environment = {**os.environ, "PODIUM_KAFKA__BOOTSTRAP_SERVERS": broker.settings.bootstrap_servers}
+    died = subprocess.run([sys.executable, "-c", program], env=environment, timeout=SECONDS, check=False)
+    assert died.returncode == 9
+    assert broker.committed("dying") <= 1
+
+
+def test_latest_begins_with_what_comes_next(broker: Broker) -> None:
+    """What was announced before does not come, and does not count as missing."""
+    broker.send(bronze(1), bronze(2))
+
+    async def scene() -> list[CloudEvent]:
+        taking = asyncio.create_task(take(broker, 1, start="latest"))
+        number = 2
+        while not taking.done():  # whenever it has begun, the next one is the first it gets
+            number += 1
+            await asyncio.to_thread(broker.send, bronze(number))
+            await asyncio.wait([taking], timeout=0.3)
+        return taking.result()
+
+    assert asyncio.run(scene())[0] not in {bronze(1), bronze(2)}
+
+
+def test_a_missing_event_is_an_error(broker: Broker) -> None:
+    """Before the event that shows it, and with what to do; the ones before have come."""
+    broker.send(bronze(1), bronze(2), bronze(5))
+    found: list[CloudEvent] = []
+
+    with pytest.raises(
+        podium.MissingEvents, match=r"/podium/retail/ingest announced 3 to 4 of bronze.sales"
+    ) as error:
+        asyncio.run(asyncio.wait_for(follow(broker, found), SECONDS))
+    assert "on_gap" in error.value.hint
+    assert found == [bronze(1), bronze(2)]
+
+
+def test_a_hook_hears_of_gaps_and_goes_on(broker: Broker) -> None:
+    """Also of one at the very beginning, and of one among events that a filter leaves out."""
+    broker.send(bronze(2), verdict(1), verdict(4), bronze(3))
+    gaps: list[podium.Gap] = []
+    events = asyncio.run(take(broker, 2, layer="bronze", on_gap=gaps.append))
+    assert events == [bronze(2), bronze(3)]
+    assert gaps == [
+        podium.Gap("/podium/retail/ingest", "bronze.sales", 1, 2),
+        podium.Gap("/podium/retail/quality", "gold", 2, 4),
+    ]
+
+
+def test_a_group_that_goes_on_does_not_miss_what_it_has_had(broker: Broker) -> None:
+    """A process of a group that begins in the middle knows no number before; from then on it counts."""
+    broker.send(*(bronze(number) for number in range(1, 4)))
+    asyncio.run(take(broker, 3, group="going-on"))
+    broker.send(bronze(4), bronze(6))
+    gaps: list[podium.Gap] = []
+    events = asyncio.run(take(broker, 3, group="going-on", on_gap=gaps.append))
+    assert events == [bronze(3), bronze(4), bronze(6)]
+    assert gaps == [podium.Gap("/podium/retail/ingest", "bronze.sales", 5, 6)]
+
+
+def test_a_broker_that_restarts_is_waited_for(broker: Broker) -> None:
+    """A consumer that is in the middle of things goes on after it, without a loss and without a repeat."""
+    broker.send(bronze(1), bronze(2))
+
+    async def scene() -> list[CloudEvent]:
+        async with (
+            asyncio.timeout(2 * SECONDS),
+            aclosing(podium.events(broker.settings, group="restarted")) as events,
+        ):
+            found = [await anext(events), await anext(events)]
+            waiting = asyncio.create_task(anext(events))
+            await asyncio.to_thread(broker.stop)
+            await asyncio.to_thread(broker.start)
+            await asyncio.to_thread(broker.send, bronze(2), bronze(3), bronze(4))
+            return [*found, await waiting, await anext(events)]
+
+    assert asyncio.run(scene()) == [bronze(number) for number in range(1, 5)]
+
+
+def test_a_consumer_ends_although_the_broker_is_gone(broker: Broker) -> None:
+    """What could not be committed is read again; nothing hangs for it."""
+    broker.send(bronze(1), bronze(2))
+
+    async def scene() -> None:
+        events = podium.events(broker.settings, group="gone")
+        await anext(events)
+        await anext(events)
+        await asyncio.to_thread(broker.stop)
+        async with asyncio.timeout(SECONDS):
+            await events.aclose()
+
+    try:
+        asyncio.run(scene())
+    finally:
+        broker.start()
+    assert broker.committed("gone") <= 1
+
+
+def test_members_of_a_group_share_the_pipelines(broker: Broker) -> None:
+    """While members come and go, every event comes to one of them, and to each of them in order and once."""
+    pipelines = [f"shop{number}" for number in range(8)]
+    first: list[CloudEvent] = []
+    second: list[CloudEvent] = []
+    gaps: list[podium.Gap] = []
+
+    def join(found: list[CloudEvent]) -> asyncio.Task[None]:
+        return asyncio.create_task(follow(broker, found, group="shared", on_gap=gaps.append))
+
+    async def announce(*numbers: int) -> None:
+        for number in numbers:
+            await asyncio.to_thread(broker.send, *(bronze(number, pipeline) for pipeline in pipelines))
+            await asyncio.sleep(0.5)
+
+    async def scene() -> None:
+        one = join(first)
+        await announce(1, 2)
+        await until(lambda: len(first) == 16)
+        two = join(second)
+        await announce(3, 4, 5)
+        await until(lambda: bool(second) and len({*first, *second}) == 40)
+        one.cancel()
+        await asyncio.wait([one])
+        await announce(6)
+        await until(lambda: len({*first, *second}) == 48)
+        two.cancel()
+        await asyncio.wait([two])
+
+    asyncio.run(scene())
+    assert {*first, *second} == {bronze(number, pipeline) for number in range(1, 7) for pipeline in pipelines}
+    assert gaps == []
+    for found in (first, second):
+        for pipeline in pipelines:
+            own = [int(event.sequence) for event in found if event.partitionkey == pipeline]
+            assert own == sorted(set(own))
+
+
+def test_a_large_event_comes(broker: Broker) -> None:
+    """An event may be larger than what a client fetches at once by default."""
+    large = bronze(1, notes=("x" * 3_000_000,))
+    broker.send(large, bronze(2))
+    assert asyncio.run(take(broker, 2)) == [large, bronze(2)]
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [(True, "there is no topic podium.events.v1"), (False, "no Kafka broker answers at 127.0.0.1:1")],
+)
+def test_without_a_topic_or_a_broker_it_says_so(server: Broker, there: bool, said: str) -> None:  # noqa: FBT001
+    """At once, and with the next step, instead of waiting for ever."""
+    kafka = server.settings if there else "127.0.0.1:1"
+
+    async def ask() -> Awaitable[CloudEvent]:
+        async with asyncio.timeout(SECONDS):
+            return await anext(podium.events(kafka))
+
+    with pytest.raises(TransientError, match=said) as error:
+        asyncio.run(ask())
+    assert error.value.hint
