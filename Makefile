@@ -14,7 +14,7 @@ run: .venv/run.stamp ## Run the retail example from raw files to certified Gold 
 	$(bin)/podium run -f examples/retail/pipeline.yaml
 
 .PHONY: test
-test: lint spark ## Check the code and run every test that is quick
+test: lint spark kafka ## Check the code and run every test that is quick
 	$(pytest) -m "not slow"
 
 .PHONY: test-unit
@@ -30,7 +30,7 @@ conformance: spark ## Run what shows that both engines mean the same, the long f
 	$(pytest) tests/conformance
 
 .PHONY: test-long
-test-long: spark ## Run the long tests: kill points, many seeds, big inputs
+test-long: spark kafka ## Run the long tests: kill points, many seeds, big inputs
 	$(pytest) -m slow tests
 
 .PHONY: lint
@@ -79,6 +79,10 @@ clean: ## Remove the environment, the tools and all caches
 spark: .venv/dev.stamp ## Set up engine spark: pyspark, Java, Delta's jars
 	@scripts/java
 	@scripts/jars
+
+.PHONY: kafka
+kafka: ## Fetch a Kafka broker's jars, for the tests
+	@scripts/broker jars
 
 # Both locks share .venv, and `dev` holds all that `run` does.
 .venv/run.stamp: requirements/run.txt $(pyprojects)

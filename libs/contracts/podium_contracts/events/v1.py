@@ -16,7 +16,7 @@ class Run(Message):
     id: str = ""
     """Identifies the run; the event's `correlationid`."""
     executor: str = ""
-    """`job` or `resident`."""
+    """`job`; `resident` for a batch of a stream, which is a run that nobody requested."""
     requested_at: Timestamp | None = None
     """When the run was asked for; the event's `time`, and the only time that the tables of the run hold."""
     datasets: tuple[str, ...] = ()
