@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer
+from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, Producer
 from confluent_kafka.admin import AdminClient
 from podium_contracts.events import TOPIC, CloudEvent, KafkaRecord, encode, envelope
 from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, Run, TableVersion
@@ -47,6 +47,12 @@ class Broker:
         asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
         found = asked[group].result(20).topic_partitions or []
         return sum(place.offset for place in found if place.topic == TOPIC)
+
+    def members(self, group: str) -> int:
+        """Return how many consumers share the topic in a group, 0 while they are about to share it anew."""
+        admin = AdminClient(clients.config(self.settings))
+        found = admin.describe_consumer_groups([group])[group].result(20)
+        return len(found.members) if found.state == ConsumerGroupState.STABLE else 0
 
     def send(self, *what: CloudEvent | KafkaRecord) -> None:
         """Put events, or records that are none, on the topic of events, in this order."""

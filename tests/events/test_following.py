@@ -239,6 +239,32 @@ def test_members_of_a_group_share_the_pipelines(broker: Broker) -> None:
             assert own == sorted(set(own))
 
 
+def test_a_member_that_comes_and_goes_costs_nothing(broker: Broker) -> None:
+    """What is done is committed before the partitions move; and whoever gets a partition back goes on where it was in it."""
+    broker.send(bronze(1), bronze(2), bronze(3))
+
+    async def members(count: int) -> None:
+        async with asyncio.timeout(SECONDS):
+            while await asyncio.to_thread(broker.members, "visited") != count:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.1)
+
+    async def scene() -> CloudEvent:
+        async with aclosing(podium.events(broker.settings, group="visited")) as events:
+            for number in (1, 2, 3):
+                assert await anext(events) == bronze(number)
+            visitor = asyncio.create_task(follow(broker, [], group="visited"))
+            await members(2)
+            assert broker.committed("visited") == 2
+            visitor.cancel()
+            await asyncio.wait([visitor])
+            await members(1)
+            await asyncio.to_thread(broker.send, bronze(4))
+            async with asyncio.timeout(SECONDS):
+                return await anext(events)
+
+    assert asyncio.run(scene()) == bronze(4)
+
+
 def test_a_large_event_comes(broker: Broker) -> None:
     """An event may be larger than what a client fetches at once by default."""
     large = bronze(1, notes=("x" * 3_000_000,))
