@@ -1,14 +1,13 @@
-"""From settings to what each client library wants to hear."""
+"""From settings to the clients of librdkafka, for short conversations; a service's own are faust's."""
 
-import ssl
-
-import faust
 from confluent_kafka import Consumer, Producer
 
 from podium_runtime.settings import KafkaSettings
 
 LARGEST_EVENT = 8 * 1024 * 1024
-"""Bytes of the largest record that Podium's own topics take."""
+"""Bytes of the largest record that the topic of events takes."""
+LARGEST_DEAD_LETTER = LARGEST_EVENT + 1024 * 1024
+"""Bytes of the largest record that the topic of dead letters takes: an event, and why it is there."""
 
 Config = dict[str, str | int | float | bool]
 
@@ -43,7 +42,7 @@ def producer(settings: KafkaSettings) -> Producer:
             **config(settings),
             "enable.idempotence": True,
             "partitioner": "murmur2_random",
-            "message.max.bytes": LARGEST_EVENT,
+            "message.max.bytes": LARGEST_DEAD_LETTER,
         }
     )
 
@@ -60,24 +59,3 @@ def reader(settings: KafkaSettings, **more: str | int | bool) -> Consumer:
             **more,
         }
     )
-
-
-def credentials(settings: KafkaSettings) -> faust.SASLCredentials | faust.SSLCredentials | None:
-    """Return what faust logs in with; None for a plain connection."""
-    protocol = settings.security_protocol
-    context = _tls(settings) if protocol.encrypts else None
-    if protocol.logs_in:
-        return faust.SASLCredentials(
-            username=settings.sasl_username,
-            password=settings.password,
-            mechanism=settings.sasl_mechanism,
-            ssl_context=context,
-        )
-    return faust.SSLCredentials(context) if context else None
-
-
-def _tls(settings: KafkaSettings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=settings.ssl_ca_file)
-    if settings.ssl_certificate_file:
-        context.load_cert_chain(settings.ssl_certificate_file, settings.ssl_key_file)
-    return context

@@ -6,12 +6,12 @@ from confluent_kafka.cimpl import NewTopic
 from podium_contracts.errors import TerminalError, TransientError
 from podium_contracts.events import TOPIC
 
-from podium_runtime.kafka.clients import LARGEST_EVENT, config
+from podium_runtime.kafka.clients import LARGEST_DEAD_LETTER, LARGEST_EVENT, config
 from podium_runtime.kafka.dead_letters import DEAD_LETTERS
 from podium_runtime.settings import KafkaSettings
 
 PATIENCE_SECONDS = 10.0
-KEPT_FOR_EVER = {"retention.ms": "-1", "max.message.bytes": str(LARGEST_EVENT)}
+KEPT_FOR_EVER = {"retention.ms": "-1"}
 """Events are few and small, and are the history that a new consumer starts from."""
 
 
@@ -22,10 +22,15 @@ def ensure_topics(settings: KafkaSettings) -> None:
         TransientError: no broker answers.
         TerminalError: the brokers refuse.
     """
-    wanted = {TOPIC: settings.events_partitions, DEAD_LETTERS: 1}
+    wanted = {TOPIC: (settings.events_partitions, LARGEST_EVENT), DEAD_LETTERS: (1, LARGEST_DEAD_LETTER)}
     topics = [
-        NewTopic(name, partitions, settings.replication, config=KEPT_FOR_EVER)
-        for name, partitions in wanted.items()
+        NewTopic(
+            name,
+            partitions,
+            settings.replication,
+            config={**KEPT_FOR_EVER, "max.message.bytes": str(largest)},
+        )
+        for name, (partitions, largest) in wanted.items()
     ]
     admin = AdminClient(config(settings))  # kept: the futures fail when it is gone
     for name, future in admin.create_topics(topics).items():

@@ -19,10 +19,11 @@ from podium_contracts.events.routing import answering
 from podium_contracts.names import Stage
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from podium_runtime.kafka.clients import LARGEST_EVENT, credentials
+from podium_runtime.kafka.clients import LARGEST_DEAD_LETTER
 from podium_runtime.kafka.dead_letters import Origin, replayed_for
 from podium_runtime.service.answering import Answering
 from podium_runtime.service.calls import Failure, Hosted
+from podium_runtime.service.credentials import credentials
 from podium_runtime.service.deliveries import Delivery, Partition, Record
 from podium_runtime.service.health import POLL_SECONDS, Motion
 from podium_runtime.service.lanes import Lanes, Task
@@ -49,7 +50,7 @@ class Consumption:
         record = Record(Origin(raw.topic, raw.partition, raw.offset), raw.key, raw.value, headers)
         delivery = self.partitions[raw.tp].take(record, message.ack)
         try:
-            event = decode(record.headers, record.value)
+            event = _event(record)
         except MalformedEvent as error:
             await self._refuse(delivery, error)
             return
@@ -77,6 +78,18 @@ class Consumption:
         delivery.settle()
 
 
+def _event(record: Record) -> CloudEvent:
+    """Return the event that a record carries.
+
+    Raises:
+        MalformedEvent: it carries none, or one that could not even be answered by saying that it failed.
+    """
+    event = decode(record.headers, record.value)
+    if event.run.requested_at is None or event.run.pipeline != event.partitionkey:
+        raise MalformedEvent(f"event {event.id} names no time of its run, or another pipeline than its run")
+    return event
+
+
 def build(hosted: Hosted, settings: ServiceSettings, processes: Processes) -> faust.App:
     """Return the app of a stage's service: one agent on the topic of events, and three pages."""
     app = _app(hosted.stage, settings)
@@ -99,7 +112,7 @@ def build(hosted: Hosted, settings: ServiceSettings, processes: Processes) -> fa
 def _app(stage: Stage, settings: ServiceSettings) -> faust.App:
     return faust.App(
         f"{settings.group}.{stage}",
-        broker=[f"kafka://{server}" for server in settings.kafka.bootstrap_servers.split(",")],
+        broker=[f"kafka://{server.strip()}" for server in settings.kafka.bootstrap_servers.split(",")],
         broker_credentials=credentials(settings.kafka),
         store="memory://",
         datadir=tempfile.gettempdir(),
@@ -110,7 +123,7 @@ def _app(stage: Stage, settings: ServiceSettings) -> faust.App:
         stream_wait_empty=False,
         broker_commit_interval=1.0,
         producer_acks=-1,
-        producer_max_request_size=LARGEST_EVENT,
+        producer_max_request_size=LARGEST_DEAD_LETTER,
         web_host=settings.http_host,
         web_bind=settings.http_host,
         web_port=settings.http_port,

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 import faust
 from aiokafka.errors import KafkaError
 from faust.types.tuples import TP
+from podium_contracts.events import TOPIC
 
 from podium_runtime.telemetry import log
 
+ANY = (TP(TOPIC, 0),)
+"""What to ask for where nothing is assigned: every topic has a first partition."""
 POLL_SECONDS = 2.0
 SILENT_SECONDS = 15.0
 """Without a word from the brokers for so long, a service is not ready."""
@@ -28,7 +31,7 @@ class Motion:
         """Ask the brokers where the partitions end, and hold it against how far this worker is."""
         assigned = consumer.assignment()
         try:
-            ends = await consumer.highwaters(*assigned) if assigned else {}
+            ends = await consumer.highwaters(*(assigned or ANY))
             positions = {tp: await consumer.position(tp) for tp in assigned}
         except KafkaError as error:
             log.warning("the brokers do not answer", message=str(error))
@@ -39,7 +42,9 @@ class Motion:
             tp: self._moved[tp] if tp in self._moved and self._moved[tp][0] == position else (position, now)
             for tp, position in positions.items()
         }
-        self._waiting = frozenset(tp for tp, end in ends.items() if (positions[tp] or 0) < (end or 0))
+        self._waiting = frozenset(
+            tp for tp, position in positions.items() if (position or 0) < (ends[tp] or 0)
+        )
 
     def trouble(self, *, working: bool) -> str | None:
         """Return why the service does not move, None where it does. `working` says that a call of the stage is under way."""
