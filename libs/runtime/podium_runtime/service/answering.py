@@ -19,9 +19,9 @@ from tenacity import (
 )
 
 from podium_runtime.kafka.dead_letters import DEAD_LETTERS, DeadLetter
+from podium_runtime.kafka.records import Record
 from podium_runtime.service import calls
 from podium_runtime.service.calls import Failure, Hosted
-from podium_runtime.service.deliveries import Record
 from podium_runtime.service.lanes import Task
 from podium_runtime.service.processes import Processes, StageProcessDied
 from podium_runtime.settings import RetrySettings

@@ -20,16 +20,20 @@ from podium_contracts.names import Stage
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from podium_runtime.kafka.clients import LARGEST_DEAD_LETTER
-from podium_runtime.kafka.dead_letters import Origin, replayed_for
+from podium_runtime.kafka.dead_letters import replayed_for
+from podium_runtime.kafka.records import Origin, Record
 from podium_runtime.service.answering import Answering
 from podium_runtime.service.calls import Failure, Hosted
 from podium_runtime.service.credentials import credentials
-from podium_runtime.service.deliveries import Delivery, Partition, Record
+from podium_runtime.service.deliveries import Delivery, Partition
 from podium_runtime.service.health import POLL_SECONDS, Motion
 from podium_runtime.service.lanes import Lanes, Task
 from podium_runtime.service.processes import Processes
 from podium_runtime.settings import ServiceSettings
 from podium_runtime.telemetry import EVENTS, OPEN_LANES, log
+
+SESSION_SECONDS = 10.0
+"""A worker that was killed is missed after so long; until then, whoever takes its place gets no events."""
 
 
 class Consumption:
@@ -104,8 +108,9 @@ def build(hosted: Hosted, settings: ServiceSettings, processes: Processes) -> fa
     answering = Answering(hosted, settings.pipelines, settings.retry, processes, send)
     consumption = Consumption(app, answering, settings.backlog)
     _consume(app, consumption)
-    _begin_and_end(app, consumption, settings)
-    _pages(app, consumption, settings.stuck_seconds)
+    motion = Motion(settings.stuck_seconds)
+    _begin_and_end(app, consumption, settings, motion)
+    _pages(app, consumption, motion)
     return app
 
 
@@ -122,6 +127,8 @@ def _app(stage: Stage, settings: ServiceSettings) -> faust.App:
         stream_buffer_maxsize=settings.backlog,
         stream_wait_empty=False,
         broker_commit_interval=1.0,
+        broker_session_timeout=SESSION_SECONDS,
+        broker_heartbeat_interval=SESSION_SECONDS / 5,
         producer_acks=-1,
         producer_max_request_size=LARGEST_DEAD_LETTER,
         web_host=settings.http_host,
@@ -144,13 +151,16 @@ def _consume(app: faust.App, consumption: Consumption) -> None:
         consumption.revoke(revoked)
 
 
-def _begin_and_end(app: faust.App, consumption: Consumption, settings: ServiceSettings) -> None:
+def _begin_and_end(
+    app: faust.App, consumption: Consumption, settings: ServiceSettings, motion: Motion
+) -> None:
     answering = consumption.answering
 
     @app.task
     async def begin() -> None:
         answering.processes.warm()
         await answering.announce_outstanding()
+        motion.started = True
         log.info("started", group=app.conf.id, brokers=settings.kafka.bootstrap_servers)
 
     @app.on_before_shutdown.connect(weak=False)
@@ -160,9 +170,7 @@ def _begin_and_end(app: faust.App, consumption: Consumption, settings: ServiceSe
         answering.processes.stop()
 
 
-def _pages(app: faust.App, consumption: Consumption, stuck_seconds: float) -> None:
-    motion = Motion(stuck_seconds)
-
+def _pages(app: faust.App, consumption: Consumption, motion: Motion) -> None:
     @app.timer(POLL_SECONDS)
     async def look() -> None:
         await motion.look(app.consumer)
@@ -179,4 +187,4 @@ def _pages(app: faust.App, consumption: Consumption, stuck_seconds: float) -> No
     @app.page("/metrics")
     async def metrics(view: View, _request: Request) -> Response:
         OPEN_LANES.labels(consumption.stage).set(consumption.lanes.open)
-        return view.bytes(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+        return view.bytes(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

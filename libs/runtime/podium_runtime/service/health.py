@@ -22,6 +22,8 @@ class Motion:
     """What a look at the consumer shows: whether the brokers answer, and whether waiting events are taken."""
 
     stuck_seconds: float
+    started: bool = False
+    """Whether the service has joined its group, and announced what it had to."""
     heard: float = 0.0
     """When the brokers last answered, on the monotonic clock."""
     _moved: dict[TP, tuple[int | None, float]] = field(default_factory=dict)
@@ -51,6 +53,8 @@ class Motion:
         now = time.monotonic()
         if now - self.heard > SILENT_SECONDS:
             return "no broker has answered" + (f" for {now - self.heard:.0f} s" if self.heard else " yet")
+        if not self.started:
+            return "not started yet"
         still = [tp for tp in self._waiting if now - self._moved[tp][1] > self.stuck_seconds]
         if still and not working:
             return f"events wait in {', '.join(f'{tp.topic}/{tp.partition}' for tp in sorted(still))}, and none is taken"
