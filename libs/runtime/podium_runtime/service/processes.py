@@ -26,9 +26,9 @@ class Processes:
     """Up to `count` processes, started when they are needed, one call at a time in each."""
 
     def __init__(self, count: int, prepare: Callable[[], None]) -> None:
-        self._free: asyncio.Queue[_Process] = asyncio.Queue()
+        self._free: asyncio.LifoQueue[_Process] = asyncio.LifoQueue()  # the one that was used last is warm
         self._all = [_Process(prepare) for _ in range(count)]
-        for process in self._all:
+        for process in reversed(self._all):
             self._free.put_nowait(process)
 
     async def call(self, function: Callable[..., Result], *arguments: Any) -> Result:
