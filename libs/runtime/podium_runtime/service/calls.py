@@ -13,7 +13,7 @@ from podium_contracts.events import CloudEvent
 from podium_contracts.names import Stage
 from podium_contracts.pipeline import Pipeline, Spec
 
-from podium_runtime.pipeline_file import PipelineFile, load, name_in
+from podium_runtime.pipeline_file import PipelineFile, load, name_in, stamp
 
 LONGEST_MESSAGE = 10_000
 """Characters that a failure says at most, so that the dead letter fits its topic."""
@@ -131,7 +131,7 @@ def find(hosted: Hosted, folder: Path, name: str) -> Pipeline:
 
 
 def _checked(hosted: Hosted, path: Path) -> Pipeline:
-    file, mistakes = _read(hosted, path, path.stat().st_mtime_ns)
+    file, mistakes = _read(hosted, path, stamp(path))
     mistakes = [*mistakes, *file.missing()]
     if mistakes:
         raise file.invalid(mistakes)
@@ -139,7 +139,7 @@ def _checked(hosted: Hosted, path: Path) -> Pipeline:
 
 
 @lru_cache(maxsize=64)
-def _read(hosted: Hosted, path: Path, _modified_ns: int) -> tuple[PipelineFile, list[Problem]]:
+def _read(hosted: Hosted, path: Path, _stamp: tuple[int, ...]) -> tuple[PipelineFile, list[Problem]]:
     """Read and check a file again only when it has changed."""
     file = load(path)
     return file, hosted.problems(file.document.spec)

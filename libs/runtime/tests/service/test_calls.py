@@ -1,5 +1,6 @@
 """What happens in the child process: which pipeline is meant, and what becomes of an error."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,6 +131,16 @@ def test_a_corrected_file_is_read_again(tmp_path: Path) -> None:
     write(tmp_path, "shop.yaml", text=PIPELINE.replace("type: string", "type: text"))
     failure(tmp_path)
     write(tmp_path, "shop.yaml")
+    assert calls.answer(Hosted(), tmp_path, event()) == [event()]
+
+
+def test_a_file_that_is_being_written_is_read_again(tmp_path: Path) -> None:
+    """It is empty first and has its text a moment later, which may be the same tick of the file system's clock."""
+    path = write(tmp_path, "shop.yaml", text="")
+    tick = path.stat().st_mtime_ns
+    assert "no pipeline" in failure(tmp_path).message
+    write(tmp_path, "shop.yaml")
+    os.utime(path, ns=(tick, tick))
     assert calls.answer(Hosted(), tmp_path, event()) == [event()]
 
 
