@@ -5,7 +5,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from podium.opening import open_pipeline
+from podium.opening import Opened, open_pipeline
 from podium_contracts.events import CloudEvent
 from podium_runtime.kafka.topics import ensure_topics
 from podium_runtime.requests import request
@@ -71,8 +71,11 @@ class Stall:
     def deliver(self, name: str, *lines: str) -> None:
         (self.folder / "in" / name).write_text("\n".join(["id,at,price", *lines]) + "\n")
 
+    def opened(self) -> Opened:
+        return open_pipeline(self.file)
+
     def request(self) -> CloudEvent:
-        requested = request(open_pipeline(self.file).pipeline)
+        requested = request(self.opened().pipeline)
         self.stack.put(requested)
         return requested
 

@@ -17,7 +17,7 @@ from confluent_kafka import TopicPartition
 from podium_contracts.events import TOPIC, CloudEvent, KafkaRecord, MalformedEvent, decode, encode
 from podium_contracts.names import Stage
 from podium_runtime.kafka.clients import Brokers
-from podium_runtime.kafka.dead_letters import DeadLetter
+from podium_runtime.kafka.dead_letters import REPLAYED, DeadLetter
 from podium_runtime.kafka.reading import Reading, partitions, reader
 from podium_runtime.kafka.records import Record
 from podium_runtime.settings import KafkaSettings
@@ -75,10 +75,11 @@ class Service:
         }
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, **environment: str) -> None:
+    def start(self, *command: str, **environment: str) -> None:
+        """Start the service, or another command in its place."""
         with self.log.open("ab") as out, self.errors.open("ab") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", f"podium_{self.stage}.service"],
+                [sys.executable, *(command or ("-m", f"podium_{self.stage}.service"))],
                 env={**self.environment, **environment},
                 cwd=ROOT,
                 stdout=out,
@@ -193,5 +194,9 @@ def events(topic: Topic, pipeline: str) -> list[CloudEvent]:
 
 
 def letters(topic: Topic) -> list[DeadLetter]:
-    """Return the dead letters in a topic."""
-    return [DeadLetter.decode(record.key, record.value, record.headers) for record in topic.records()]
+    """Return the dead letters in a topic, those that have been replayed among them."""
+    return [
+        DeadLetter.decode(record.key, record.value, record.headers)
+        for record in topic.records()
+        if REPLAYED not in dict(record.headers)
+    ]

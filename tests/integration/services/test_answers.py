@@ -113,7 +113,7 @@ def test_a_pipeline_that_is_not_to_be_had_holds_up_no_other(
     if wrong == "an unknown pipeline":
         shop.file.unlink()
     else:
-        shop.write(shop.file.read_text().replace("type: integer", "type: numeral"))
+        shop.file.write_text(shop.file.read_text().replace("type: integer", "type: numeral"))
     stack.put(requested)
     run = other.request()
     failed = shop.wait_for("stage.failed", requested)
