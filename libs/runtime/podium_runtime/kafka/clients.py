@@ -63,6 +63,7 @@ class Brokers:
                 "group.id": "podium.reader",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
+                "fetch.wait.max.ms": 50,
                 "auto.offset.reset": "error",
             }
         )

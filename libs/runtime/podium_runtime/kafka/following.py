@@ -21,6 +21,7 @@ class Following:
 
     def __init__(self, settings: ServiceSettings, requested: CloudEvent) -> None:
         self._brokers = Brokers(settings.kafka)
+        self._admin = self._brokers.admin()
         self._group = settings.group
         self._pipeline = requested.partitionkey
         sent = self._brokers.deliver(self._brokers.producer(), encode(requested))
@@ -53,10 +54,9 @@ class Following:
         Raises:
             PodiumError: the brokers do not answer, or do not tell.
         """
-        admin = self._brokers.admin()
         asked = TopicPartition(TOPIC, self._start.partition)
         futures = {
-            stage: admin.list_consumer_group_offsets(
+            stage: self._admin.list_consumer_group_offsets(
                 [ConsumerGroupTopicPartitions(f"{self._group}.{stage}", [asked])],
                 request_timeout=PATIENCE_SECONDS,
             )
