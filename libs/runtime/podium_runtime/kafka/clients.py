@@ -1,6 +1,7 @@
 """From settings to the clients of librdkafka, for short conversations; a service's own are faust's."""
 
-from typing import Any
+import time
+from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
@@ -15,8 +16,11 @@ LARGEST_DEAD_LETTER = LARGEST_EVENT + 1024 * 1024
 """Bytes of the largest record that the topic of dead letters takes: an event, and why it is there."""
 PATIENCE_SECONDS = 10.0
 """How long an answer of the brokers is waited for."""
+LOOK_SECONDS = 0.5
+"""How often a client that nobody answers is asked why."""
 
 Config = dict[str, Any]
+Client = TypeVar("Client", AdminClient, Consumer, Producer)
 _AWAY = {
     KafkaError._TIMED_OUT,  # noqa: SLF001 - their names
     KafkaError._TRANSPORT,  # noqa: SLF001 - as above
@@ -33,7 +37,11 @@ _FORBIDDEN = {
 
 
 class Brokers:
-    """A connection's settings, and what the clients have said about it since: their calls only say that time has run out."""
+    """A connection's settings, and what the clients have said about it since: their calls only say that time has run out.
+
+    Each client that it makes has been answered by a broker. Making one raises TransientError where none answers, and TerminalError
+    where one does not let the user in or is not the one to trust.
+    """
 
     def __init__(self, settings: KafkaSettings) -> None:
         self.settings = settings
@@ -41,32 +49,28 @@ class Brokers:
 
     def admin(self) -> AdminClient:
         """Return a client for topics and groups."""
-        return AdminClient(self._config())
+        return self._answered(AdminClient(self._config()))
 
     def producer(self) -> Producer:
         """Return a producer that loses and doubles nothing, and puts a key where every other client puts it."""
-        return Producer(
-            {
-                **self._config(),
-                "enable.idempotence": True,
-                "partitioner": "murmur2_random",
-                "message.max.bytes": LARGEST_DEAD_LETTER,
-                "delivery.timeout.ms": int(PATIENCE_SECONDS * 1000),
-            }
-        )
+        more = {
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",
+            "message.max.bytes": LARGEST_DEAD_LETTER,
+            "delivery.timeout.ms": int(PATIENCE_SECONDS * 1000),
+        }
+        return self._answered(Producer({**self._config(), **more}))
 
     def reader(self) -> Consumer:
         """Return a consumer without a group of its own: it is told what to read, says where that ends, and commits nothing."""
-        return Consumer(
-            {
-                **self._config(),
-                "group.id": "podium.reader",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "fetch.wait.max.ms": 50,
-                "auto.offset.reset": "error",
-            }
-        )
+        more = {
+            "group.id": "podium.reader",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 50,
+            "auto.offset.reset": "error",
+        }
+        return self._answered(Consumer({**self._config(), **more}))
 
     def deliver(self, producer: Producer, record: KafkaRecord) -> Message:
         """Send a record; return it, with its partition and offset, when all replicas have it.
@@ -116,6 +120,20 @@ class Brokers:
             )
         kind = TransientError if error.retriable() else TerminalError
         return kind(f"{about}: {error.str()}", hint="a service of Podium's makes its topics when it starts")
+
+    def _answered(self, client: Client) -> Client:
+        """Return a client when a broker has answered it."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                client.list_topics(timeout=LOOK_SECONDS)
+            except KafkaException as error:
+                client.poll(0)  # hears why
+                trouble = self.trouble(error, "the connection")
+                if isinstance(trouble, TerminalError) or time.monotonic() > end:
+                    raise trouble from error
+            else:
+                return client
 
     def _config(self) -> Config:
         """Return the configuration that librdkafka's clients share."""

@@ -19,7 +19,6 @@ def partitions(brokers: Brokers, consumer: Consumer, topic: str) -> list[int]:
     try:
         found = consumer.list_topics(topic, PATIENCE_SECONDS).topics[topic]
     except KafkaException as error:
-        consumer.poll(0)
         raise brokers.trouble(error, f"topic {topic}") from error
     if found.error:
         raise brokers.trouble(found.error, f"topic {topic}")
@@ -67,7 +66,6 @@ class Reading:
         try:
             first, end = self._consumer.get_watermark_offsets(self._partition, PATIENCE_SECONDS)
         except KafkaException as error:
-            self._consumer.poll(0)
             raise self._brokers.trouble(error, f"topic {self._partition.topic}") from error
         self._next = max(self._next, first)
         return end

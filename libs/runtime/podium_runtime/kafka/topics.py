@@ -38,5 +38,4 @@ def ensure_topics(settings: KafkaSettings) -> None:
         except KafkaException as error:
             if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
                 continue
-            admin.poll(0)
             raise brokers.trouble(error, f"making the topic {name}") from error
