@@ -11,12 +11,11 @@ from podium_contracts.names import Stage
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.services.conftest import Stall
-from tests.integration.services.stack import Broker, Stack, eventually
+from tests.integration.services.stack import Broker, Service, Stack, eventually
 from tests.integration.services.test_answers import plain, without_repeats
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(300)]
 DISTURBED = str(Path(__file__).with_name("disturbed.py"))
-STOP_SECONDS = 20.0
 ENDING_SECONDS = 5.0
 """What a service needs to leave its group and end, when its calls have."""
 
@@ -74,6 +73,20 @@ def test_a_service_ends_when_it_is_told_to_and_gives_up_what_takes_too_long(
     service.start()
     shop.wait_for("quality.evaluated", run)
     eventually(service.is_ready)
+
+
+def test_a_service_that_waits_for_kafka_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    """Nobody answers at its address: it says so and tries again; SIGTERM ends it with 0."""
+    service = Service(Stage.QUALITY, tmp_path, {"PODIUM_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:9"})
+    service.start()
+    try:
+        eventually(service.said)
+        assert service.said()[0]["event"] == "waiting for Kafka"
+        started = time.monotonic()
+        assert service.end(signal.SIGTERM) == 0
+        assert time.monotonic() - started < ENDING_SECONDS
+    finally:
+        service.kill()
 
 
 def test_metrics_are_for_prometheus(stack: Stack, stall: Callable[[], Stall]) -> None:
