@@ -11,8 +11,9 @@ from typing import Any
 
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 from podium_contracts.events import DATA_TYPES, TOPIC, CloudEvent, encode
-from podium_runtime.kafka.dead_letters import DEAD_LETTERS, DeadLetter, Origin
-from podium_runtime.kafka.topics import KEPT_FOR_EVER
+from podium_runtime.kafka.dead_letters import DEAD_LETTERS, DeadLetter
+from podium_runtime.kafka.records import Origin
+from podium_runtime.kafka.topics import KEPT_FOR_EVER, LARGEST
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import preserve_literal
 
@@ -136,7 +137,7 @@ def _channel(topic: str, description: str, names: list[str]) -> Document:
                 "topic": topic,
                 "topicConfiguration": {
                     "retention.ms": int(KEPT_FOR_EVER["retention.ms"]),
-                    "max.message.bytes": int(KEPT_FOR_EVER["max.message.bytes"]),
+                    "max.message.bytes": LARGEST[topic],
                 },
                 "bindingVersion": "0.5.0",
             }

@@ -41,8 +41,8 @@ _HOMES = {
     "MissingEvents": "podium_contracts.errors",
     "events": "podium_runtime.kafka.following",
 }
-_EXTRA = ("aiokafka", "confluent_kafka", "faust", "pydantic_settings")
-"""What the extra `kafka` brings."""
+_EXTRA = ("aiokafka", "pydantic_settings")
+"""What it needs of the extra `kafka`."""
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 import typer
 from podium_contracts.errors import InvalidPipeline, PodiumError, QualityHold, TransientError
@@ -12,6 +13,7 @@ from podium.commands.accounts import events, ledger, quarantine, report
 from podium.commands.definitions import compile_, validate
 from podium.commands.running import run
 from podium.commands.tables import history, show, tables
+from podium.commands.without_kafka import ANYTHING, refuse
 from podium.console import errors as console
 from podium.mistakes import render
 
@@ -34,6 +36,15 @@ for command in (run, validate, tables, show, history, ledger, events, report):
     app.command()(command)
 app.command("compile")(compile_)
 app.add_typer(quarantine, name="quarantine")
+if find_spec("confluent_kafka"):
+    from podium.commands.dead_letters import letters
+    from podium.commands.requesting import request
+
+    app.command()(request)
+    app.add_typer(letters, name="dead-letters")
+else:
+    for name in ("request", "dead-letters"):
+        app.command(name, context_settings=ANYTHING)(refuse)
 
 
 def main() -> None:

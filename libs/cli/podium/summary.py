@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.routing import origin
-from podium_contracts.events.v1 import Flow, LayerCompleted, Published, QualityEvaluated, Timings
+from podium_contracts.events.v1 import Flow, LayerCompleted, Published, QualityEvaluated, StageFailed, Timings
 from rich.table import Table
 from rich.text import Text
 
@@ -142,3 +142,18 @@ def _before(data: LayerCompleted, table: str) -> int:
     if table.startswith("quarantine.") and ledger.quarantine:
         return ledger.quarantine.opening
     return next((stock.before for stock in ledger.stocks if stock.table == table), 0)
+
+
+def sentence(event: CloudEvent) -> str:
+    """Return what an event says, in a line."""
+    match event.data:
+        case LayerCompleted(layer=layer, subject=subject, tables=tables):
+            rows = sum(table.rows for table in tables if not table.name.startswith("quarantine."))
+            return f"{layer} {subject}: {rows:,} rows"
+        case QualityEvaluated(layer=layer, subject=subject, verdict=verdict):
+            return f"quality of {layer} {subject}: {verdict}"
+        case Published(destination=destination, uri=uri):
+            return f"published to {destination}: {near(uri)}"
+        case StageFailed(stage=stage, reason=reason, message=message):
+            return f"{stage} of {event.subject} failed: {reason}: {message}"
+    return event.subject

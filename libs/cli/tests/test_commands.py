@@ -23,7 +23,9 @@ READING = {
     "validate": ("validate",),
     "compile": ("compile",),
 }
-COMMANDS = [*READING.values(), ("run",), ("report",)]
+LETTERS = [("dead-letters", name) for name in ("ls", "show", "replay")]
+COMMANDS = [*READING.values(), ("run",), ("report",), ("request",), *LETTERS]
+GROUPS = {"quarantine", "dead-letters"}
 
 
 @pytest.mark.parametrize("command", READING.values(), ids=READING.keys())
@@ -48,10 +50,33 @@ def test_output_fits_eighty_columns(finished: Terminal, command: tuple[str, ...]
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[:2]))
 def test_help_has_an_example_of_the_command(terminal: Terminal, command: tuple[str, ...]) -> None:
     """Every command's help shows how it is typed."""
-    words = command[:2] if command[0] == "quarantine" else command[:1]
+    words = command[:2] if command[0] in GROUPS else command[:1]
     answer = terminal.podium(*words, "--help")
     assert answer.code == 0
     assert re.search(rf"Examples:\s+podium {' '.join(words)}", answer.out)
+
+
+WITHOUT_KAFKA = """
+import sys
+sys.modules["confluent_kafka"] = None
+import importlib.util
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name: None if name == "confluent_kafka" else found(name)
+from podium.cli import call
+sys.exit(call(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    "command", ["request --wait -f pipeline.yaml", "dead-letters replay 17", "dead-letters --help"]
+)
+def test_what_needs_kafkas_clients_says_how_to_get_them(command: str) -> None:
+    """On one machine they are not needed, so they are an extra; the other commands do without."""
+    program = [sys.executable, "-c", WITHOUT_KAFKA, *command.split()]
+    answer = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert answer.returncode == 1
+    assert "clients are not installed" in answer.stderr
+    assert "pip install 'podium[kafka]'" in answer.stderr
 
 
 MISTAKES = {

@@ -28,21 +28,19 @@ class HostedStage:
         return problems(spec)
 
     def answer(self, event: CloudEvent, pipeline: Pipeline) -> list[CloudEvent]:
-        """Call the stage; return its answers after whatever it completed before and nobody announced."""
+        """Call the stage; return its answers after whatever it completed before and nobody announced.
+
+        What other calls of the stage may be answering at the same time is left to them.
+        """
         answers = self.function(event, pipeline, open_lakehouse(pipeline))
         known = {(answer.source, answer.id) for answer in answers}
-        older = [other for other in self.outstanding(pipeline) if (other.source, other.id) not in known]
+        own = [scope for scope in scopes(self.stage, pipeline) if _answers(scope, event)]
+        older = [other for other in _unannounced(pipeline, own) if (other.source, other.id) not in known]
         return [*older, *answers]
 
     def outstanding(self, pipeline: Pipeline) -> list[CloudEvent]:
-        """Return the completions that have never been announced, oldest first."""
-        lakehouse = open_lakehouse(pipeline)
-        found = [
-            event
-            for scope in scopes(self.stage, pipeline)
-            for event in lakehouse.completions.after(scope, lakehouse.announcements.last(scope))
-        ]
-        return sorted(found, key=lambda event: event.time)
+        """Return the completions that have never been announced, of each scope the oldest first."""
+        return _unannounced(pipeline, scopes(self.stage, pipeline))
 
     def announced(self, pipeline: Pipeline, events: list[CloudEvent]) -> None:
         """Note that these completions are announced."""
@@ -61,6 +59,21 @@ def open_lakehouse(pipeline: Pipeline) -> Lakehouse:
     lakehouse = Lakehouse(pipeline.lakehouse_uri)
     engine = choose(pipeline.spec.engine, [], lakehouse.path).engine
     return Lakehouse(pipeline.lakehouse_uri, engine=engine)
+
+
+def _unannounced(pipeline: Pipeline, scopes: list[Scope]) -> list[CloudEvent]:
+    lakehouse = open_lakehouse(pipeline)
+    return [
+        event
+        for scope in scopes
+        for event in lakehouse.completions.after(scope, lakehouse.announcements.last(scope))
+    ]
+
+
+def _answers(scope: Scope, event: CloudEvent) -> bool:
+    """Whether what a stage completes by answering an event is counted for a scope: by dataset where it works so."""
+    by_dataset = scope.stage in {Stage.CLEANSE, Stage.QUALITY}
+    return not by_dataset or scope.subject.split(".")[-1] == event.subject.split(".")[-1]
 
 
 def scopes(stage: Stage, pipeline: Pipeline) -> list[Scope]:

@@ -78,11 +78,17 @@ def load(path: Path) -> PipelineFile:
 
 def name_in(path: Path) -> str | None:
     """Return the name of the pipeline in a file, whatever mistakes it has; None where it holds none."""
-    return _name_in(path, path.stat().st_mtime_ns)
+    return _name_in(path, stamp(path))
+
+
+def stamp(path: Path) -> tuple[int, ...]:
+    """Return what changes with a file. Its time alone does not: while it is written it is empty, at the same tick of the clock."""
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 @lru_cache(maxsize=256)
-def _name_in(path: Path, _modified_ns: int) -> str | None:
+def _name_in(path: Path, _stamp: tuple[int, ...]) -> str | None:
     try:
         tree = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
         return str(tree["metadata"]["name"]) if tree["kind"] == "Pipeline" else None

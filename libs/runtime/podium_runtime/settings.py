@@ -5,19 +5,37 @@ given as a file instead, as Kubernetes mounts them: `PODIUM_KAFKA__SASL_PASSWORD
 """
 
 import os
+import tomllib
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, SecretStr, model_validator
+from podium_contracts.errors import TerminalError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FilePath,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
-SETTINGS_FILE = "PODIUM_SETTINGS"
+PREFIX = "PODIUM_"
+SETTINGS_FILE = f"{PREFIX}SETTINGS"
+
+
+class InvalidSettings(TerminalError):
+    """Settings that nothing can start with; the message has a line per mistake."""
 
 
 class SecurityProtocol(StrEnum):
@@ -47,15 +65,15 @@ class KafkaSettings(BaseModel):
     bootstrap_servers: str = "127.0.0.1:9092"
     """Brokers, as `host:port,host:port`."""
     security_protocol: SecurityProtocol = SecurityProtocol.PLAINTEXT
-    ssl_ca_file: Path | None = None
+    ssl_ca_file: FilePath | None = None
     """Certificates to trust, PEM; by default those of the system."""
-    ssl_certificate_file: Path | None = None
+    ssl_certificate_file: FilePath | None = None
     """The client's own certificate, PEM, for mutual TLS."""
-    ssl_key_file: Path | None = None
+    ssl_key_file: FilePath | None = None
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None
-    sasl_password_file: Path | None = None
+    sasl_password_file: FilePath | None = None
     events_partitions: PositiveInt = 12
     """Partitions of the topic of events where Podium creates it: pipelines are spread over them."""
     replication: PositiveInt = 1
@@ -63,13 +81,19 @@ class KafkaSettings(BaseModel):
 
     @model_validator(mode="after")
     def _can_log_in(self) -> Self:
-        if self.security_protocol.logs_in and not (self.sasl_username and self.password):
+        if self.security_protocol.logs_in and not (self.sasl_username and self._readable_password()):
             raise ValueError(
                 f"{self.security_protocol} needs sasl_username, and sasl_password or sasl_password_file"
             )
         if (self.ssl_certificate_file is None) != (self.ssl_key_file is None):
             raise ValueError("give ssl_certificate_file and ssl_key_file together")
         return self
+
+    def _readable_password(self) -> str:
+        try:
+            return self.password
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"{self.sasl_password_file} cannot be read: {error}") from error
 
     @property
     def password(self) -> str:
@@ -95,7 +119,7 @@ class HostSettings(BaseSettings):
     """What every host is told: where Kafka is."""
 
     model_config = SettingsConfigDict(
-        env_prefix="PODIUM_", env_nested_delimiter="__", frozen=True, extra="ignore"
+        env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=True, frozen=True, extra="ignore"
     )
 
     kafka: KafkaSettings = KafkaSettings()
@@ -112,11 +136,15 @@ class HostSettings(BaseSettings):
         """Read the environment, then the file."""
         del dotenv_settings, file_secret_settings
         file = os.environ.get(SETTINGS_FILE)
-        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file))
+        if file and not Path(file).is_file():
+            raise InvalidSettings(f"{SETTINGS_FILE}: there is no file {file}")
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file or None))
 
 
 class ServiceSettings(HostSettings):
-    """The settings of one service."""
+    """The settings of one service; a key that it does not know is a mistake."""
+
+    model_config = SettingsConfigDict(extra="forbid")
 
     pipelines: Path = Path("pipelines")
     """A folder of pipeline files (it and the folders in it are searched for *.yaml), or one such file."""
@@ -136,3 +164,28 @@ class ServiceSettings(HostSettings):
     """/readyz is false when events wait for so long and none is taken."""
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+def load(**given: object) -> ServiceSettings:
+    """Return the settings of this process; what is `given`, as `kafka={...}`, wins over the environment.
+
+    Raises:
+        InvalidSettings: with every mistake, and the variable that it is in.
+    """
+    hint = f"the variables, and the keys of the file that {SETTINGS_FILE} names, are in docs/reference/settings.md"
+    try:
+        return ServiceSettings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        mistakes = [
+            f"{_variable(item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors()
+        ]
+        raise InvalidSettings("\n".join(mistakes), hint=hint) from None
+    except SettingsError as error:
+        raise InvalidSettings(f"{error}: {error.__cause__}", hint=hint) from None
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidSettings(f"{os.environ[SETTINGS_FILE]} is not TOML: {error}", hint=hint) from None
+
+
+def _variable(place: tuple[int | str, ...]) -> str:
+    return PREFIX + "__".join(str(part) for part in place).upper()

@@ -30,8 +30,15 @@ CALL_SECONDS = Histogram(
 
 def configure(settings: ServiceSettings, stage: str) -> None:
     """Send all logs, those of libraries too, to standard output in one form."""
+
+    def add_stage(
+        _logger: object, _method: str, line: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        """Name the stage in every line, those of other threads too."""
+        return {"stage": stage, **line}
+
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        add_stage,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -60,15 +67,15 @@ def configure(settings: ServiceSettings, stage: str) -> None:
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("podium").setLevel(settings.log_level)
-    structlog.contextvars.bind_contextvars(stage=stage)
 
 
 def fields(event: CloudEvent) -> Mapping[str, str]:
     """Return what every line about an event says: its run, its trace, and which one it is."""
+    _, _, trace = event.traceparent.partition("-")
     return {
         "pipeline": event.partitionkey,
         "run": event.correlationid,
-        "trace_id": event.traceparent.split("-")[1],
+        "trace_id": trace.partition("-")[0],
         "event_type": event.type,
         "event_id": event.id,
         "subject": event.subject,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from podium_runtime.kafka import following
-from podium_runtime.kafka.clients import aiokafka_config
+from podium_runtime.kafka.connection import aiokafka_config
 from podium_runtime.settings import KafkaSettings, SecurityProtocol
 from pydantic import SecretStr
 

@@ -19,7 +19,7 @@ SUBJECT = "duckdb"
 
 
 def publish(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[CloudEvent]:
-    """Publish the Gold that a verdict certifies; a failed verdict publishes nothing."""
+    """Publish the Gold that a verdict certifies; a failed verdict, and one that a later one has overtaken, publishes nothing."""
     destination = pipeline.spec.publish.duckdb
     assert isinstance(event.data, QualityEvaluated)
     if destination is None or event.data.layer != Layer.GOLD or event.data.verdict == Verdict.FAILED:
@@ -55,11 +55,14 @@ def _versions(event: CloudEvent) -> dict[str, int]:
 def _plan(
     event: CloudEvent, scope: Scope, path: Path, pipeline: Pipeline, lakehouse: Lakehouse
 ) -> Intent | None:
-    """Pin the certified versions, unless the file already holds them."""
+    """Pin the certified versions, unless the file already holds them, or has been made by a later verdict."""
     assert isinstance(event.data, QualityEvaluated)
     last = lakehouse.completions.last(scope)
-    if last is not None and _holds(path, last) and _versions(last) == _versions(event):
-        return None
+    if last is not None:
+        if lakehouse.intents.read(scope, last.number).overtakes(event.data.sequence):
+            return None
+        if _holds(path, last) and _versions(last) == _versions(event):
+            return None
     return lakehouse.pin(
         Intent(
             scope=scope,
@@ -69,7 +72,8 @@ def _plan(
             fingerprint=pipeline.fingerprint,
             answers=(event.id,),
             inputs={
-                table.name: Input(uri=table.uri, to_version=table.to_version) for table in event.data.tables
+                table.name: Input(uri=table.uri, to_version=table.to_version, to_batch=event.data.sequence)
+                for table in event.data.tables
             },
         ),
         pipeline,

@@ -106,6 +106,14 @@ def test_the_same_versions_are_not_published_again(shelf: Shelf) -> None:
     assert shelf.file.stat().st_ino == written
 
 
+def test_an_older_verdict_does_not_win(shelf: Shelf) -> None:
+    """A verdict that comes again after a later one was published leaves the file alone."""
+    older, newer = shelf.write(1), shelf.write(1, 2)
+    published = shelf.publish(newer)
+    assert shelf.publish(older) == published
+    assert shelf.served() == [(1,), (2,)]
+
+
 def test_a_deleted_file_is_made_again(shelf: Shelf) -> None:
     """A file that somebody removed is published anew, with an event of its own."""
     event = shelf.write(1)

@@ -23,7 +23,8 @@ from podium_quality.verdict import checks, decide
 def quality(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[CloudEvent]:
     """Judge the tables of a completed Silver dataset or of Gold.
 
-    A version is judged once; a failed verdict is given anew when the pipeline file has changed.
+    A version is judged once; a failed verdict is given anew when the pipeline file has changed. What comes after a later completion
+    has been judged is not judged at all: readers would go back to it.
 
     Raises:
         TerminalError: a threshold is for a table or a metric that does not exist.
@@ -81,13 +82,16 @@ def _plan(
     pipeline: Pipeline,
     lakehouse: Lakehouse,
 ) -> Intent | None:
-    """Pin the versions to judge, if they have not been."""
+    """Pin the versions to judge, if neither they nor later ones have been."""
+    assert isinstance(event.data, LayerCompleted)
     last = lakehouse.completions.last(scope)
     seen: dict[str, int] = {}
     if last is not None and isinstance(last.data, QualityEvaluated):
         seen = {table.name: table.to_version for table in last.data.tables}
         done = lakehouse.intents.read(scope, last.data.sequence)
         again = last.data.verdict == Verdict.FAILED and done.fingerprint != pipeline.fingerprint
+        if done.overtakes(event.data.sequence):
+            return None
         if not again and seen == {name: table.to_version for name, table in judged.items()}:
             return None
     return lakehouse.pin(
@@ -99,7 +103,12 @@ def _plan(
             fingerprint=pipeline.fingerprint,
             answers=(event.id,),
             inputs={
-                name: Input(uri=table.uri, from_version=seen.get(name, ABSENT), to_version=table.to_version)
+                name: Input(
+                    uri=table.uri,
+                    from_version=seen.get(name, ABSENT),
+                    to_version=table.to_version,
+                    to_batch=event.data.sequence,
+                )
                 for name, table in judged.items()
             },
         ),

@@ -131,6 +131,16 @@ def test_a_version_is_judged_once(court: Court) -> None:
     ]
 
 
+def test_an_older_completion_does_not_win(court: Court) -> None:
+    """What comes again after a later version was judged gets the verdict on that one: readers do not go back."""
+    older, newer = court.write("a Bath"), court.write("b Bath", "c Bath")
+    judged = court.judge(newer)
+    assert court.judge(older) == judged
+    assert court.judge(newer) == judged
+    found = court.metrics(court.write("d Bath"))
+    assert found["total_records"] == 4
+
+
 def test_a_failed_verdict_is_given_anew_when_the_file_has_changed(court: Court) -> None:
     """A breach stays a breach until the threshold is changed; then the same version is judged again."""
     court.thresholds = {"sales": {"total_records": {"type": "minimum", "value": 2, "severity": "CRITICAL"}}}

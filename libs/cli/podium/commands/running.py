@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 from podium_contracts.errors import QualityHold
 from podium_contracts.events import CloudEvent
-from podium_contracts.events.v1 import LayerCompleted, Published, QualityEvaluated
 from podium_contracts.names import EngineWish, Verdict
 from podium_ingest.stage import waiting
 from podium_lakehouse.engines.choice import choose
@@ -21,9 +20,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from podium import host
-from podium.console import Form, OutputOption, errors, near, write_json
+from podium.console import Form, OutputOption, errors, write_json
 from podium.opening import DEFAULT_FILE, FileOption, Opened, open_pipeline
-from podium.summary import REPORT, print_summary, summary
+from podium.summary import REPORT, print_summary, sentence, summary
 
 EXIT_INTERRUPTED = 130
 
@@ -142,7 +141,7 @@ def _progress(*, quiet: bool) -> Iterator[_Progress]:
             yield _Progress(lines.reached, lines.completed)
             lines.finish()
     else:
-        yield _Progress(completed=lambda event: errors.print(Text(_done(event)), soft_wrap=True))
+        yield _Progress(completed=lambda event: errors.print(Text(sentence(event)), soft_wrap=True))
 
 
 class _Lines:
@@ -160,21 +159,9 @@ class _Lines:
 
     def completed(self, event: CloudEvent) -> None:
         """Close the line of a stage that is done."""
-        self.live.update(self.task, description=_done(event), total=1, completed=1)
+        self.live.update(self.task, description=sentence(event), total=1, completed=1)
         self.task = self.live.add_task("…", total=None)
 
     def finish(self) -> None:
         """Take away the line that has nothing to show."""
         self.live.remove_task(self.task)
-
-
-def _done(event: CloudEvent) -> str:
-    match event.data:
-        case LayerCompleted(layer=layer, subject=subject, tables=tables):
-            rows = sum(table.rows for table in tables if not table.name.startswith("quarantine."))
-            return f"{layer} {subject}: {rows:,} rows"
-        case QualityEvaluated(layer=layer, subject=subject, verdict=verdict):
-            return f"quality of {layer} {subject}: {verdict}"
-        case Published(destination=destination, uri=uri):
-            return f"published to {destination}: {near(uri)}"
-    return event.subject

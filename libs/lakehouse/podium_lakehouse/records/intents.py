@@ -48,7 +48,8 @@ class SourceFile(Model):
 class Input(Model):
     """A table that a stage reads: rows of versions after `from_version`, up to `to_version`.
 
-    For Bronze, `from_batch` (exclusive) and `to_batch` name the same news by the number of the ingestion.
+    For Bronze, `from_batch` (exclusive) and `to_batch` name the same news by the number of the ingestion. For a table that is judged
+    or published, `to_batch` is the number of the completion that announced it.
     """
 
     uri: str
@@ -108,6 +109,10 @@ class Intent(Model):
             name not in self.inputs or self.inputs[name].to_version != version
             for name, version in versions.items()
         )
+
+    def overtakes(self, completion: int) -> bool:
+        """Whether this intent answers a later completion than the one of a number, of the same stage."""
+        return any(table.to_batch > completion for table in self.inputs.values())
 
     @property
     def commit_metadata(self) -> Mapping[str, str]:

@@ -4,24 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from podium_contracts.events.cloudevents import Header
+from podium_contracts.events.cloudevents import Header, KafkaRecord
+
+from podium_runtime.kafka.records import Origin
 
 DEAD_LETTERS = "podium.dead-letters.v1"
 REPLAYED_FOR = "podium_replayed_for"
 """The header that says which stage a replayed record is for: the others have answered it."""
+REPLAYED = "podium_replayed_letter"
+"""The header of a record in the topic of dead letters that says that one of them has been replayed: its partition and offset."""
 _PREFIX = "podium_dead_letter_"
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a record was read."""
-
-    topic: str
-    partition: int
-    offset: int
-
-    def __str__(self) -> str:
-        return f"{self.topic}/{self.partition}/{self.offset}"
 
 
 @dataclass(frozen=True)
@@ -65,10 +57,10 @@ class DeadLetter:
         """Return the dead letter that a record of the topic carries.
 
         Raises:
-            KeyError: it is not one of Podium's.
+            KeyError, ValueError: it is not one of Podium's.
         """
         said = {
-            name.removeprefix(_PREFIX): (raw or b"").decode()
+            name.removeprefix(_PREFIX): (raw or b"").decode(errors="replace")
             for name, raw in headers
             if name.startswith(_PREFIX)
         }
@@ -87,9 +79,13 @@ class DeadLetter:
 
 def replayed_for(headers: Sequence[Header]) -> str | None:
     """Return the stage that a record was replayed for, None for one that is for all."""
-    return next(((raw or b"").decode() for name, raw in headers if name == REPLAYED_FOR), None)
+    return next(
+        ((raw or b"").decode(errors="replace") for name, raw in headers if name == REPLAYED_FOR), None
+    )
 
 
-def without_replay(headers: Sequence[Header]) -> list[Header]:
-    """Return a record's headers without a value of none, and without the mark of an earlier replay."""
-    return [(name, raw) for name, raw in headers if raw is not None and name != REPLAYED_FOR]
+def replaying(letter: DeadLetter) -> KafkaRecord:
+    """Return the record of a dead letter as it was, marked for the stage that could not answer it."""
+    headers = [header for header in letter.headers if header[0] != REPLAYED_FOR]
+    mark = (REPLAYED_FOR, letter.stage.encode())
+    return KafkaRecord(letter.origin.topic, letter.key, (*headers, mark), letter.value)

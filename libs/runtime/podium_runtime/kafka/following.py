@@ -19,7 +19,7 @@ from podium_contracts.events import TOPIC, CloudEvent, EventData, decode
 from podium_contracts.events.v1 import LayerCompleted, Published, QualityEvaluated
 from podium_contracts.names import Layer, Verdict
 
-from podium_runtime.kafka.clients import aiokafka_config
+from podium_runtime.kafka.connection import aiokafka_config
 from podium_runtime.kafka.memory import Gap, Memory
 from podium_runtime.settings import HostSettings, KafkaSettings
 

@@ -16,10 +16,9 @@ from podium_contracts.events.cloudevents import Header
 from podium_contracts.messages import Extent, Messages, OffsetRange, TopicPartition
 from podium_contracts.pipeline import KafkaSource
 
-from podium_runtime.kafka.clients import config, reader
+from podium_runtime.kafka.clients import PATIENCE_SECONDS, Brokers
 from podium_runtime.settings import KafkaSettings
 
-PATIENCE_SECONDS = 10.0
 SILENT_SECONDS = 30.0
 """Without a message for so long, the brokers are given up."""
 POLLED = 10_000
@@ -92,7 +91,7 @@ class KafkaTopics:
         try:
             known = self._admin.list_topics(timeout=PATIENCE_SECONDS).topics
         except KafkaException as error:
-            raise self._unreachable(error) from error
+            raise self._brokers.trouble(error, source.wanted) from error
         wanted = [
             name
             for name in known
@@ -115,28 +114,24 @@ class KafkaTopics:
                 for place, future in futures.items()
             }
         except KafkaException as error:
-            raise self._unreachable(error) from error
+            raise self._brokers.trouble(error, "offsets") from error
 
-    def _unreachable(self, error: KafkaException) -> TransientError:
-        return TransientError(
-            f"Kafka at {self.settings.bootstrap_servers} does not answer: {error.args[0].str()}",
-            hint="start it, or set PODIUM_KAFKA__BOOTSTRAP_SERVERS to where it is",
-        )
+    @cached_property
+    def _brokers(self) -> Brokers:
+        return Brokers(self.settings)
 
     @cached_property
     def _admin(self) -> AdminClient:
-        return AdminClient(config(self.settings))
+        return self._brokers.admin()
 
     @cached_property
     def _consumer(self) -> Consumer:
-        return reader(
-            self.settings,
+        return self._brokers.reader(
             {
-                "enable.partition.eof": True,
                 "queued.max.messages.kbytes": 32_768,
                 "fetch.queue.backoff.ms": 20,
                 "isolation.level": "read_committed",
-            },
+            }
         )
 
 

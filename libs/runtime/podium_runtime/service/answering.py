@@ -20,9 +20,9 @@ from tenacity import (
 )
 
 from podium_runtime.kafka.dead_letters import DEAD_LETTERS, DeadLetter
+from podium_runtime.kafka.records import Record
 from podium_runtime.service import calls
 from podium_runtime.service.calls import Failure, Hosted, Result, Stream
-from podium_runtime.service.deliveries import Record
 from podium_runtime.service.lanes import Task
 from podium_runtime.service.processes import Processes, StageProcessDied
 from podium_runtime.settings import RetrySettings
@@ -57,8 +57,8 @@ class Answering:
         if not wanted:
             return
         newest = wanted[-1]
-        failed, attempts = await self._attempt(newest.event)
-        if failed:
+        failed, attempts = await self._attempt(newest)
+        if failed and newest.delivery.wanted:
             await self.give_up(newest.delivery.record, failed, attempts, newest.event)
         for task in wanted:
             task.delivery.settle()
@@ -114,6 +114,7 @@ class Answering:
             failed_at=time.time_ns() // 1_000_000,
         )
         said = {"origin": str(record.origin), "reason": failed.reason, "message": failed.message}
+        said |= {"trace": failed.trace} if failed.trace else {}
         log.error("dead letter", attempts=attempts, **said, **(fields(event) if event else {}))
         DEAD.labels(stage, failed.reason).inc()
         await self._send(KafkaRecord(DEAD_LETTERS, record.key, tuple(letter.encode()), record.value))
@@ -127,8 +128,9 @@ class Answering:
             )
             await self._send(encode(announced))
 
-    async def _attempt(self, event: CloudEvent) -> tuple[Failure | None, int]:
+    async def _attempt(self, task: Task) -> tuple[Failure | None, int]:
         """Call the stage until it answers or another call cannot help; return why there is no answer, and the number of calls."""
+        event = task.event
 
         def note(state: RetryCallState) -> None:
             failed = state.outcome.result() if state.outcome else None
@@ -138,7 +140,7 @@ class Answering:
             log.warning("retry", **said, **fields(event))
 
         retrying = AsyncRetrying(
-            retry=retry_if_result(lambda result: isinstance(result, Failure) and result.transient),
+            retry=retry_if_result(lambda failed: failed and failed.transient and task.delivery.wanted),
             stop=stop_after_attempt(self.retry.attempts),
             wait=self._wait,
             before_sleep=note,

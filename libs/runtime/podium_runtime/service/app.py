@@ -19,17 +19,22 @@ from podium_contracts.events.routing import answering
 from podium_contracts.names import Stage
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from podium_runtime.kafka.clients import LARGEST_EVENT, credentials
-from podium_runtime.kafka.dead_letters import Origin, replayed_for
+from podium_runtime.kafka.clients import LARGEST_DEAD_LETTER
+from podium_runtime.kafka.dead_letters import replayed_for
+from podium_runtime.kafka.records import Origin, Record
 from podium_runtime.service.answering import Answering
 from podium_runtime.service.calls import Failure, Hosted
-from podium_runtime.service.deliveries import Delivery, Partition, Record
+from podium_runtime.service.credentials import credentials
+from podium_runtime.service.deliveries import Delivery, Partition
 from podium_runtime.service.health import POLL_SECONDS, Motion
 from podium_runtime.service.lanes import Lanes, Task
 from podium_runtime.service.processes import Processes
 from podium_runtime.service.streams import LOOK_SECONDS, Streams
 from podium_runtime.settings import ServiceSettings
 from podium_runtime.telemetry import EVENTS, OPEN_LANES, log
+
+SESSION_SECONDS = 10.0
+"""A worker that was killed is missed after so long; until then, whoever takes its place gets no events."""
 
 
 class Consumption:
@@ -50,7 +55,7 @@ class Consumption:
         record = Record(Origin(raw.topic, raw.partition, raw.offset), raw.key, raw.value, headers)
         delivery = self.partitions[raw.tp].take(record, message.ack)
         try:
-            event = decode(record.headers, record.value)
+            event = _event(record)
         except MalformedEvent as error:
             await self._refuse(delivery, error)
             return
@@ -78,6 +83,18 @@ class Consumption:
         delivery.settle()
 
 
+def _event(record: Record) -> CloudEvent:
+    """Return the event that a record carries.
+
+    Raises:
+        MalformedEvent: it carries none, or one that could not even be answered by saying that it failed.
+    """
+    event = decode(record.headers, record.value)
+    if event.run.requested_at is None or event.run.pipeline != event.partitionkey:
+        raise MalformedEvent(f"event {event.id} names no time of its run, or another pipeline than its run")
+    return event
+
+
 def build(hosted: Hosted, settings: ServiceSettings, processes: Processes) -> faust.App:
     """Return the app of a stage's service: one agent on the topic of events, and three pages."""
     app = _app(hosted.stage, settings)
@@ -93,15 +110,16 @@ def build(hosted: Hosted, settings: ServiceSettings, processes: Processes) -> fa
     consumption = Consumption(app, answering, settings.backlog)
     _consume(app, consumption)
     streams = Streams(answering, lambda pipeline: _owns(app, pipeline))
-    _begin_and_end(app, consumption, streams, settings)
-    _pages(app, consumption, settings.stuck_seconds)
+    motion = Motion(settings.stuck_seconds)
+    _begin_and_end(app, consumption, streams, settings, motion)
+    _pages(app, consumption, motion)
     return app
 
 
 def _app(stage: Stage, settings: ServiceSettings) -> faust.App:
     return faust.App(
         f"{settings.group}.{stage}",
-        broker=[f"kafka://{server}" for server in settings.kafka.bootstrap_servers.split(",")],
+        broker=[f"kafka://{server.strip()}" for server in settings.kafka.bootstrap_servers.split(",")],
         broker_credentials=credentials(settings.kafka),
         store="memory://",
         datadir=tempfile.gettempdir(),
@@ -111,8 +129,10 @@ def _app(stage: Stage, settings: ServiceSettings) -> faust.App:
         stream_buffer_maxsize=settings.backlog,
         stream_wait_empty=False,
         broker_commit_interval=1.0,
+        broker_session_timeout=SESSION_SECONDS,
+        broker_heartbeat_interval=SESSION_SECONDS / 5,
         producer_acks=-1,
-        producer_max_request_size=LARGEST_EVENT,
+        producer_max_request_size=LARGEST_DEAD_LETTER,
         web_host=settings.http_host,
         web_bind=settings.http_host,
         web_port=settings.http_port,
@@ -140,7 +160,7 @@ def _owns(app: faust.App, pipeline: str) -> bool:
 
 
 def _begin_and_end(
-    app: faust.App, consumption: Consumption, streams: Streams, settings: ServiceSettings
+    app: faust.App, consumption: Consumption, streams: Streams, settings: ServiceSettings, motion: Motion
 ) -> None:
     answering = consumption.answering
 
@@ -148,6 +168,7 @@ def _begin_and_end(
     async def begin() -> None:
         answering.processes.warm()
         await answering.announce_outstanding()
+        motion.started = True
         log.info("started", group=app.conf.id, brokers=settings.kafka.bootstrap_servers)
 
     if consumption.stage == Stage.INGEST:
@@ -164,9 +185,7 @@ def _begin_and_end(
         answering.processes.stop()
 
 
-def _pages(app: faust.App, consumption: Consumption, stuck_seconds: float) -> None:
-    motion = Motion(stuck_seconds)
-
+def _pages(app: faust.App, consumption: Consumption, motion: Motion) -> None:
     @app.timer(POLL_SECONDS)
     async def look() -> None:
         await motion.look(app.consumer)
@@ -183,4 +202,4 @@ def _pages(app: faust.App, consumption: Consumption, stuck_seconds: float) -> No
     @app.page("/metrics")
     async def metrics(view: View, _request: Request) -> Response:
         OPEN_LANES.labels(consumption.stage).set(consumption.lanes.open)
-        return view.bytes(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+        return view.bytes(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

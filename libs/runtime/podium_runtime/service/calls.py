@@ -1,8 +1,9 @@
 """What happens in the child process: find the pipeline, call the stage, and bring back events or the reason why not."""
 
 import importlib
+import traceback
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -12,10 +13,12 @@ from podium_contracts.events import CloudEvent
 from podium_contracts.names import Stage
 from podium_contracts.pipeline import Pipeline, Spec
 
-from podium_runtime.pipeline_file import PipelineFile, load, name_in
+from podium_runtime.pipeline_file import PipelineFile, load, name_in, stamp
 from podium_runtime.requests import request
 
 Result = TypeVar("Result")
+LONGEST_MESSAGE = 10_000
+"""Characters that a failure says at most, so that the dead letter fits its topic."""
 
 
 class Hosted(Hashable, Protocol):
@@ -40,11 +43,15 @@ class Hosted(Hashable, Protocol):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why there is no answer; `transient` means that the same call may pass later."""
+    """Why there is no answer; `transient` means that the same call may pass later.
+
+    `trace` is where in the code it happened, for a failure that nobody foresaw.
+    """
 
     reason: str
     message: str
     transient: bool
+    trace: str = ""
 
 
 def answer(hosted: Hosted, folder: Path, event: CloudEvent) -> list[CloudEvent] | Failure:
@@ -127,9 +134,26 @@ def prepare(module: str) -> None:
 
 
 def files(folder: Path) -> list[Path]:
-    """Return the files with a pipeline below a folder, or the one that is named."""
+    """Return the files with a pipeline below a folder, or the one that is named; what is hidden is left out.
+
+    Hidden are the copies that editors make, and the folders behind a volume's links in Kubernetes.
+
+    Raises:
+        TransientError: there is no such folder.
+    """
+    if not folder.exists():
+        raise TransientError(
+            f"there is no folder {folder} with pipeline files",
+            hint="mount or make it, or set PODIUM_PIPELINES to where it is",
+        )
     paths = [folder] if folder.is_file() else sorted(folder.rglob("*.yaml"))
-    return [path for path in paths if name_in(path)]
+    return [
+        path for path in paths if not _hidden(path.relative_to(folder)) and path.is_file() and name_in(path)
+    ]
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def find(hosted: Hosted, folder: Path, name: str) -> Pipeline:
@@ -137,19 +161,23 @@ def find(hosted: Hosted, folder: Path, name: str) -> Pipeline:
 
     Raises:
         InvalidPipeline: its file has mistakes.
-        TerminalError: no file has a pipeline of that name.
+        TerminalError: no file has a pipeline of that name, or several have.
+        TransientError: there is no such folder.
     """
-    for path in files(folder):
-        if name_in(path) == name:
-            return _checked(hosted, path)
-    raise TerminalError(
-        f"no pipeline {name!r} in {folder}",
-        hint="put its file there, then replay the dead letter with `podium dead-letters replay`",
-    )
+    found = [path for path in files(folder) if name_in(path) == name]
+    if len(found) == 1:
+        return _checked(hosted, found[0])
+    then = "then replay the dead letter with `podium dead-letters replay`"
+    if found:
+        raise TerminalError(
+            f"pipeline {name!r} is in {len(found)} files: {', '.join(map(str, found))}",
+            hint=f"leave one of them there, {then}",
+        )
+    raise TerminalError(f"no pipeline {name!r} in {folder}", hint=f"put its file there, {then}")
 
 
 def _checked(hosted: Hosted, path: Path) -> Pipeline:
-    file, mistakes = _read(hosted, path, path.stat().st_mtime_ns)
+    file, mistakes = _read(hosted, path, stamp(path))
     mistakes = [*mistakes, *file.missing()]
     if mistakes:
         raise file.invalid(mistakes)
@@ -157,7 +185,7 @@ def _checked(hosted: Hosted, path: Path) -> Pipeline:
 
 
 @lru_cache(maxsize=64)
-def _read(hosted: Hosted, path: Path, _modified_ns: int) -> tuple[PipelineFile, list[Problem]]:
+def _read(hosted: Hosted, path: Path, _stamp: tuple[int, ...]) -> tuple[PipelineFile, list[Problem]]:
     """Read and check a file again only when it has changed."""
     file = load(path)
     return file, hosted.problems(file.document.spec)
@@ -169,11 +197,16 @@ def _guarded(call: Callable[[], Result]) -> Result | Failure:
         return call()
     except InvalidPipeline as error:
         listed = "; ".join(f"line {item.line}: {item.where} {item.message}" for item in error.problems)
-        return Failure(type(error).__name__, f"{error}: {listed}", transient=False)
+        return _failure(error, f"{error}: {listed}", transient=False)
     except PodiumError as error:
         said = f"{error}: {error.hint}" if error.hint else str(error)
-        return Failure(type(error).__name__, said, isinstance(error, TransientError))
-    except OSError as error:
-        return Failure(type(error).__name__, str(error), transient=True)
-    except Exception as error:  # noqa: BLE001 - the boundary: whatever a stage raises becomes a dead letter
-        return Failure(type(error).__name__, str(error), transient=False)
+        return _failure(error, said, transient=isinstance(error, TransientError))
+    except (OSError, MemoryError) as error:
+        return _failure(error, str(error), transient=True)
+    except BaseException as error:  # noqa: BLE001 - the boundary: a panic in a native library is no Exception
+        traced = "".join(traceback.format_exception(error))
+        return replace(_failure(error, str(error), transient=False), trace=traced[-LONGEST_MESSAGE:])
+
+
+def _failure(error: BaseException, message: str, *, transient: bool) -> Failure:
+    return Failure(type(error).__name__, message[:LONGEST_MESSAGE], transient)

@@ -8,19 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from podium_contracts.events.cloudevents import Header
-
-from podium_runtime.kafka.dead_letters import Origin
-
-
-@dataclass(frozen=True)
-class Record:
-    """A record as it was read."""
-
-    origin: Origin
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[Header, ...]
+from podium_runtime.kafka.records import Record
 
 
 @dataclass(eq=False)

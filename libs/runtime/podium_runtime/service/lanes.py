@@ -58,6 +58,7 @@ class Lanes:
         self._work = work
         self._broken = broken
         self._room = asyncio.Semaphore(capacity)
+        self._stopped = False
         self._waiting: dict[Hashable, deque[Task]] = {}
         self._tasks: dict[Hashable, asyncio.Task[None]] = {}
 
@@ -67,8 +68,10 @@ class Lanes:
         return len(self._tasks)
 
     async def put(self, task: Task) -> None:
-        """Put an event into its lane."""
+        """Put an event into its lane; after `stop` it is left to whoever gets the record next."""
         await self._room.acquire()
+        if self._stopped:
+            return
         key = lane(self._stage, task.event)
         self._waiting.setdefault(key, deque()).append(task)
         if key not in self._tasks:
@@ -77,7 +80,9 @@ class Lanes:
 
     async def stop(self, seconds: float) -> None:
         """Start nothing new, wait so long for what runs, then cancel it."""
-        self._waiting = {key: deque() for key in self._waiting}
+        self._stopped = True
+        for waiting in self._waiting.values():
+            waiting.clear()
         running = list(self._tasks.values())
         if running:
             _, late = await asyncio.wait(running, timeout=seconds)

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
@@ -26,9 +26,9 @@ class Processes:
     """Up to `count` processes, started when they are needed, one call at a time in each."""
 
     def __init__(self, count: int, prepare: Callable[[], None]) -> None:
-        self._free: asyncio.Queue[_Process] = asyncio.Queue()
+        self._free: asyncio.LifoQueue[_Process] = asyncio.LifoQueue()  # the one that was used last is warm
         self._all = [_Process(prepare) for _ in range(count)]
-        for process in self._all:
+        for process in reversed(self._all):
             self._free.put_nowait(process)
 
     async def call(self, function: Callable[..., Result], *arguments: Any) -> Result:
@@ -64,9 +64,8 @@ class _Process:
         self._running().submit(os.getpid)
 
     async def call(self, function: Callable[..., Result], *arguments: Any) -> Result:
-        loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._running(), function, *arguments)
+            return await asyncio.wrap_future(self._submit(function, *arguments))
         except BrokenProcessPool as error:
             self.kill()
             raise StageProcessDied(
@@ -76,6 +75,14 @@ class _Process:
         except asyncio.CancelledError:
             self.kill()
             raise
+
+    def _submit(self, function: Callable[..., Result], *arguments: Any) -> Future[Result]:
+        """Start a call, in a new process where the last one died while nothing was asked of it."""
+        try:
+            return self._running().submit(function, *arguments)
+        except BrokenProcessPool:
+            self.kill()
+            return self._running().submit(function, *arguments)
 
     def kill(self) -> None:
         executor, self._executor = self._executor, None
@@ -98,9 +105,9 @@ class _Process:
 
 
 def _begin(prepare: Callable[[], None]) -> None:
-    """Begin a child process: it leaves Ctrl-C to its parent, and ends when its parent has ended, however that was."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    """Begin a child process: it leaves signals to its parent, and ends when its parent has ended, however that was."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # a terminal and an init may send them to all processes
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     prepare()
 

@@ -1,14 +1,16 @@
 """From the environment to a running service."""
 
+import signal
 import sys
 from functools import partial
+from types import FrameType
 from typing import NoReturn
 
 import faust
 from podium_contracts.errors import TerminalError, TransientError
-from pydantic import ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
+from podium_runtime import settings as environment
 from podium_runtime import telemetry
 from podium_runtime.kafka.topics import ensure_topics
 from podium_runtime.service import calls
@@ -23,19 +25,24 @@ EXIT_SETTINGS = 2
 def serve(hosted: Hosted, module: str) -> None:
     """Run the service of a stage until SIGTERM or SIGINT. `module` is the stage's own, imported in each child process.
 
-    The process ends with 2 where its settings are wrong, and with 0 where it was told to stop.
+    The process ends with 2 where its settings or its rights on Kafka are wrong, and with 0 where it was told to stop.
     """
+    for number in (signal.SIGTERM, signal.SIGINT):  # until faust has handlers of its own
+        signal.signal(number, _stop)
     try:
-        settings = ServiceSettings()
-    except ValidationError as error:
-        _refuse([f"{'__'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()])
-    telemetry.configure(settings, hosted.stage)
-    try:
+        settings = environment.load()
+        telemetry.configure(settings, hosted.stage)
         _wait_for_topics(settings)
+        app = build(hosted, settings, Processes(settings.processes, partial(calls.prepare, module)))
     except TerminalError as error:
-        _refuse([f"{error}: {error.hint}"])
-    app = build(hosted, settings, Processes(settings.processes, partial(calls.prepare, module)))
-    faust.Worker(app, quiet=True, redirect_stdouts=False, override_logging=False).execute_from_commandline()
+        _refuse(error)
+    worker = faust.Worker(app, quiet=True, redirect_stdouts=False, override_logging=False)
+    worker.spinner = None  # it writes to standard output, where the log is
+    worker.execute_from_commandline()
+
+
+def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(0)
 
 
 def _wait_for_topics(settings: ServiceSettings) -> None:
@@ -51,7 +58,7 @@ def _wait_for_topics(settings: ServiceSettings) -> None:
     )(ensure_topics, settings.kafka)
 
 
-def _refuse(problems: list[str]) -> NoReturn:
-    for problem in problems:
-        sys.stderr.write(f"podium: PODIUM_{problem}\n")
+def _refuse(error: TerminalError) -> NoReturn:
+    for line in [*str(error).splitlines(), f"next: {error.hint}"]:
+        sys.stderr.write(f"podium: {line}\n")
     sys.exit(EXIT_SETTINGS)

@@ -1,0 +1,195 @@
+"""What happens in the child process: which pipeline is meant, and what becomes of an error."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from podium_contracts.errors import BadSource, CommitConflict, Problem
+from podium_contracts.events import CloudEvent
+from podium_contracts.names import Stage
+from podium_contracts.pipeline import Pipeline, Spec
+from podium_runtime.service import calls
+from podium_runtime.service.calls import LONGEST_MESSAGE, Failure
+
+from libs.runtime.tests.service.conftest import event
+
+PIPELINE = """
+apiVersion: podium.dev/v1alpha1
+kind: Pipeline
+metadata: {name: NAME}
+spec:
+  lakehouse: {uri: lakehouse}
+  datasets:
+    sales:
+      sources: [{files: {path: "*.csv"}}]
+      columns: {id: {type: string}}
+      duplicates: {keys: [id]}
+"""
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """A stage that answers with the event it gets, or raises."""
+
+    error: BaseException | None = None
+    stage: Stage = Stage.INGEST
+
+    def problems(self, spec: Spec) -> list[Problem]:
+        wrong = "forbidden" in spec.datasets
+        return [Problem(("spec", "datasets", "forbidden"), "is not allowed")] if wrong else []
+
+    def answer(self, given: CloudEvent, pipeline: Pipeline) -> list[CloudEvent]:
+        assert pipeline.name == given.partitionkey
+        if self.error:
+            raise self.error
+        return [given]
+
+    def outstanding(self, pipeline: Pipeline) -> list[CloudEvent]:
+        return [event(pipeline=pipeline.name)]
+
+    def announced(self, pipeline: Pipeline, events: list[CloudEvent]) -> None:
+        assert {item.partitionkey for item in events} == {pipeline.name}
+        if self.error:
+            raise self.error
+
+
+def write(folder: Path, name: str, pipeline: str = "shop", text: str = PIPELINE) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text.replace("NAME", pipeline))
+    return path
+
+
+def failure(folder: Path, error: BaseException | None = None) -> Failure:
+    """Return why there is no answer."""
+    found = calls.answer(Hosted(error), folder, event())
+    assert isinstance(found, Failure)
+    return found
+
+
+def test_a_pipeline_is_found_by_its_name(tmp_path: Path) -> None:
+    """Among files of any depth and name, others' mistakes and what is no pipeline passed over; or in the one file named."""
+    write(tmp_path, "a.yaml", "other")
+    write(tmp_path, "broken.yaml", text="{")
+    write(tmp_path, "models.yaml", text="version: 2")
+    (tmp_path / "dangling.yaml").symlink_to(tmp_path / "nowhere.yaml")
+    path = write(tmp_path, "deep/folder/any.yaml")
+    assert calls.answer(Hosted(), tmp_path, event()) == [event()]
+    assert calls.answer(Hosted(), path, event()) == [event()]
+
+
+def test_hidden_files_are_left_out(tmp_path: Path) -> None:
+    """A volume of Kubernetes holds each file twice: behind a link, and in a hidden folder."""
+    write(tmp_path, "..2026_11_25/shop.yaml")
+    write(tmp_path, ".shop.yaml")
+    (tmp_path / "..data").symlink_to(tmp_path / "..2026_11_25")
+    (tmp_path / "shop.yaml").symlink_to(tmp_path / "..data" / "shop.yaml")
+    assert calls.files(tmp_path) == [tmp_path / "shop.yaml"]
+
+
+def test_an_unknown_pipeline_is_for_a_person(tmp_path: Path) -> None:
+    """The next step is to put its file there and replay."""
+    found = failure(tmp_path)
+    assert (found.reason, found.transient) == ("TerminalError", False)
+    assert f"no pipeline 'shop' in {tmp_path}" in found.message
+    assert "podium dead-letters replay" in found.message
+
+
+def test_a_pipeline_in_two_files_is_for_a_person(tmp_path: Path) -> None:
+    """Which one is meant, nobody can tell."""
+    write(tmp_path, "a.yaml")
+    write(tmp_path, "b.yaml")
+    found = failure(tmp_path)
+    assert "in 2 files" in found.message
+    assert not found.transient
+
+
+def test_a_folder_that_is_not_there_may_come(tmp_path: Path) -> None:
+    """A volume that is not mounted yet does not make a dead letter of every event."""
+    found = failure(tmp_path / "nowhere")
+    assert found.transient
+    assert "PODIUM_PIPELINES" in found.message
+
+
+def test_a_file_with_mistakes_lists_them(tmp_path: Path) -> None:
+    """Those of its schema, or those that the stage finds, or files that are not there, each with its line."""
+    write(tmp_path, "shop.yaml", text=PIPELINE.replace("type: string", "type: text"))
+    found = failure(tmp_path)
+    assert (found.reason, found.transient) == ("InvalidPipeline", False)
+    assert "line 10" in found.message
+    write(tmp_path, "shop.yaml", text=PIPELINE.replace("sales:", "forbidden:"))
+    assert "line 8: spec.datasets.forbidden is not allowed" in failure(tmp_path).message
+    write(
+        tmp_path, "shop.yaml", text=f"{PIPELINE}  lookups: {{towns: {{path: towns.csv, key: a, value: b}}}}\n"
+    )
+    assert "towns.csv does not exist" in failure(tmp_path).message
+
+
+def test_a_corrected_file_is_read_again(tmp_path: Path) -> None:
+    """A file is checked anew when it has changed."""
+    write(tmp_path, "shop.yaml", text=PIPELINE.replace("type: string", "type: text"))
+    failure(tmp_path)
+    write(tmp_path, "shop.yaml")
+    assert calls.answer(Hosted(), tmp_path, event()) == [event()]
+
+
+def test_a_file_that_is_being_written_is_read_again(tmp_path: Path) -> None:
+    """It is empty first and has its text a moment later, which may be the same tick of the file system's clock."""
+    path = write(tmp_path, "shop.yaml", text="")
+    tick = path.stat().st_mtime_ns
+    assert "no pipeline" in failure(tmp_path).message
+    write(tmp_path, "shop.yaml")
+    os.utime(path, ns=(tick, tick))
+    assert calls.answer(Hosted(), tmp_path, event()) == [event()]
+
+
+class Panic(BaseException):
+    """As a native library's: no Exception."""
+
+
+ERRORS = {
+    "transient": (CommitConflict("overtaken", hint="again"), "CommitConflict", "overtaken: again", True),
+    "terminal": (BadSource("no file"), "BadSource", "no file", False),
+    "of the system": (PermissionError(13, "denied"), "PermissionError", "[Errno 13] denied", True),
+    "out of memory": (MemoryError("full"), "MemoryError", "full", True),
+    "unforeseen": (KeyError("nope"), "KeyError", "'nope'", False),
+    "a panic": (Panic("index"), "Panic", "index", False),
+    "an exit": (SystemExit(3), "SystemExit", "3", False),
+}
+
+
+@pytest.mark.parametrize(("error", "reason", "message", "transient"), ERRORS.values(), ids=ERRORS.keys())
+def test_errors_are_classified(
+    tmp_path: Path, error: BaseException, reason: str, message: str, *, transient: bool
+) -> None:
+    """What may pass later is tried again; an error that nobody foresaw brings the place in the code where it arose."""
+    write(tmp_path, "shop.yaml")
+    found = failure(tmp_path, error)
+    assert (found.reason, found.message, found.transient) == (reason, message, transient)
+    foreseen = transient or reason == "BadSource"
+    assert ("in answer" in found.trace) != foreseen
+
+
+def test_a_message_is_bounded(tmp_path: Path) -> None:
+    """The dead letter has to fit its topic."""
+    write(tmp_path, "shop.yaml")
+    assert len(failure(tmp_path, BadSource("x" * 10**6)).message) == LONGEST_MESSAGE
+
+
+def test_what_is_outstanding_is_looked_for_in_every_pipeline(tmp_path: Path) -> None:
+    """One with mistakes does not hide the others'."""
+    write(tmp_path, "a.yaml", "one")
+    write(tmp_path, "b.yaml", "two")
+    write(tmp_path, "c.yaml", "three", PIPELINE.replace("type: string", "type: text"))
+    found = calls.outstanding(Hosted(), tmp_path)
+    assert not isinstance(found, Failure)
+    assert [item.partitionkey for item in found] == ["one", "two"]
+
+
+def test_announcements_are_noted_with_their_pipeline(tmp_path: Path) -> None:
+    """And a failure to do so comes back as one."""
+    write(tmp_path, "shop.yaml")
+    assert calls.announced(Hosted(), tmp_path, [event()]) == []
+    found = calls.announced(Hosted(OSError(28, "full")), tmp_path, [event()])
+    assert isinstance(found, Failure)

@@ -1,0 +1,51 @@
+"""The service of a stage that is disturbed once: `python disturbed.py STAGE HOW MARK`. MARK is the file that says that it has happened.
+
+kill   kill -9 of the service and the stage's process after the completion is written, before it is announced
+sleep  the stage takes ten minutes
+"""
+
+import os
+import signal
+import sys
+import time
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+from podium_contracts.events import CloudEvent
+from podium_contracts.names import Stage
+from podium_contracts.pipeline import Pipeline
+from podium_lakehouse.hosting import HostedStage
+from podium_lakehouse.lakehouse import Lakehouse
+from podium_runtime.service import serve
+
+STAGE, HOW, MARK = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+
+
+def disturbed(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[CloudEvent]:
+    """Call the stage, and be disturbed."""
+
+    def reached(point: str) -> None:
+        words = point.split()
+        if HOW == "kill" and (words[0], words[1], words[-1]) == ("after", STAGE, "completion") and first():
+            os.kill(os.getppid(), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if HOW == "sleep" and first():
+        time.sleep(600)
+    stage = getattr(import_module(f"podium_{STAGE}.stage"), STAGE)
+    answers: list[CloudEvent] = stage(event, pipeline, replace(lakehouse, reached=reached))
+    return answers
+
+
+def first() -> bool:
+    """Whether it has not happened yet; it has now."""
+    try:
+        MARK.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    serve(HostedStage(Stage(STAGE), disturbed), f"podium_{STAGE}.stage")

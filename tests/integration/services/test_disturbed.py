@@ -1,0 +1,137 @@
+"""Services that are killed, stopped and cut off: what they had to do is done in the end, and nothing twice."""
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, RunRequested
+from podium_contracts.names import Stage
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.integration.services.conftest import Stall
+from tests.integration.services.stack import Broker, Service, Stack, eventually
+from tests.integration.services.test_answers import plain, without_repeats
+
+pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(300)]
+DISTURBED = str(Path(__file__).with_name("disturbed.py"))
+ENDING_SECONDS = 5.0
+"""What a service needs to leave its group and end, when its calls have."""
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        Stage.CLEANSE,
+        pytest.param(Stage.INGEST, marks=pytest.mark.slow),
+        pytest.param(Stage.QUALITY, marks=pytest.mark.slow),
+    ],
+)
+def test_what_was_completed_and_not_announced_is_announced_after_a_restart(
+    stack: Stack, stall: Callable[[], Stall], stage: Stage, tmp_path: Path
+) -> None:
+    """Killed in between, the service announces it when it starts again: the events are those of an undisturbed run, without gaps."""
+    shop, service, mark = stall(), stack.services[stage], tmp_path / "mark"
+    shop.deliver("one.csv", "a,1,1.00")
+    shop.wait_for("quality.evaluated", shop.request())
+    assert service.end(signal.SIGTERM) == 0
+    shop.deliver("two.csv", "b,1,1.00")
+    service.start(DISTURBED, stage, "kill", str(mark))
+    run = shop.request()
+    assert service.process
+    assert service.process.wait(60) == -signal.SIGKILL
+    assert mark.exists()
+    service.start()
+    shop.wait_for("quality.evaluated", run)
+    eventually(service.is_ready)
+    own = [item for item in without_repeats(shop.events()) if item.correlationid == run.id]
+    kinds = [type(item.data) for item in own]
+    assert kinds == [RunRequested, LayerCompleted, LayerCompleted, QualityEvaluated]
+    assert [item.sequence for item in own[1:]] == ["000000000002"] * 3
+    completed = [
+        item for item in shop.opened().lakehouse.completions.all(shop.name) if item.correlationid == run.id
+    ]
+    assert plain(own[1:], shop.folder) == plain(completed, shop.folder)
+
+
+def test_a_service_ends_when_it_is_told_to_and_gives_up_what_takes_too_long(
+    stack: Stack, stall: Callable[[], Stall], tmp_path: Path
+) -> None:
+    """SIGTERM: idle it ends at once; in the middle of a call within the time it was given; always with 0. The event is answered later."""
+    shop, service, mark = stall(), stack.services[Stage.CLEANSE], tmp_path / "mark"
+    started = time.monotonic()
+    assert service.end(signal.SIGTERM) == 0
+    assert time.monotonic() - started < ENDING_SECONDS
+    service.start(DISTURBED, Stage.CLEANSE, "sleep", str(mark), PODIUM_STOP_SECONDS="1")
+    shop.deliver("one.csv", "a,1,1.00")
+    run = shop.request()
+    eventually(mark.exists)
+    started = time.monotonic()
+    assert service.end(signal.SIGTERM) == 0
+    assert 1 <= time.monotonic() - started < 1 + ENDING_SECONDS
+    service.start()
+    shop.wait_for("quality.evaluated", run)
+    eventually(service.is_ready)
+
+
+def test_a_service_that_waits_for_kafka_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    """Nobody answers at its address: it says so and tries again; SIGTERM ends it with 0."""
+    service = Service(Stage.QUALITY, tmp_path, {"PODIUM_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:9"})
+    service.start()
+    try:
+        eventually(service.said)
+        assert service.said()[0]["event"] == "waiting for Kafka"
+        started = time.monotonic()
+        assert service.end(signal.SIGTERM) == 0
+        assert time.monotonic() - started < ENDING_SECONDS
+    finally:
+        service.kill()
+
+
+def test_metrics_are_for_prometheus(stack: Stack, stall: Callable[[], Stall]) -> None:
+    """The page parses, and counts what was done; the log is JSON, line by line, with the run and the trace."""
+    shop = stall()
+    shop.deliver("one.csv", "a,1,1.00")
+    run = shop.request()
+    shop.wait_for("quality.evaluated", run)
+    for stage in (Stage.INGEST, Stage.CLEANSE, Stage.QUALITY):
+        service = stack.services[stage]
+        status, text = service.page("metrics")
+        assert status == 200
+        families = {family.name: family for family in text_string_to_metric_families(text)}
+        answered = [
+            sample
+            for sample in families["podium_events"].samples
+            if sample.labels.get("outcome") == "answered"
+        ]
+        assert sum(sample.value for sample in answered) >= 1
+        assert {sample.labels["stage"] for sample in families["podium_stage_seconds"].samples} == {stage}
+        (line,) = [
+            said for said in service.said() if said["event"] == "answered" and said.get("run") == run.id
+        ][:1]
+        assert (line["trace_id"], line["stage"]) == (run.traceparent.split("-")[1], stage)
+        assert service.page("healthz")[0] == 200
+
+
+@pytest.mark.slow
+def test_a_service_is_not_ready_while_the_broker_is_away(
+    stack: Stack, stall: Callable[[], Stall], broker: Broker
+) -> None:
+    """Cut off, services live and are not ready; when the broker is back they go on by themselves."""
+    shop = stall()
+    shop.deliver("one.csv", "a,1,1.00")
+    broker.stop()
+    for service in stack.services.values():
+        assert "no broker has answered" in eventually(
+            lambda service=service: _trouble(service.page("readyz"))
+        )
+        assert service.page("healthz")[0] == 200
+    broker.start()
+    for service in stack.services.values():
+        eventually(service.is_ready)
+    shop.wait_for("quality.evaluated", shop.request())
+
+
+def _trouble(answer: tuple[int, str]) -> str:
+    return answer[1] if answer[0] == 503 else ""
