@@ -1,62 +1,47 @@
 """A real broker, and the events that a pipeline would announce on it."""
 
-import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions
 from podium_contracts.events import TOPIC, CloudEvent, KafkaRecord, encode, envelope
 from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, Run, TableVersion
 from podium_contracts.names import Stage
-from podium_runtime.kafka import clients
+from podium_runtime.kafka.clients import Brokers
 from podium_runtime.kafka.dead_letters import DEAD_LETTERS
 from podium_runtime.kafka.topics import ensure_topics
 from podium_runtime.settings import KafkaSettings
 
-ROOT = Path(__file__).parents[2]
-SCRIPT = str(ROOT / "scripts/broker")
+from tests.broker import Broker
+
 REQUESTED = datetime(2026, 11, 3, 7, 45, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
-class Broker:
-    """A broker that can be stopped and started again, at the same address and with the same records."""
-
-    folder: Path
-
-    def start(self) -> None:
-        subprocess.run([SCRIPT, "start", str(self.folder)], check=True, capture_output=True)
-
-    def stop(self) -> None:
-        subprocess.run([SCRIPT, "stop", str(self.folder)], check=True, capture_output=True)
+class EventsBroker(Broker):
+    """A broker, and what tests put into the topic of events and ask about it."""
 
     @property
     def settings(self) -> KafkaSettings:
-        return KafkaSettings(
-            bootstrap_servers=(self.folder / "bootstrap").read_text().strip(), events_partitions=4
-        )
+        return KafkaSettings(bootstrap_servers=self.address, events_partitions=4)
 
     def committed(self, group: str) -> int:
         """Return how many records of the topic of events a group is done with."""
-        admin = AdminClient(clients.config(self.settings))  # kept: the futures fail when it is gone
+        admin = Brokers(self.settings).admin()  # kept: the futures fail when it is gone
         asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
         found = asked[group].result(20).topic_partitions or []
         return sum(place.offset for place in found if place.topic == TOPIC)
 
     def members(self, group: str) -> int:
         """Return how many consumers share the topic in a group, 0 while they are about to share it anew."""
-        admin = AdminClient(clients.config(self.settings))
+        admin = Brokers(self.settings).admin()
         found = admin.describe_consumer_groups([group])[group].result(20)
         return len(found.members) if found.state == ConsumerGroupState.STABLE else 0
 
     def send(self, *what: CloudEvent | KafkaRecord) -> None:
         """Put events, or records that are none, on the topic of events, in this order."""
-        producer: Producer = clients.producer(self.settings)
+        producer = Brokers(self.settings).producer()
         for item in what:
             record = encode(item) if isinstance(item, CloudEvent) else item
             producer.produce(TOPIC, record.value, record.key, headers=list(record.headers))
@@ -64,20 +49,20 @@ class Broker:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventsBroker]:
     """One broker for all tests."""
-    broker = Broker(tmp_path_factory.mktemp("broker"))
+    broker = EventsBroker(tmp_path_factory.mktemp("broker"))
     broker.start()
     yield broker
     broker.stop()
 
 
 @pytest.fixture
-def broker(server: Broker) -> Iterator[Broker]:
+def broker(server: EventsBroker) -> Iterator[EventsBroker]:
     """The broker with Podium's topics, without a record in them."""
     ensure_topics(server.settings)
     yield server
-    admin = AdminClient(clients.config(server.settings))
+    admin = Brokers(server.settings).admin()
     for future in admin.delete_topics([TOPIC, DEAD_LETTERS]).values():
         future.result(20)
     while TOPIC in admin.list_topics(timeout=20).topics:

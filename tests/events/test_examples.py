@@ -9,7 +9,9 @@ import pytest
 from contract.golden import read_all
 from contract.pages import examples, renewed
 
-from tests.events.conftest import ROOT, Broker, bronze, verdict
+from tests.events.conftest import EventsBroker, bronze, verdict
+
+ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.integration
 
@@ -32,7 +34,7 @@ def compiles_java() -> bool:
 
 
 @pytest.mark.parametrize("name", sorted(examples()))
-def test_an_example_follows_the_events(broker: Broker, name: str) -> None:
+def test_an_example_follows_the_events(broker: EventsBroker, name: str) -> None:
     """Each prints every certified Gold once, skips the rest, and ends with an error where an event is missing."""
     if name.endswith(".java") and not compiles_java():
         pytest.skip("this Java runs no source files: it has no compiler")

@@ -14,7 +14,7 @@ from contract.golden import read_all
 from podium_contracts.errors import TransientError
 from podium_contracts.events import CloudEvent
 
-from tests.events.conftest import Broker, bronze, verdict
+from tests.events.conftest import EventsBroker, bronze, verdict
 
 pytestmark = pytest.mark.integration
 
@@ -22,7 +22,7 @@ SECONDS = 30
 FOREIGN = [golden.record() for golden in read_all().values() if golden.attributes is None]
 
 
-async def take(broker: Broker, count: int, **options: Any) -> list[CloudEvent]:
+async def take(broker: EventsBroker, count: int, **options: Any) -> list[CloudEvent]:
     """Return so many events; the last of them is still in hand when the consumer ends."""
     found: list[CloudEvent] = []
     async with asyncio.timeout(SECONDS), aclosing(podium.events(broker.settings, **options)) as events:
@@ -33,7 +33,7 @@ async def take(broker: Broker, count: int, **options: Any) -> list[CloudEvent]:
     return found
 
 
-async def follow(broker: Broker, found: list[CloudEvent], **options: Any) -> None:
+async def follow(broker: EventsBroker, found: list[CloudEvent], **options: Any) -> None:
     """Put events into a list, for ever."""
     async for event in podium.events(broker.settings, **options):
         found.append(event)  # noqa: PERF401 - what was found stays where it ends with an error
@@ -46,7 +46,7 @@ async def until(met: Callable[[], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
-def test_events_come_in_order_once_and_nothing_else_does(broker: Broker) -> None:
+def test_events_come_in_order_once_and_nothing_else_does(broker: EventsBroker) -> None:
     """Repeats are dropped; tombstones, other CloudEvents and whatever else is in the topic are skipped."""
     events = [bronze(1), bronze(2), verdict(1, layer="silver"), verdict(1)]
     sent = [*FOREIGN, *events[:2], bronze(1), *FOREIGN, bronze(2), *events[2:]]
@@ -68,7 +68,7 @@ def test_events_come_in_order_once_and_nothing_else_does(broker: Broker) -> None
     ids=["pipeline", "layer", "gold", "type", "certified", "certified gold", "silver verdicts"],
 )
 def test_filters_leave_out_the_rest(
-    broker: Broker, options: dict[str, Any], expected: list[CloudEvent]
+    broker: EventsBroker, options: dict[str, Any], expected: list[CloudEvent]
 ) -> None:
     """What is asked for comes; the events between do not count as missing."""
     retail = [
@@ -84,7 +84,7 @@ def test_filters_leave_out_the_rest(
     assert asyncio.run(take(broker, len(expected), **options)) == expected
 
 
-def test_an_event_is_done_when_the_next_is_asked_for(broker: Broker) -> None:
+def test_an_event_is_done_when_the_next_is_asked_for(broker: EventsBroker) -> None:
     """A consumer that ends with an event in hand gets it again, and none before it; another group begins at the beginning."""
     broker.send(*(bronze(number) for number in range(1, 6)))
     assert asyncio.run(take(broker, 3, group="reports"))[-1] == bronze(3)
@@ -93,7 +93,7 @@ def test_an_event_is_done_when_the_next_is_asked_for(broker: Broker) -> None:
     assert asyncio.run(take(broker, 1, group="accounts")) == [bronze(1)]
 
 
-def test_a_consumer_that_dies_gets_its_event_again(broker: Broker) -> None:
+def test_a_consumer_that_dies_gets_its_event_again(broker: EventsBroker) -> None:
     """Killed with an event in hand, however long it was held: nothing of it is committed behind the caller's back."""
     broker.send(bronze(1), bronze(2))
     program = (
@@ -111,7 +111,7 @@ def test_a_consumer_that_dies_gets_its_event_again(broker: Broker) -> None:
     assert broker.committed("dying") <= 1
 
 
-def test_latest_begins_with_what_comes_next(broker: Broker) -> None:
+def test_latest_begins_with_what_comes_next(broker: EventsBroker) -> None:
     """What was announced before does not come, and does not count as missing."""
     broker.send(bronze(1), bronze(2))
 
@@ -127,7 +127,7 @@ def test_latest_begins_with_what_comes_next(broker: Broker) -> None:
     assert asyncio.run(scene())[0] not in {bronze(1), bronze(2)}
 
 
-def test_a_missing_event_is_an_error(broker: Broker) -> None:
+def test_a_missing_event_is_an_error(broker: EventsBroker) -> None:
     """Before the event that shows it, and with what to do; the ones before have come."""
     broker.send(bronze(1), bronze(2), bronze(5))
     found: list[CloudEvent] = []
@@ -140,7 +140,7 @@ def test_a_missing_event_is_an_error(broker: Broker) -> None:
     assert found == [bronze(1), bronze(2)]
 
 
-def test_a_hook_hears_of_gaps_and_goes_on(broker: Broker) -> None:
+def test_a_hook_hears_of_gaps_and_goes_on(broker: EventsBroker) -> None:
     """Also of one at the very beginning, and of one among events that a filter leaves out."""
     broker.send(bronze(2), verdict(1), verdict(4), bronze(3))
     gaps: list[podium.Gap] = []
@@ -152,7 +152,7 @@ def test_a_hook_hears_of_gaps_and_goes_on(broker: Broker) -> None:
     ]
 
 
-def test_a_group_that_goes_on_does_not_miss_what_it_has_had(broker: Broker) -> None:
+def test_a_group_that_goes_on_does_not_miss_what_it_has_had(broker: EventsBroker) -> None:
     """A process of a group that begins in the middle knows no number before; from then on it counts."""
     broker.send(*(bronze(number) for number in range(1, 4)))
     asyncio.run(take(broker, 3, group="going-on"))
@@ -163,7 +163,7 @@ def test_a_group_that_goes_on_does_not_miss_what_it_has_had(broker: Broker) -> N
     assert gaps == [podium.Gap("/podium/retail/ingest", "bronze.sales", 5, 6)]
 
 
-def test_a_broker_that_restarts_is_waited_for(broker: Broker) -> None:
+def test_a_broker_that_restarts_is_waited_for(broker: EventsBroker) -> None:
     """A consumer that is in the middle of things goes on after it, without a loss and without a repeat."""
     broker.send(bronze(1), bronze(2))
 
@@ -182,7 +182,7 @@ def test_a_broker_that_restarts_is_waited_for(broker: Broker) -> None:
     assert asyncio.run(scene()) == [bronze(number) for number in range(1, 5)]
 
 
-def test_a_consumer_ends_although_the_broker_is_gone(broker: Broker) -> None:
+def test_a_consumer_ends_although_the_broker_is_gone(broker: EventsBroker) -> None:
     """What could not be committed is read again; nothing hangs for it."""
     broker.send(bronze(1), bronze(2))
 
@@ -201,7 +201,7 @@ def test_a_consumer_ends_although_the_broker_is_gone(broker: Broker) -> None:
     assert broker.committed("gone") <= 1
 
 
-def test_members_of_a_group_share_the_pipelines(broker: Broker) -> None:
+def test_members_of_a_group_share_the_pipelines(broker: EventsBroker) -> None:
     """While members come and go, every event comes to one of them, and to each of them in order and once."""
     pipelines = [f"shop{number}" for number in range(8)]
     first: list[CloudEvent] = []
@@ -239,7 +239,7 @@ def test_members_of_a_group_share_the_pipelines(broker: Broker) -> None:
             assert own == sorted(set(own))
 
 
-def test_a_member_that_comes_and_goes_costs_nothing(broker: Broker) -> None:
+def test_a_member_that_comes_and_goes_costs_nothing(broker: EventsBroker) -> None:
     """What is done is committed before the partitions move; and whoever gets a partition back goes on where it was in it."""
     broker.send(bronze(1), bronze(2), bronze(3))
 
@@ -265,7 +265,7 @@ def test_a_member_that_comes_and_goes_costs_nothing(broker: Broker) -> None:
     assert asyncio.run(scene()) == bronze(4)
 
 
-def test_a_large_event_comes(broker: Broker) -> None:
+def test_a_large_event_comes(broker: EventsBroker) -> None:
     """An event may be larger than what a client fetches at once by default."""
     large = bronze(1, notes=("x" * 3_000_000,))
     broker.send(large, bronze(2))
@@ -276,7 +276,7 @@ def test_a_large_event_comes(broker: Broker) -> None:
     ("there", "said"),
     [(True, "there is no topic podium.events.v1"), (False, "no Kafka broker answers at 127.0.0.1:1")],
 )
-def test_without_a_topic_or_a_broker_it_says_so(server: Broker, there: bool, said: str) -> None:  # noqa: FBT001
+def test_without_a_topic_or_a_broker_it_says_so(server: EventsBroker, there: bool, said: str) -> None:  # noqa: FBT001
     """At once, and with the next step, instead of waiting for ever."""
     kafka = server.settings if there else "127.0.0.1:1"
 

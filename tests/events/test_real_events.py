@@ -14,7 +14,7 @@ from podium_contracts.events.v1 import LayerCompleted, Published, QualityEvaluat
 from podium_runtime.requests import request
 from ruamel.yaml import YAML
 
-from tests.events.conftest import Broker
+from tests.events.conftest import EventsBroker
 from tests.events.test_following import take
 from tests.integration.conftest import Shop
 from tests.integration.test_batches import real_lines
@@ -33,7 +33,7 @@ def runs_of(shop: Shop, deliveries: int) -> list[CloudEvent]:
     return announced
 
 
-def test_real_runs_can_be_followed(broker: Broker, tmp_path: Path) -> None:
+def test_real_runs_can_be_followed(broker: EventsBroker, tmp_path: Path) -> None:
     """A consumer gets each event of two real runs once, misses none, and learns which versions are certified and served.
 
     Each fits the AsyncAPI document.

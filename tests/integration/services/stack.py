@@ -22,6 +22,8 @@ from podium_runtime.kafka.reading import Reading, partitions, reader
 from podium_runtime.kafka.records import Record
 from podium_runtime.settings import KafkaSettings
 
+from tests.broker import Broker
+
 ROOT = Path(__file__).parents[3]
 PATIENCE_SECONDS = 60
 Found = TypeVar("Found")
@@ -40,23 +42,6 @@ def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
-
-
-class Broker:
-    """A broker on a folder. It keeps its port, so that clients find it again after `stop` and `start`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def start(self) -> None:
-        subprocess.run([str(ROOT / "scripts" / "broker"), "start", str(self.folder)], check=True, timeout=120)
-
-    def stop(self) -> None:
-        subprocess.run([str(ROOT / "scripts" / "broker"), "stop", str(self.folder)], check=True, timeout=60)
-
-    @property
-    def address(self) -> str:
-        return (self.folder / "bootstrap").read_text().strip()
 
 
 class Service:
