@@ -1,7 +1,7 @@
 """The host on one machine: the five stages around an in-memory bus, wired as the services are on Kafka."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from deltalake import DeltaTable
 from podium_cleanse.stage import cleanse
@@ -9,10 +9,12 @@ from podium_contracts.errors import PodiumError, TransientError
 from podium_contracts.events import DATA_TYPES, CloudEvent
 from podium_contracts.events.routing import answering, failure, origin
 from podium_contracts.events.v1 import QualityEvaluated
+from podium_contracts.messages import Topics
 from podium_contracts.names import Stage
 from podium_contracts.pipeline import Pipeline
 from podium_ingest.stage import ingest
 from podium_lakehouse.delta.tables import find
+from podium_lakehouse.hosting import StageFunction
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Scope
 from podium_model.stage import model
@@ -20,8 +22,7 @@ from podium_publish.stage import publish
 from podium_quality.stage import quality
 from podium_runtime.bus import InMemoryBus, Listener
 
-STAGES: dict[Stage, Callable[[CloudEvent, Pipeline, Lakehouse], list[CloudEvent]]] = {
-    Stage.INGEST: ingest,
+STAGES: dict[Stage, StageFunction] = {
     Stage.CLEANSE: cleanse,
     Stage.QUALITY: quality,
     Stage.MODEL: model,
@@ -47,10 +48,11 @@ def run(
     lakehouse: Lakehouse,
     requested: CloudEvent,
     *,
+    topics: Topics | None = None,
     on_event: Listener = lambda _event: None,
     on_completed: Listener = lambda _event: None,
 ) -> Outcome:
-    """Run a pipeline to the end of its news.
+    """Run a pipeline to the end of its news, that of its `topics` among it.
 
     `on_event` gets every event that is announced, that of a failed stage among them; `on_completed` those of the completions that
     this run writes. Whatever an earlier run left undone is finished first, by the same chain of events: each stage announces its
@@ -62,7 +64,7 @@ def run(
     """
     outcome = Outcome()
     while True:
-        done = _Pass(pipeline, lakehouse, outcome, on_completed)
+        done = _Pass(pipeline, lakehouse, outcome, topics, on_completed)
         done.deliver(requested, on_event)
         if all(event.correlationid == requested.id for event in done.fresh):
             return outcome
@@ -72,8 +74,14 @@ class _Pass:
     """One delivery of a request, and of all that follows from it, on a bus of its own."""
 
     def __init__(
-        self, pipeline: Pipeline, lakehouse: Lakehouse, outcome: Outcome, on_completed: Listener
+        self,
+        pipeline: Pipeline,
+        lakehouse: Lakehouse,
+        outcome: Outcome,
+        topics: Topics | None,
+        on_completed: Listener,
     ) -> None:
+        self.stages: dict[Stage, StageFunction] = {Stage.INGEST: partial(ingest, topics=topics), **STAGES}
         self.pipeline = pipeline
         self.lakehouse = lakehouse
         self.outcome = outcome
@@ -97,7 +105,7 @@ class _Pass:
 
     def _call(self, stage: Stage, event: CloudEvent) -> list[CloudEvent]:
         try:
-            answers = STAGES[stage](event, self.pipeline, self.lakehouse)
+            answers = self.stages[stage](event, self.pipeline, self.lakehouse)
         except PodiumError as error:
             self.errors.append(error)
             return [

@@ -33,7 +33,7 @@ def news(source: KafkaSource, before: Offsets, topics: Topics, least: int = 1) -
     """Return what the next batch reads of every partition; nothing where fewer messages than `least` wait.
 
     A partition is read from where the batch before ended; one that has come since, from its beginning; and all of them, in the first
-    batch, from where the source says. Partitions share the batch's rows by how much waits in each.
+    batch, from where the source says: one that begins at the end reads nothing, and pins where that was. Partitions share the batch's rows by how much waits in each.
 
     Raises:
         BadSource: messages were removed before they were read, or the topic was made anew.
@@ -47,9 +47,10 @@ def news(source: KafkaSource, before: Offsets, topics: Topics, least: int = 1) -
         for place, extent in extents.items()
     }
     rows = sum(extent.latest - extent.earliest for extent in waiting.values())
-    if rows < least:
+    begins = first and source.start == "latest" and bool(extents)
+    if rows < least and not begins:
         return ()
-    share = min(1.0, source.max_rows / rows)
+    share = min(1.0, source.max_rows / max(rows, 1))
     read = tuple(
         OffsetRange(
             topic=place.topic,

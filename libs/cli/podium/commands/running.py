@@ -11,7 +11,9 @@ from typing import Annotated
 import typer
 from podium_contracts.errors import QualityHold
 from podium_contracts.events import CloudEvent
+from podium_contracts.messages import Topics
 from podium_contracts.names import EngineWish, Verdict
+from podium_contracts.pipeline import Pipeline
 from podium_ingest.stage import waiting
 from podium_lakehouse.engines.choice import choose
 from podium_quality.report import write as write_report
@@ -87,11 +89,29 @@ def _run(file: FileOption, engine: EngineWish | None, *, quiet: bool) -> tuple[O
     with _progress(quiet=quiet) as progress:
         opened = _on_engine(open_pipeline(file, progress.reached), engine, quiet=quiet)
         requested = request(opened.pipeline)
-        outcome = host.run(opened.pipeline, opened.lakehouse, requested, on_completed=progress.completed)
+        outcome = host.run(
+            opened.pipeline,
+            opened.lakehouse,
+            requested,
+            topics=_topics(opened.pipeline),
+            on_completed=progress.completed,
+        )
     report = opened.lakehouse.path / REPORT
     if outcome.fresh or not report.exists():
         write_report(opened.pipeline, opened.lakehouse, report)
     return opened, outcome
+
+
+def _topics(pipeline: Pipeline) -> Topics | None:
+    """Return the topics that a pipeline reads; without Kafka's clients there are none, and ingest says what to install."""
+    if not any(source.kafka for dataset in pipeline.spec.datasets.values() for source in dataset.sources):
+        return None
+    try:
+        from podium_runtime import settings  # noqa: PLC0415 - only there with podium[kafka]
+        from podium_runtime.kafka.messages import KafkaTopics  # noqa: PLC0415 - as above
+    except ModuleNotFoundError:
+        return None
+    return KafkaTopics(settings.load().kafka)
 
 
 def _on_engine(opened: Opened, asked: EngineWish | None, *, quiet: bool) -> Opened:

@@ -51,15 +51,16 @@ class Brokers:
         """Return a client for topics and groups."""
         return self._answered(AdminClient(self._config()))
 
-    def producer(self) -> Producer:
+    def producer(self, more: Config | None = None) -> Producer:
         """Return a producer that loses and doubles nothing, and puts a key where every other client puts it."""
-        more = {
+        sending: Config = {
             "enable.idempotence": True,
             "partitioner": "murmur2_random",
             "message.max.bytes": LARGEST_DEAD_LETTER,
             "delivery.timeout.ms": int(PATIENCE_SECONDS * 1000),
+            **(more or {}),
         }
-        return self._answered(Producer({**self._config(), **more}))
+        return self._answered(Producer({**self._config(), **sending}))
 
     def reader(self, more: Config | None = None) -> Consumer:
         """Return a consumer without a group of its own: it is told what to read, says where that ends, and commits nothing."""

@@ -1,0 +1,158 @@
+"""Topics into Bronze, from a real broker: every message a row, none twice, none passed over."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import NewPartitions  # type: ignore[attr-defined]
+from podium_contracts.errors import BadSource
+from podium_contracts.events.v1 import LayerCompleted
+
+from tests.integration.topics.conftest import Shop
+
+pytestmark = pytest.mark.integration
+
+
+def sale(number: int) -> dict[str, object]:
+    return {"id": str(number), "at": number, "price": number / 4}
+
+
+def test_a_message_is_a_row_with_where_it_came_from(shop: Shop) -> None:
+    """Its fields are text as they were written; its place, time and headers stand beside them."""
+    shop.sell(b'{"id": "a", "at": 1, "price": 1.50, "more": {"till": 1.10}}')
+    shop.bring()
+    columns = [
+        "id",
+        "at",
+        "price",
+        "more",
+        "ingestion_source",
+        "source_file",
+        "kafka_topic",
+        "kafka_partition",
+    ]
+    place = (f"{shop.topic}/0", shop.topic, 0)
+    assert shop.rows("bronze/sales", columns, "id") == [
+        ("a", "1", "1.50", '{"till": 1.10}', "kafka-streaming", *place)
+    ]
+    [(offset, time, headers)] = shop.rows(
+        "bronze/sales", ["kafka_offset", "kafka_timestamp", "kafka_headers"], "id"
+    )
+    assert (offset, headers) == (0, '[["from", "till 1"]]')
+    assert isinstance(time, datetime)
+    assert abs(datetime.now(UTC) - time) < timedelta(minutes=1)
+
+
+def test_what_cannot_be_decoded_is_a_row_and_goes_to_quarantine(shop: Shop) -> None:
+    """Whatever bytes a producer sends, the ledger balances and the good messages go on."""
+    shop.declare(f"topic: {shop.topic}, max_bytes: 1000")
+    shop.sell(
+        sale(1), b"\xff\xfe", None, b"[1]", b"{", b'{"id": "' + b"x" * 1000 + b'"}', b'{"_row": 1}', sale(2)
+    )
+    shop.run()
+    assert [row[0] for row in shop.rows("silver/sales", ["id"], "id")] == ["1", "2"]
+    assert shop.offsets() == list(range(8))
+    refused = shop.rows("quarantine/sales", ["source_row", "rules"], "source_row")
+    assert [row for row, _ in refused] == [1, 2, 3, 4, 5, 6]
+    [kept] = [
+        text
+        for text, offset in shop.rows("bronze/sales", ["_corrupt_record", "kafka_offset"], "kafka_offset")
+        if offset == 5
+    ]
+    assert len(str(kept)) == 1010
+
+
+def test_batches_share_the_messages_among_them(shop: Shop) -> None:
+    """Each batch has at most so many; together they have each offset once; a job goes on until nothing waits."""
+    shop.declare(f"topic: {shop.topic}, max_rows: 3, trigger_seconds: 0.001")
+    shop.sell(*map(sale, range(8)))
+    [first] = shop.bring()
+    assert isinstance(first.data, LayerCompleted)
+    assert first.data.tables[0].rows == 3
+    shop.run()
+    assert shop.offsets() == list(range(8))
+    assert shop.bring() == []
+
+
+def test_nothing_is_due_before_its_time_unless_a_whole_batch_waits(shop: Shop) -> None:
+    """A batch is taken every so many seconds, or as soon as it is full."""
+    shop.declare(f"topic: {shop.topic}, max_rows: 4, trigger_seconds: 3600")
+    shop.sell(sale(1))
+    assert len(shop.bring()) == 1
+    shop.sell(sale(2), sale(3), sale(4))
+    assert shop.bring() == []
+    shop.sell(sale(5))
+    assert len(shop.bring()) == 1
+    assert shop.offsets() == list(range(5))
+
+
+def test_new_partitions_and_new_topics_are_read_from_their_beginning(shop: Shop) -> None:
+    """Even where the first batch began at the end: what comes later was not there to be left out."""
+    shop.declare(f"topic_pattern: '{shop.topic}.*', start: latest, trigger_seconds: 0.001")
+    shop.sell(sale(0))
+    [begun] = shop.bring()
+    assert isinstance(begun.data, LayerCompleted)
+    assert begun.data.tables[0].rows == 0
+    shop.sell(sale(1))
+    shop.bring()
+    admin = shop.brokers.admin()
+    admin.create_partitions([NewPartitions(shop.topic, 2)])[shop.topic].result(20)
+    shop.make(f"{shop.topic}-more")
+    shop.sell(sale(2), partition=1)
+    shop.sell(sale(3), topic=f"{shop.topic}-more")
+    shop.bring()
+    assert [row[0] for row in shop.rows("bronze/sales", ["id"], "id")] == ["1", "2", "3"]
+
+
+def test_a_stream_starts_at_a_time(shop: Shop) -> None:
+    """What was there before it is left out."""
+    shop.sell(sale(1))
+    later = datetime.now(UTC) + timedelta(milliseconds=5)
+    while datetime.now(UTC) < later:
+        pass
+    shop.sell(sale(2))
+    shop.declare(f"topic: {shop.topic}, start: '{later.isoformat()}'")
+    shop.bring()
+    assert [row[0] for row in shop.rows("bronze/sales", ["id"], "id")] == ["2"]
+
+
+def test_messages_lost_to_retention_stop_the_stream_until_somebody_says_go_on(shop: Shop) -> None:
+    """The error says which; going on says so in the completion."""
+    shop.declare(f"topic: {shop.topic}, trigger_seconds: 0.001")
+    shop.sell(*map(sale, range(3)))
+    shop.bring()
+    shop.sell(*map(sale, range(3, 9)))
+    admin = shop.brokers.admin()
+    for deleted in admin.delete_records([TopicPartition(shop.topic, 0, 5)]).values():
+        assert deleted.result(20).low_watermark == 5
+    with pytest.raises(BadSource, match=rf"{shop.topic}/0: the messages at offsets 3 to 4 were removed"):
+        shop.bring()
+    shop.declare(f"topic: {shop.topic}, on_lost_offsets: continue, trigger_seconds: 0.001")
+    [completed] = shop.bring()
+    assert isinstance(completed.data, LayerCompleted)
+    assert completed.data.notes == (
+        f"{shop.topic}/0: the messages at offsets 3 to 4 were removed before they were read",
+    )
+    assert shop.offsets() == [0, 1, 2, 5, 6, 7, 8]
+
+
+def test_aborted_messages_and_the_marks_of_transactions_are_no_rows(shop: Shop) -> None:
+    """Offsets without a message are gaps, not losses, in the middle and at the end."""
+    producer = shop.brokers.producer({"transactional.id": shop.topic})
+    producer.init_transactions(20)
+    for number, commits in enumerate((True, False, True)):
+        producer.begin_transaction()
+        producer.produce(shop.topic, f'{{"id": "{number}", "at": 1, "price": 1}}')
+        (producer.commit_transaction if commits else producer.abort_transaction)(20)
+    shop.bring()
+    assert [row[0] for row in shop.rows("bronze/sales", ["id"], "id")] == ["0", "2"]
+    shop.sell(sale(3))
+    shop.run()
+    assert [row[0] for row in shop.rows("silver/sales", ["id"], "id")] == ["0", "2", "3"]
+
+
+def test_a_topic_that_is_not_there_is_an_error(shop: Shop) -> None:
+    """A job says so, and what to do."""
+    shop.declare("topic: nobody-made-it")
+    with pytest.raises(BadSource, match="there is no topic nobody-made-it"):
+        shop.run()
