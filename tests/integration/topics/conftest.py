@@ -13,6 +13,7 @@ from podium import host
 from podium.opening import Opened, open_pipeline
 from podium_contracts.events import CloudEvent
 from podium_ingest.stage import ingest
+from podium_lakehouse.lakehouse import Observer, nobody
 from podium_runtime.kafka.clients import Brokers
 from podium_runtime.kafka.messages import KafkaTopics
 from podium_runtime.requests import request
@@ -66,16 +67,16 @@ class Shop:
             producer.produce(topic or self.topic, text, partition=partition, headers=[("from", b"till 1")])
         assert producer.flush(20) == 0
 
-    def opened(self) -> Opened:
-        return open_pipeline(self.folder / "pipeline.yaml")
+    def opened(self, observer: Observer = nobody) -> Opened:
+        return open_pipeline(self.folder / "pipeline.yaml", observer)
 
     @property
     def topics(self) -> KafkaTopics:
         return KafkaTopics(self.settings)
 
-    def bring(self) -> list[CloudEvent]:
+    def bring(self, observer: Observer = nobody) -> list[CloudEvent]:
         """Bring one batch into Bronze, as the service does."""
-        opened = self.opened()
+        opened = self.opened(observer)
         event = request(opened.pipeline, executor="resident", datasets=("sales",))
         return ingest(event, opened.pipeline, opened.lakehouse, self.topics)
 

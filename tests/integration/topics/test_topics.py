@@ -151,6 +151,31 @@ def test_aborted_messages_and_the_marks_of_transactions_are_no_rows(shop: Shop) 
     assert [row[0] for row in shop.rows("silver/sales", ["id"], "id")] == ["0", "2", "3"]
 
 
+class Killed(BaseException):
+    """The process ends here: nothing after it happens."""
+
+
+@pytest.mark.parametrize("step", ["intent", "commit bronze", "completion"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_batch_that_was_cut_off_is_read_once(shop: Shop, when: str, step: str) -> None:
+    """The same offsets again, not those that have come since; then those, in the next batch."""
+    shop.declare(f"topic: {shop.topic}, trigger_seconds: 0.001")
+    shop.sell(sale(0), sale(1))
+
+    def kill(point: str) -> None:
+        if point == f"{when} ingest bronze.sales {step}":
+            raise Killed
+
+    with pytest.raises(Killed):
+        shop.bring(kill)
+    shop.sell(sale(2))
+    completed = [*shop.bring(), *shop.bring()]
+    assert shop.offsets() == [0, 1, 2]
+    sequences = [int(event.sequence) for event in completed]
+    assert sequences == sorted(set(sequences))
+    assert sequences[-1] == (1 if (when, step) == ("before", "intent") else 2)
+
+
 def test_a_topic_that_is_not_there_is_an_error(shop: Shop) -> None:
     """A job says so, and what to do."""
     shop.declare("topic: nobody-made-it")
