@@ -13,6 +13,18 @@ help: ## Show this list
 run: .venv/run.stamp ## Run the retail example from raw files to certified Gold (needs only Python)
 	$(bin)/podium run -f examples/retail/pipeline.yaml
 
+.PHONY: up
+up: kafka ## Start the platform here: a Kafka broker and the five services, as processes
+	$(bin)/python scripts/local_platform.py up
+
+.PHONY: down
+down: ## Stop what `make up` started
+	@$$(scripts/python) scripts/local_platform.py down
+
+.PHONY: demo-stream
+demo-stream: up ## Sell real retail lines as events, and watch the layers advance (RATE=3000 a second, SECONDS=60)
+	$(bin)/python scripts/demo_stream.py --rate $(or $(RATE),3000) --seconds $(or $(SECONDS),60)
+
 .PHONY: test
 test: lint spark kafka ## Check the code and run every test that is quick
 	$(pytest) -m "not slow"

@@ -16,7 +16,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError
 from podium_contracts.errors import CommitConflict
 
-from podium_lakehouse.delta.tables import current
+from podium_lakehouse.delta.tables import borrowed
 
 MAX_ATTEMPTS = 50
 """Lost races before giving up. Records are shared by all stages of a lakehouse, so a burst of losses is normal."""
@@ -72,19 +72,19 @@ def commit_once(
         app_transactions=[Transaction(transaction.app_id, transaction.number)],
     )
     for attempt in range(MAX_ATTEMPTS):
-        table = current(uri) or DeltaTable(uri)
-        if is_committed(table, transaction):
-            return Committed(committed_version(table, transaction), repeated=True)
-        if base is not None:
-            _check_base(table, base)
-        try:
-            metrics = change(table, properties)
-        except CommitFailedError:
-            _back_off(attempt)
-            continue
-        numbers = metrics if isinstance(metrics, dict) else {}
-        table.update_incremental()
-        return Committed(committed_version(table, transaction), repeated=False, metrics=numbers)
+        with borrowed(uri) as table:
+            if is_committed(table, transaction):
+                return Committed(committed_version(table, transaction), repeated=True)
+            if base is not None:
+                _check_base(table, base)
+            try:
+                metrics = change(table, properties)
+            except CommitFailedError:
+                _back_off(attempt)
+                continue
+            numbers = metrics if isinstance(metrics, dict) else {}
+            table.update_incremental()
+            return Committed(committed_version(table, transaction), repeated=False, metrics=numbers)
     raise CommitConflict(f"{uri}: lost {MAX_ATTEMPTS} races to commit {transaction}", hint="run it again")
 
 

@@ -1,7 +1,8 @@
 """Opening, creating and reading Delta tables."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -45,7 +46,8 @@ class Snapshot:
 
     def open(self) -> DeltaTable:
         """Return the table at this version."""
-        return _at(self.uri, self.version, _born(self.uri))
+        stamp = _stamp(self.uri, self.version)
+        return _at(self.uri, self.version, stamp) if stamp else DeltaTable(self.uri, version=self.version)
 
     def files(self, predicate: str | None = None) -> list[str]:
         """Return the URIs of the data files, without those that the predicate's column statistics rule out."""
@@ -78,33 +80,56 @@ def current(uri: str) -> DeltaTable | None:
     The handle is this process's own and moves on with every call for the same table, so it is to be used at once: that saves reading
     the whole log again (0.6 ms instead of 15).
     """
-    born = _born(uri)
-    if born is None:
-        return find(uri)
-    handle = _handles.get(uri)
-    if handle is None or handle[0] != born:
+    kept = _handles.get(uri)
+    if kept is None or kept.stamp is None or kept.stamp != _stamp(uri, kept.table.version()):
         table = find(uri)
-        if table:
-            _handles[uri] = (born, table)
-        return table
-    handle[1].update_incremental()
-    return handle[1]
+    else:
+        table = kept.table
+        table.update_incremental()
+    if table:
+        _handles[uri] = _Handle(table, _stamp(uri, table.version()))
+    return table
 
 
-_handles: dict[str, tuple[int, DeltaTable]] = {}
+@contextmanager
+def borrowed(uri: str) -> Iterator[DeltaTable]:
+    """Lend the handle for a check and a commit that belong together: until it is back, nobody else moves it on.
+
+    Raises:
+        TableNotFoundError: there is no table.
+    """
+    table = current(uri) or DeltaTable(uri)
+    _handles.pop(uri, None)
+    yield table
+    _handles[uri] = _Handle(table, _stamp(uri, table.version()))
+
+
+Stamp = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class _Handle:
+    """A table, and the stamp of its last commit: a table that was put back or made anew in its place has another one."""
+
+    table: DeltaTable
+    stamp: Stamp | None
+
+
+_handles: dict[str, _Handle] = {}
 
 
 @lru_cache(maxsize=64)
-def _at(uri: str, version: int, _born_as: int | None) -> DeltaTable:
+def _at(uri: str, version: int, _as_committed: Stamp) -> DeltaTable:
     return DeltaTable(uri, version=version)
 
 
-def _born(uri: str) -> int | None:
-    """Return what tells a local table from one that was made anew in its place; None where there is none, or where it is not local."""
+def _stamp(uri: str, version: int) -> Stamp | None:
+    """Return what tells the file of one commit from another of that number; None where it is gone, or not on a local disk."""
     try:
-        return (Path(uri) / "_delta_log").stat().st_ino
+        file = (Path(uri) / "_delta_log" / f"{version:020d}.json").stat()
     except OSError:
         return None
+    return file.st_ino, file.st_mtime_ns, file.st_size
 
 
 def ensure(

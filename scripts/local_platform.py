@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""The platform on one machine, as processes: a real Kafka broker and the five services. `make up` and `make down` call it.
+
+scripts/local_platform.py up       starts what does not run, and waits until all is ready
+scripts/local_platform.py down     stops all of it; what was in the middle of something goes on after the next `up`
+scripts/local_platform.py status   says what runs
+
+Everything it keeps is in .podium/: the broker's data, a log and a process id of each service. The services look for pipelines in
+examples/streaming, or where PODIUM_PIPELINES says.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HOME = ROOT / ".podium"
+SERVICES = {"ingest": 6066, "cleanse": 6067, "quality": 6068, "model": 6069, "publish": 6070}
+"""By stage: the port of its pages."""
+BROKER_PORT = "9092"
+READY_SECONDS = 90
+STOP_SECONDS = 30
+
+
+def up() -> None:
+    """Start the broker, make the topic of the example, start the services."""
+    HOME.mkdir(exist_ok=True)
+    broker("start", BROKER_PORT)
+    address = (HOME / "broker" / "bootstrap").read_text().strip()
+    make_topic(address)
+    environment = {
+        "PODIUM_KAFKA__BOOTSTRAP_SERVERS": address,
+        "PODIUM_PIPELINES": str(ROOT / "examples" / "streaming"),
+        "PODIUM_PROCESSES": "1",
+        **os.environ,
+    }
+    for stage, port in SERVICES.items():
+        if running(stage) is None:
+            start(stage, {**environment, "PODIUM_HTTP_PORT": str(port)})
+    for stage in SERVICES:
+        wait_for(stage)
+    print(f"the platform is up: Kafka at {address}, logs in {HOME.relative_to(ROOT)}/")
+    print("\nnext:\n  make demo-stream     sells real retail lines as events\n  make down")
+
+
+def down() -> None:
+    """Stop the services, then the broker."""
+    found = {stage: process for stage in SERVICES if (process := running(stage))}
+    for process in found.values():
+        os.kill(process, signal.SIGTERM)
+    for stage, process in found.items():
+        end = time.monotonic() + STOP_SECONDS
+        while running(stage) and time.monotonic() < end:
+            time.sleep(0.1)
+        if running(stage):
+            os.kill(process, signal.SIGKILL)
+        pid_file(stage).unlink(missing_ok=True)
+        print(f"{stage}: stopped")
+    if (HOME / "broker" / "pid").exists():
+        broker("stop")
+    print("the platform is down; its data stays in .podium/ and examples/streaming/lakehouse")
+
+
+def status() -> None:
+    """Say what runs."""
+    for stage, port in SERVICES.items():
+        print(f"{stage:8}  {said(port) if running(stage) else 'is not running'}")
+
+
+def broker(*arguments: str) -> None:
+    """Call scripts/broker on its folder."""
+    command, *more = arguments
+    subprocess.run([ROOT / "scripts" / "broker", command, HOME / "broker", *more], check=True)
+
+
+def make_topic(address: str) -> None:
+    """Make the topic that the example reads, with four partitions."""
+    from confluent_kafka import KafkaException  # noqa: PLC0415 - `down` does without
+    from confluent_kafka.admin import AdminClient  # noqa: PLC0415 - as above
+    from confluent_kafka.cimpl import NewTopic  # noqa: PLC0415 - as above
+
+    admin = AdminClient({"bootstrap.servers": address})
+    for future in admin.create_topics([NewTopic("sales-events", 4, 1)]).values():
+        try:
+            future.result(30)
+        except KafkaException as error:
+            if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
+                raise
+
+
+def start(stage: str, environment: dict[str, str]) -> None:
+    """Start a service in a session of its own, so that Ctrl-C here does not reach it."""
+    with (HOME / f"{stage}.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"podium_{stage}.service"],
+            env=environment,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    pid_file(stage).write_text(f"{process.pid}\n")
+
+
+def wait_for(stage: str) -> None:
+    """Wait until a service says that it is ready."""
+    end = time.monotonic() + READY_SECONDS
+    while (answer := said(SERVICES[stage])) != "ready":
+        if running(stage) is None or time.monotonic() > end:
+            sys.exit(f"podium: {stage} {answer}; all it said is in {HOME.relative_to(ROOT)}/{stage}.log")
+        time.sleep(0.2)
+    print(f"{stage}: ready, http://127.0.0.1:{SERVICES[stage]}/metrics")
+
+
+def said(port: int) -> str:
+    """Return `ready`, or why a service is not."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
+            return "ready"
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.read().decode().strip()
+    except OSError:
+        return "does not answer"
+
+
+def running(stage: str) -> int | None:
+    """Return the process id of a service that runs."""
+    if not pid_file(stage).exists():
+        return None
+    process = int(pid_file(stage).read_text())
+    try:
+        command = Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return None
+    return process if f"podium_{stage}.service".encode() in command else None
+
+
+def pid_file(stage: str) -> Path:
+    """Return where a service's process id is kept."""
+    return HOME / f"{stage}.pid"
+
+
+if __name__ == "__main__":
+    commands = {"up": up, "down": down, "status": status}
+    if len(sys.argv) != 2 or sys.argv[1] not in commands:  # noqa: PLR2004 - the name and the command
+        sys.exit(__doc__)
+    commands[sys.argv[1]]()
