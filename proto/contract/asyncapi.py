@@ -11,7 +11,7 @@ from typing import Any
 
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 from podium_contracts.events import DATA_TYPES, TOPIC, CloudEvent, encode
-from podium_runtime.kafka.dead_letters import DEAD_LETTERS, DeadLetter
+from podium_runtime.kafka.dead_letters import DEAD_LETTERS, REPLAYED, DeadLetter
 from podium_runtime.kafka.records import Origin
 from podium_runtime.kafka.topics import KEPT_FOR_EVER, LARGEST
 from ruamel.yaml import YAML
@@ -97,8 +97,8 @@ def document(schema: FileDescriptorProto) -> Document:
             ),
             "deadLetters": _channel(
                 DEAD_LETTERS,
-                "Records that a stage could not answer, until somebody replays them.",
-                ["DeadLetter"],
+                "Records that a stage could not answer, and which of them somebody has replayed.",
+                ["DeadLetter", "Replayed"],
             ),
         },
         "operations": {
@@ -111,12 +111,20 @@ def document(schema: FileDescriptorProto) -> Document:
                 ),
                 "messages": [{"$ref": "#/channels/events/messages/RunRequested"}],
             },
-            "giveUp": _operation("send", "deadLetters", "A stage gives up a record."),
+            "giveUp": {
+                **_operation("send", "deadLetters", "A stage gives up a record."),
+                "messages": [{"$ref": "#/channels/deadLetters/messages/DeadLetter"}],
+            },
+            "noteReplay": {
+                **_operation("send", "deadLetters", "A record has been put back where it was read."),
+                "messages": [{"$ref": "#/channels/deadLetters/messages/Replayed"}],
+            },
         },
         "components": {
             "messages": {
                 **{message.name: _event(message, goldens) for message in announced},
                 "DeadLetter": _dead_letter(),
+                "Replayed": _replayed(),
             },
             "schemas": {
                 "EventHeaders": _event_headers(goldens),
@@ -188,6 +196,22 @@ def _dead_letter() -> Document:
             "description": "The record's own value: the data of an event, or whatever else could not be read."
         },
         "bindings": _keyed("The record's own key: the pipeline's name, where it was an event.", {}),
+    }
+
+
+def _replayed() -> Document:
+    said = "The partition and the offset of the dead letter, as `0:17`."
+    return {
+        "name": "replayed",
+        "title": "Replayed",
+        "summary": "A dead letter before it has been replayed: whoever reads the topic no longer counts it as open.",
+        "headers": {
+            "type": "object",
+            "required": [REPLAYED],
+            "properties": {REPLAYED: {"description": said, **WORDS}},
+        },
+        "payload": {"description": "None."},
+        "bindings": _keyed("The key of the dead letter.", {}),
     }
 
 

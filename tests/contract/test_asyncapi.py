@@ -76,7 +76,7 @@ def test_the_channels_are_the_topics(document: dict[str, Any]) -> None:
     channels = {channel["address"]: channel for channel in document["channels"].values()}
     assert set(channels) == {TOPIC, DEAD_LETTERS}
     assert set(channels[TOPIC]["messages"]) == {kind.__name__ for kind in DATA_TYPES.values()}
-    assert set(channels[DEAD_LETTERS]["messages"]) == {"DeadLetter"}
+    assert set(channels[DEAD_LETTERS]["messages"]) == {"DeadLetter", "Replayed"}
     assert all(topic == channel["bindings"]["kafka"]["topic"] for topic, channel in channels.items())
 
 
