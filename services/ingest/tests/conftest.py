@@ -46,13 +46,13 @@ class Shop:
         path.write_bytes(content)
         return path
 
-    def run(self) -> list[CloudEvent]:
+    def run(self, executor: str = "job") -> list[CloudEvent]:
         """Ingest what is new in a run of its own; return the events that say what is complete."""
         self.runs += 1
         run = Run(
             pipeline="shop",
             id=f"run-{self.runs}",
-            executor="job",
+            executor=executor,
             requested_at=datetime(2026, 1, self.runs, tzinfo=UTC),
             datasets=tuple(self.pipeline.spec.datasets),
             fingerprint=self.pipeline.fingerprint,

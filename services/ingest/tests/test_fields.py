@@ -1,0 +1,82 @@
+"""Messages as columns of text: exactly what was written, or a reason."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from podium_ingest.fields import MOST_FIELDS, Fields
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.text()
+
+
+def fields(max_bytes: int = 1000) -> Fields:
+    return Fields((), {"_row"}, max_bytes)
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("1.50", "1.50"),
+        ("12345678901234567890123456789.123456789", "12345678901234567890123456789.123456789"),
+        ("99999999999999999999", "99999999999999999999"),
+        ("1e5", "1e5"),
+        ("true", "true"),
+        ("null", None),
+        ('""', ""),
+        ('"a\\nb"', "a\nb"),
+        ('{"x": 1.10, "y": [1.0]}', '{"x": 1.10, "y": [1.0]}'),
+        ("[1.50, null]", "[1.50, null]"),
+    ],
+)
+def test_a_value_is_the_text_that_was_written(written: str, text: str | None) -> None:
+    """No digit is lost or added; only strings lose their quotes and escapes."""
+    decoded = fields().decode([f'{{"a": {written}}}'.encode()])
+    assert decoded.columns["a"].to_pylist() == [text]
+    assert decoded.refused == {}
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["a", "b", "c d", "E"]), PLAIN), min_size=1, max_size=5))
+def test_each_message_keeps_its_fields(messages: list[dict[str, object]]) -> None:
+    """Whatever fields the messages of a chunk have, a missing one is null."""
+    decoded = fields(100_000).decode([json.dumps(message).encode() for message in messages])
+    assert decoded.refused == {}
+    for index, message in enumerate(messages):
+        found = {name: column[index].as_py() for name, column in decoded.columns.items()}
+        wanted = {name.replace(" ", "_"): value for name, value in message.items() if value is not None}
+        texts = {
+            name: str(value).lower() if isinstance(value, bool) else str(value)
+            for name, value in wanted.items()
+        }
+        assert {name: text for name, text in found.items() if text is not None} == texts
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, "a message without a value"),
+        (b"", "not a JSON object"),
+        (b"[1]", "not a JSON object"),
+        (b'{"a": 1', "not a JSON object"),
+        (b"\xff", "not a JSON object"),
+        (b'{"a": "' + b"x" * 1000 + b'"}', "1,009 bytes, and 1,000 are taken"),
+        (b'{"A": 1}', "unknown field `A`"),
+        (b'{"_row": 1}', "unknown field `_row`"),
+        (b'{"": 1}', "unknown field ``"),
+    ],
+)
+def test_a_refused_message_has_a_reason_and_harms_no_other(value: bytes | None, reason: str) -> None:
+    """Its fields are null; those beside it are what they were."""
+    decoded = fields().decode([b'{"a": 1}', value, b'{"a": 2}'])
+    assert decoded.columns["a"].to_pylist() == ["1", None, "2"]
+    assert list(decoded.refused) == [1]
+    assert reason in decoded.refused[1]
+
+
+def test_names_do_not_widen_the_table_without_end() -> None:
+    """A message whose fields would be too many is refused, and those that are known go on."""
+    known = fields(1_000_000)
+    wide = json.dumps({f"f{number}": 1 for number in range(MOST_FIELDS + 1)}).encode()
+    decoded = known.decode([wide, b'{"f1": 2}'])
+    assert list(decoded.refused) == [0]
+    assert decoded.columns["f1"].to_pylist() == [None, "2"]

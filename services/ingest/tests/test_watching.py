@@ -1,0 +1,43 @@
+"""Watched folders: a resident run takes files that nobody writes any more, and touches none of them."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+FIRST_RUN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def written(path: Path, before: timedelta) -> None:
+    """Say that a file was written so long before the first run."""
+    seconds = (FIRST_RUN - before).timestamp()
+    os.utime(path, (seconds, seconds))
+
+
+def test_a_file_is_taken_when_it_has_settled(make_shop: Any, tmp_path: Path) -> None:
+    """One that was changed just now may still be written; it is taken in a later run."""
+    shop = make_shop(tmp_path, watch_seconds=30, settled_seconds=10)
+    written(shop.deliver("old.csv", b"id\n1\n"), timedelta(seconds=10))
+    written(shop.deliver("new.csv", b"id\n2\n"), timedelta(seconds=9))
+    assert len(shop.run("resident")) == 1
+    assert shop.values("id") == [("1",)]
+    assert len(shop.run("resident")) == 1
+    assert shop.values("id") == [("1",), ("2",)]
+    assert sorted(path.name for path in (tmp_path / "sales").iterdir()) == ["new.csv", "old.csv"]
+
+
+def test_a_resident_run_without_news_says_nothing(make_shop: Any, tmp_path: Path) -> None:
+    """An empty folder is no mistake, and what is known is not announced again."""
+    shop = make_shop(tmp_path, watch_seconds=30)
+    assert shop.run("resident") == []
+    written(shop.deliver("one.csv", b"id\n1\n"), timedelta(hours=1))
+    assert len(shop.run("resident")) == 1
+    assert shop.run("resident") == []
+
+
+def test_a_folder_that_is_not_watched_is_left_to_jobs(make_shop: Any, tmp_path: Path) -> None:
+    """Without `watch_seconds` a resident run looks for no files."""
+    shop = make_shop(tmp_path)
+    written(shop.deliver("one.csv", b"id\n1\n"), timedelta(hours=1))
+    assert shop.run("resident") == []
+    assert len(shop.run()) == 1
