@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,14 @@ class Broker:
         subprocess.run([SCRIPT, "stop", str(self.folder)], check=True, timeout=60)
 
     def kill(self) -> None:
+        """Kill it, and wait until nobody listens on its port."""
         os.kill(int((self.folder / "pid").read_text()), signal.SIGKILL)
+        host, port = self.address.split(":")
+        while True:
+            try:
+                socket.create_connection((host, int(port)), 1).close()
+            except OSError:
+                return
 
     @property
     def address(self) -> str:

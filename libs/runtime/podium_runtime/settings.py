@@ -156,7 +156,8 @@ class ServiceSettings(HostSettings):
     backlog: PositiveInt = 64
     """Events taken from Kafka and not yet answered; at this many, no more are fetched."""
     stop_seconds: PositiveFloat = 20.0
-    """How long a call may go on after SIGTERM; then it is killed, and made again by whoever gets the event next."""
+    """How long a call may go on after SIGTERM; then it is killed, and made again by whoever gets the event next. The process ends at most
+    five seconds later, with or without a broker."""
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=6066, ge=0, lt=65536)
     """Where /healthz, /readyz and /metrics are."""

@@ -1,6 +1,8 @@
 """The faust worker around a stage: it carries events and nothing else."""
 
+import os
 import tempfile
+import threading
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, cast
@@ -35,6 +37,10 @@ from podium_runtime.telemetry import EVENTS, OPEN_LANES, log
 
 SESSION_SECONDS = 10.0
 """A worker that was killed is missed after so long; until then, whoever takes its place gets no events."""
+
+
+LEAVE_SECONDS = 5.0
+"""How long a worker takes leave of Kafka after its calls have ended."""
 
 
 class Consumption:
@@ -179,10 +185,23 @@ def _begin_and_end(
 
     @app.on_before_shutdown.connect(weak=False)
     async def end(_app: faust.App, **_: Any) -> None:
+        _end_within(settings.stop_seconds + LEAVE_SECONDS)
         await streams.stop()
         await consumption.lanes.stop(settings.stop_seconds)
         await app.consumer.commit()
         answering.processes.stop()
+
+
+def _end_within(seconds: float) -> None:
+    """End the process after so many seconds, whatever its clients still wait for: without a broker they do so for minutes."""
+
+    def leave() -> None:
+        log.warning("left without a word to Kafka: what was under way comes again", seconds=seconds)
+        os._exit(0)
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()
 
 
 def _pages(app: faust.App, consumption: Consumption, motion: Motion) -> None:
