@@ -1,6 +1,7 @@
 """Opening, creating and reading Delta tables."""
 
 import hashlib
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,17 +78,17 @@ def find(uri: str) -> DeltaTable | None:
 def current(uri: str) -> DeltaTable | None:
     """Return the table as it is now, or None where there is none.
 
-    The handle is this process's own and moves on with every call for the same table, so it is to be used at once: that saves reading
+    The handle is this thread's own and moves on with every call for the same table, so it is to be used at once: that saves reading
     the whole log again (0.6 ms instead of 15).
     """
-    kept = _handles.get(uri)
+    kept = _handles.by_uri.get(uri)
     if kept is None or kept.stamp is None or kept.stamp != _stamp(uri, kept.table.version()):
         table = find(uri)
     else:
         table = kept.table
         table.update_incremental()
     if table:
-        _handles[uri] = _Handle(table, _stamp(uri, table.version()))
+        _handles.by_uri[uri] = _Handle(table, _stamp(uri, table.version()))
     return table
 
 
@@ -99,9 +100,9 @@ def borrowed(uri: str) -> Iterator[DeltaTable]:
         TableNotFoundError: there is no table.
     """
     table = current(uri) or DeltaTable(uri)
-    _handles.pop(uri, None)
+    _handles.by_uri.pop(uri, None)
     yield table
-    _handles[uri] = _Handle(table, _stamp(uri, table.version()))
+    _handles.by_uri[uri] = _Handle(table, _stamp(uri, table.version()))
 
 
 Stamp = tuple[int, int, int]
@@ -115,7 +116,14 @@ class _Handle:
     stamp: Stamp | None
 
 
-_handles: dict[str, _Handle] = {}
+class _Handles(threading.local):
+    """The handles of one thread: a handle must not move on while another thread commits with it."""
+
+    def __init__(self) -> None:
+        self.by_uri: dict[str, _Handle] = {}
+
+
+_handles = _Handles()
 
 
 @lru_cache(maxsize=64)
