@@ -45,6 +45,10 @@ conformance: spark ## Run what shows that both engines mean the same, the long f
 test-long: spark kafka ## Run the long tests: kill points, many seeds, big inputs
 	$(pytest) -m slow tests
 
+.PHONY: faults
+faults: kafka .venv/dev.stamp ## Kill services, their processes and the broker under load for ten minutes
+	$(pytest) -s -m slow tests/faults/services
+
 .PHONY: lint
 lint: .venv/dev.stamp ## Check style, types, imports, generated files and locks
 	$(bin)/ruff check
