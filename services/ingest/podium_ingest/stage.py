@@ -112,17 +112,22 @@ class _Ingestion:
         """Pin what is new in a source, if there is anything."""
         before = self._offsets()
         if source.kafka:
-            offsets = streams.news(source.kafka, before, self._reach(source.kafka), self._least(source.kafka))
+            offsets = streams.news(source.kafka, before, self._reach(source.kafka), self._size(source.kafka))
             return self._pin(index, (), offsets) if offsets else None
         paths = self._listing(source)
         found = files.news(self.pipeline, paths, _known(self.scope, self.lakehouse)) if paths else []
         return self._pin(index, tuple(found), streams.unmoved(before)) if found else None
 
-    def _least(self, source: KafkaSource) -> int:
-        """Return how many messages must wait: one, and a whole batch while the next one of a resident run is not due."""
+    def _size(self, source: KafkaSource) -> streams.Size:
+        """Return the size of the next batch: of a resident run it is due after a while, or when it is full, and it keeps to the rate."""
         last = self.lakehouse.completions.last(self.scope) if self.resident else None
-        due = last is None or (self.event.time - last.time).total_seconds() >= source.trigger_seconds
-        return 1 if due else source.max_rows
+        since = (self.event.time - last.time).total_seconds() if last else source.trigger_seconds
+        most = source.max_rows
+        if self.resident and source.max_rows_per_second:
+            most = min(most, int(since * source.max_rows_per_second))
+        return streams.Size(
+            1 if since >= source.trigger_seconds or not self.resident else source.max_rows, most
+        )
 
     def _listing(self, source: Source) -> list[Path]:
         """Return the files to look into; a resident run leaves alone those that may still be written."""

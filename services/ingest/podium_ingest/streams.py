@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -29,8 +30,16 @@ FILE_BYTES = 64_000_000
 Offsets = tuple[OffsetRange, ...]
 
 
-def news(source: KafkaSource, before: Offsets, topics: Topics, least: int = 1) -> Offsets:
-    """Return what the next batch reads of every partition; nothing where fewer messages than `least` wait.
+@dataclass(frozen=True)
+class Size:
+    """How many messages must wait for a batch, and how many it takes; partitions round theirs up."""
+
+    least: int
+    most: int
+
+
+def news(source: KafkaSource, before: Offsets, topics: Topics, size: Size) -> Offsets:
+    """Return what the next batch reads of every partition; nothing where too few messages wait.
 
     A partition is read from where the batch before ended; one that has come since, from its beginning; and all of them, in the first
     batch, from where the source says: one that begins at the end reads nothing, and pins where that was. Partitions share the batch's rows by how much waits in each.
@@ -48,9 +57,9 @@ def news(source: KafkaSource, before: Offsets, topics: Topics, least: int = 1) -
     }
     rows = sum(extent.latest - extent.earliest for extent in waiting.values())
     begins = first and source.start == "latest" and bool(extents)
-    if rows < least and not begins:
+    if (rows < size.least or size.most < 1) and not begins:
         return ()
-    share = min(1.0, source.max_rows / max(rows, 1))
+    share = min(1.0, size.most / max(rows, 1))
     read = tuple(
         OffsetRange(
             topic=place.topic,

@@ -86,6 +86,19 @@ def test_nothing_is_due_before_its_time_unless_a_whole_batch_waits(shop: Shop) -
     assert shop.offsets() == list(range(5))
 
 
+def test_a_stream_keeps_to_its_rate(shop: Shop) -> None:
+    """Between two batches there is time for so many messages, however many wait."""
+    shop.declare(f"topic: {shop.topic}, max_rows_per_second: 5, trigger_seconds: 1")
+    shop.sell(*map(sale, range(100)))
+    shop.bring()
+    assert len(shop.offsets()) == 5
+    began = datetime.now(UTC)
+    while len(shop.offsets()) == 5:
+        shop.bring()
+    elapsed = (datetime.now(UTC) - began).total_seconds()
+    assert 5 <= len(shop.offsets()) - 5 <= 5 * (elapsed + 2)
+
+
 def test_new_partitions_and_new_topics_are_read_from_their_beginning(shop: Shop) -> None:
     """Even where the first batch began at the end: what comes later was not there to be left out."""
     shop.declare(f"topic_pattern: '{shop.topic}.*', start: latest, trigger_seconds: 0.001")
