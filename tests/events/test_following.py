@@ -202,6 +202,7 @@ def test_a_consumer_ends_although_the_broker_is_gone(broker: EventsBroker) -> No
     assert broker.committed("gone") <= 1
 
 
+@pytest.mark.slow
 def test_members_of_a_group_share_the_pipelines(broker: EventsBroker) -> None:
     """While members come and go, every event comes to one of them, and to each of them in order and once."""
     pipelines = [f"shop{number}" for number in range(8)]
