@@ -22,12 +22,11 @@ Names = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Rows:
-    """Data files in folders inside Bronze's, which no commit lists yet. `notes` are for whoever declared the pipeline."""
+    """Data files in folders inside Bronze's, which no commit lists yet."""
 
     folders: tuple[Path, ...]
     names: Names
     flow: Flow
-    notes: tuple[str, ...] = ()
 
 
 def merged_names(dataset: str, news: Iterable[Names], lakehouse: Lakehouse) -> dict[str, str]:

@@ -174,7 +174,6 @@ class _Ingestion:
     def _complete(self, intent: Intent) -> CloudEvent:
         """Read what an intent has pinned, commit it to Bronze, and write the completion."""
         started = monotonic()
-        before = self._offsets()
         rows = self._read(intent)
         self._prepare_table(intent, rows.names)
         with self.lakehouse.commit(intent, "bronze"):
@@ -202,7 +201,7 @@ class _Ingestion:
                 tables=(table,),
                 ledger=ledgers.check(Ledger(flow=rows.flow, stocks=(stock,))),
                 timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
-                notes=streams.lost(intent, before),
+                notes=streams.lost(intent, self._offsets()) if intent.offsets else (),
             ),
         )
 
