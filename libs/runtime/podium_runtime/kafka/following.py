@@ -25,8 +25,9 @@ from podium_runtime.settings import HostSettings, KafkaSettings
 
 COMMIT_SECONDS = 1.0
 """Offsets are committed after so long, and whenever there is nothing to read."""
-GOODBYE_SECONDS = 5.0
-"""How long a consumer that ends waits for its last commit; without it, events come again."""
+GOODBYE_SECONDS = 3.0
+"""How long a consumer that ends waits for its last commit, and then to leave its group. Without the one, events come again; without the
+other, its partitions go to others a session (10 s) later."""
 
 log = logging.getLogger("podium.events")
 
@@ -168,11 +169,17 @@ async def _reader(settings: KafkaSettings, group: str | None, start: str) -> Asy
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:
-    """Stop a consumer. Without a broker, aiokafka lets the end of a task of its own through as if it were ours, and closes no connection."""
+    """Stop a consumer, also where nothing answers: there is no broker, or the event loop ends and has cancelled aiokafka's own tasks.
+
+    Without a broker, aiokafka lets the end of a task of its own through as if it were ours, and closes no connection.
+    """
     try:
-        await consumer.stop()
-    except asyncio.CancelledError:  # https://github.com/aio-libs/aiokafka/issues/647
+        async with asyncio.timeout(GOODBYE_SECONDS):
+            await consumer.stop()
+    except TimeoutError:
         await consumer._client.close()  # noqa: SLF001 - stopping again does nothing
+    except asyncio.CancelledError:  # https://github.com/aio-libs/aiokafka/issues/647
+        await consumer._client.close()  # noqa: SLF001 - as above
         task = asyncio.current_task()
         if task and task.cancelling():
             raise
