@@ -5,27 +5,30 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from podium_contracts.errors import BadSource
+from podium_contracts.errors import BadSource, PodiumError
 from podium_contracts.events.cloudevents import Header
 from podium_contracts.events.v1 import Flow
 from podium_contracts.messages import Extent, Messages, OffsetRange, TopicPartition, Topics
-from podium_contracts.names import storable_name
+from podium_contracts.names import collisions, storable_name
 from podium_contracts.pipeline import KafkaSource
 from podium_lakehouse.cleansing.columns import BATCH, CORRUPT_REASON, CORRUPT_RECORD, ROW
 from podium_lakehouse.delta.appends import discard, new_folder
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Intent
 
-from podium_ingest.fields import Decoded, Fields, kept
-from podium_ingest.rows import RESERVED, SCORE, Rows, bronze_schema, merged_names
+from podium_ingest.fields import MOST_FIELDS, Decoded, Fields, kept
+from podium_ingest.rows import RESERVED, SCORE, Names, Rows, bronze_schema, merged_names
 
 INGESTION_SOURCE = "kafka-streaming"
 FILE_BYTES = 64_000_000
+SHARE_ROWS = 20_000
+"""Messages that are worth a task of their own."""
 
 Offsets = tuple[OffsetRange, ...]
 
@@ -117,24 +120,89 @@ def lost(intent: Intent, before: Offsets) -> tuple[str, ...]:
 def read_messages(
     intent: Intent, source: KafkaSource, dataset: str, uri: str, lakehouse: Lakehouse, topics: Topics
 ) -> Rows:
-    """Read the pinned offsets.
+    """Read the pinned offsets: in this process, or shared out among the tasks of an engine that has them.
 
     Raises:
         BadSource: messages are gone; nothing is left behind.
+        TransientError: the brokers stopped answering; nothing is left behind.
     """
     known = merged_names(dataset, (), lakehouse)
-    fields = Fields(known.values(), RESERVED, source.max_bytes)
+    read = partial(_read_share, intent, source, tuple(known.values()), uri, topics)
+    if sum(part.span for part in intent.offsets) > SHARE_ROWS:
+        with lakehouse.open_engine() as engine:
+            parts = _checked(engine.each(read, shares(intent.offsets, engine.parallelism)))
+        names = _names(parts)
+        if not collisions(list(names)) and len(names) <= MOST_FIELDS:
+            return _rows(parts)
+        discard([part.folder for part in parts])
+    return _rows(_checked([read(intent.offsets)]))
+
+
+def shares(offsets: Offsets, most: int) -> list[Offsets]:
+    """Return the same offsets in at most so many shares of one size, unless they are too few to be worth it."""
+    rows = sum(part.span for part in offsets)
+    size = max(-(-rows // most), SHARE_ROWS)
+    found: list[list[OffsetRange]] = [[]]
+    room = size
+    for part in offsets:
+        start = part.start
+        while start < part.end:
+            if not room:
+                found.append([])
+                room = size
+            end = min(start + room, part.end)
+            found[-1].append(part.model_copy(update={"start": start, "end": end}))
+            room -= end - start
+            start = end
+    return [tuple(share) for share in found]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What came of a share: a folder with its rows, the fields they brought, and why it could not be read, if so."""
+
+    folder: Path
+    names: Names
+    taken: int = 0
+    rows: int = 0
+    failed: PodiumError | None = None
+
+
+def _checked(parts: Sequence[_Part]) -> Sequence[_Part]:
+    for part in parts:
+        if part.failed:
+            discard([other.folder for other in parts])
+            raise part.failed
+    return parts
+
+
+def _names(parts: Sequence[_Part]) -> dict[str, str]:
+    return {column: name for part in parts for column, name in part.names.items()}
+
+
+def _rows(parts: Sequence[_Part]) -> Rows:
+    flow = Flow(rows_in=sum(part.taken for part in parts), inserted=sum(part.rows for part in parts))
+    return Rows(tuple(part.folder for part in parts), _names(parts), flow)
+
+
+def _read_share(
+    intent: Intent, source: KafkaSource, known: Sequence[str], uri: str, topics: Topics, share: Offsets
+) -> _Part:
+    """Read some offsets into a folder of data files; an error is returned, so that it comes whole out of another process."""
+    fields = Fields(known, RESERVED, source.max_bytes)
     folder = new_folder(uri)
     taken = 0
     with ExitStack() as undo:
         undo.callback(discard, [folder])
-        with _DataFiles(folder) as files:
-            for messages in topics.read([part for part in intent.offsets if part.span]):
-                taken += len(messages)
-                files.write(_table(messages, fields.decode(messages.values), intent, source))
+        try:
+            with _DataFiles(folder) as files:
+                for messages in topics.read(share):
+                    taken += len(messages)
+                    files.write(_table(messages, fields.decode(messages.values), intent, source))
+        except PodiumError as error:
+            return _Part(folder, {}, failed=error)
         undo.pop_all()
-    names = {storable_name(name): name for name in fields.names}
-    return Rows((folder,), names, Flow(rows_in=taken, inserted=files.rows))
+    return _Part(folder, {storable_name(name): name for name in fields.names}, taken, files.rows)
 
 
 class _DataFiles:

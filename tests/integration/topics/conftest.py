@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 from podium import host
 from podium.opening import Opened, open_pipeline
 from podium_contracts.events import CloudEvent
+from podium_contracts.names import EngineName
 from podium_ingest.stage import ingest
 from podium_lakehouse.lakehouse import Observer, nobody
 from podium_runtime.kafka.clients import Brokers
@@ -46,6 +47,7 @@ class Shop:
     folder: Path
     settings: KafkaSettings
     topic: str
+    engine: EngineName = EngineName.DUCKDB
     brokers: Brokers = field(init=False)
 
     def __post_init__(self) -> None:
@@ -78,7 +80,8 @@ class Shop:
         """Bring one batch into Bronze, as the service does."""
         opened = self.opened(observer)
         event = request(opened.pipeline, executor="resident", datasets=("sales",))
-        return ingest(event, opened.pipeline, opened.lakehouse, self.topics)
+        lakehouse = replace(opened.lakehouse, engine=self.engine)
+        return ingest(event, opened.pipeline, lakehouse, self.topics)
 
     def run(self) -> host.Outcome:
         """Bring all there is through all layers, as `podium run` does."""

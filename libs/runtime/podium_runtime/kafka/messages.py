@@ -2,10 +2,10 @@
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import cast
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message
@@ -17,7 +17,7 @@ from podium_contracts.messages import Extent, Messages, OffsetRange, TopicPartit
 from podium_contracts.pipeline import KafkaSource
 
 from podium_runtime.kafka.clients import PATIENCE_SECONDS, Brokers
-from podium_runtime.settings import KafkaSettings
+from podium_runtime.settings import HostSettings, KafkaSettings
 
 SILENT_SECONDS = 30.0
 """Without a message for so long, the brokers are given up."""
@@ -31,9 +31,16 @@ GONE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: 
 
 @dataclass(frozen=True)
 class KafkaTopics:
-    """The topics of brokers; see `podium_contracts.messages.Topics`. Committed messages only are read."""
+    """The topics of brokers; see `podium_contracts.messages.Topics`. Committed messages only are read.
+
+    It may be sent to another process, which stays connected for those that come later. A password is not sent: there, too, it is in
+    the environment.
+    """
 
     settings: KafkaSettings
+
+    def __reduce__(self) -> tuple[Callable[[KafkaSettings], "KafkaTopics"], tuple[KafkaSettings]]:
+        return _arrived, (self.settings.model_copy(update={"sasl_password": None}),)
 
     def extents(self, source: KafkaSource) -> Mapping[TopicPartition, Extent]:
         """Return what every partition of the source's topics holds now.
@@ -133,6 +140,12 @@ class KafkaTopics:
                 "isolation.level": "read_committed",
             }
         )
+
+
+@cache
+def _arrived(settings: KafkaSettings) -> KafkaTopics:
+    password = HostSettings().kafka.sasl_password
+    return KafkaTopics(settings.model_copy(update={"sasl_password": password}))
 
 
 @dataclass
