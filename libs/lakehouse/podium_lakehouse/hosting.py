@@ -1,7 +1,7 @@
 """A stage as a host with a real bus calls it: open the lakehouse, call, and find what has never been announced."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from podium_contracts.errors import Problem
 from podium_contracts.events import CloudEvent
@@ -36,7 +36,8 @@ class HostedStage:
         own = [scope for scope in scopes(self.stage, pipeline) if _answers(scope, event)]
         for scope in own:
             lakehouse.announcements.begin(scope, lakehouse.completions.last_sequence(scope))
-        answers = self.function(event, pipeline, lakehouse)
+        engine = choose(pipeline.spec.engine, [], lakehouse.path).engine
+        answers = self.function(event, pipeline, replace(lakehouse, engine=engine))
         known = {(answer.source, answer.id) for answer in answers}
         older = [other for other in _unannounced(lakehouse, own) if (other.source, other.id) not in known]
         return [*older, *answers]
@@ -54,14 +55,14 @@ class HostedStage:
 
 
 def open_lakehouse(pipeline: Pipeline) -> Lakehouse:
-    """Return a pipeline's lakehouse with the engine that the pipeline asks for.
+    """Return a pipeline's lakehouse.
 
     Raises:
         TerminalError: the lakehouse is out of this machine's reach.
     """
     lakehouse = Lakehouse(pipeline.lakehouse_uri)
-    engine = choose(pipeline.spec.engine, [], lakehouse.path).engine
-    return Lakehouse(pipeline.lakehouse_uri, engine=engine)
+    _ = lakehouse.path
+    return lakehouse
 
 
 def _unannounced(lakehouse: Lakehouse, scopes: list[Scope]) -> list[CloudEvent]:

@@ -1,12 +1,13 @@
 """The outbox: what a stage has completed and nobody has announced, whoever was killed when."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import LayerCompleted, Run
-from podium_contracts.names import Layer, Stage
+from podium_contracts.names import EngineWish, Layer, Stage
 from podium_contracts.pipeline import Pipeline, PipelineDocument
 from podium_lakehouse.hosting import HostedStage, scopes
 from podium_lakehouse.lakehouse import Lakehouse
@@ -131,6 +132,22 @@ def test_an_answer_brings_what_was_left_before_it(pipeline: Pipeline, lakehouse:
     complete(lakehouse, "silver.other", 1)
     cause = complete(lakehouse, "bronze.sales", 1, Stage.INGEST)
     assert [event.id for event in HOSTED.answer(cause, pipeline)] == [left.id, "run-3/silver.sales/3"]
+
+
+@pytest.mark.parametrize(("wish", "engine"), [("spark", "spark"), ("auto", "duckdb")])
+def test_a_stage_gets_the_engine_that_its_pipeline_asks_for(
+    pipeline: Pipeline, lakehouse: Lakehouse, wish: str, engine: str
+) -> None:
+    """Where it leaves that open, the one of one machine: a service does not know yet how much there is."""
+    given: list[str] = []
+
+    def note(_event: CloudEvent, _pipeline: Pipeline, lakehouse: Lakehouse) -> list[CloudEvent]:
+        given.append(lakehouse.engine)
+        return []
+
+    asking = replace(pipeline, spec=pipeline.spec.model_copy(update={"engine": EngineWish(wish)}))
+    HostedStage(Stage.CLEANSE, note).answer(complete(lakehouse, "bronze.sales", 1, Stage.INGEST), asking)
+    assert given == [engine]
 
 
 def test_a_stage_counts_by_what_it_completes(pipeline: Pipeline) -> None:
