@@ -31,7 +31,7 @@ from podium_runtime.service.deliveries import Delivery, Partition
 from podium_runtime.service.health import POLL_SECONDS, Motion
 from podium_runtime.service.lanes import Lanes, Task
 from podium_runtime.service.processes import Processes
-from podium_runtime.service.streams import LOOK_SECONDS, Streams
+from podium_runtime.service.streams import Streams
 from podium_runtime.settings import ServiceSettings
 from podium_runtime.telemetry import EVENTS, OPEN_EVENTS, OPEN_LANES, log
 
@@ -202,9 +202,9 @@ def _begin_and_end(
 
     if consumption.stage == Stage.INGEST:
 
-        @app.timer(LOOK_SECONDS, on_leader=False)
-        async def look() -> None:
-            await streams.look()
+        @app.task
+        async def watch() -> None:
+            await streams.watch()
 
     @app.on_before_shutdown.connect(weak=False)
     async def end(_app: faust.App, **_: Any) -> None:
