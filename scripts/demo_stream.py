@@ -5,6 +5,7 @@ scripts/demo_stream.py --rate 3000 --seconds 60
 """
 
 import argparse
+import asyncio
 import csv
 import gzip
 import itertools
@@ -12,14 +13,15 @@ import json
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import podium
 from confluent_kafka import Consumer, Producer, TopicPartition
-from podium_contracts.errors import MalformedEvent
-from podium_contracts.events import TOPIC, CloudEvent, decode
-from podium_contracts.events.v1 import LayerCompleted, Published, QualityEvaluated
+from podium_contracts.events.v1 import TableVersion
 from rich.console import Group
 from rich.live import Live
 from rich.table import Table
@@ -28,83 +30,108 @@ from rich.text import Text
 ROOT = Path(__file__).resolve().parent.parent
 LINES = ROOT / "examples" / "retail" / "data" / "online_retail_2009_2010.csv.gz"
 ADDRESS = ROOT / ".podium" / "broker" / "bootstrap"
+SALES = "sales-events"
 PIPELINE = "retail-stream"
-SETTLED_SECONDS = 60
-"""How long the last lines may take to be published."""
+SILENT_SECONDS = 30
+"""Nothing more is waited for when no event has come for so long."""
+NEXT = """
+next:
+  .venv/bin/podium ledger -f examples/streaming/pipeline.yaml                             where each row went
+  .venv/bin/podium show gold.agg_daily_sales_summary -f examples/streaming/pipeline.yaml  what was sold, by day
+  make demo-stream                                                                        sells the lines that come next
+  make down"""
 
 
 @dataclass
 class Layer:
-    """How far a layer is."""
+    """How far a layer is. `delay` is how long its last batch took to get there, in seconds from the reading of its messages."""
 
+    holds: str
+    table: str
     rows: int = 0
     batches: int = 0
-    last: str = ""
-    at: float = 0.0
+    delay: float = 0.0
+
+    def advance(self, tables: tuple[TableVersion, ...], event: podium.CloudEvent) -> None:
+        """Note a batch that has arrived."""
+        self.rows = next(table.rows for table in tables if table.name == self.table)
+        self.batches += 1
+        self.delay = time.time() - event.time.timestamp()
+
+
+def layers() -> dict[str, Layer]:
+    """Return the layers before anything is heard of them."""
+    return {
+        "bronze": Layer("every message, as it came", "bronze.sales"),
+        "silver": Layer("clean sales, each once", "silver.sales"),
+        "gold": Layer("the star schema: rows of fact_sale", "gold.fact_sale"),
+        "published": Layer("the same in retail-stream.duckdb", "gold.fact_sale"),
+    }
 
 
 @dataclass
 class Scene:
     """What is shown: lines sold, and how far each layer is."""
 
-    before: int = 0
+    before: int
     """Messages that were in the topic when it began."""
     sold: int = 0
-    layers: dict[str, Layer] = field(
-        default_factory=lambda: {name: Layer() for name in ("bronze", "silver", "gold", "published")}
-    )
-    ledger: str = ""
-    verdict: str = ""
+    layers: dict[str, Layer] = field(default_factory=layers)
+    account: Counter[str] = field(default_factory=Counter)
+    """What became of the messages since it began, the ledgers of Silver added up."""
+    verdicts: dict[str, str] = field(default_factory=dict)
+    heard_at: float = field(default_factory=time.monotonic)
 
-    def hear(self, event: CloudEvent) -> None:
+    def hear(self, event: podium.CloudEvent) -> None:
         """Note what an event says."""
+        self.heard_at = time.monotonic()
         match event.data:
-            case LayerCompleted(layer=name, tables=tables, ledger=ledger):
-                rows = sum(table.rows for table in tables if not table.name.startswith("quarantine."))
-                self._advance(name, rows, event)
-                if ledger and ledger.flow and name == "silver":
-                    flow = ledger.flow
-                    parts = {
-                        key: value
-                        for key, value in flow.model_dump().items()
-                        if isinstance(value, int) and value
-                    }
-                    rest = " + ".join(f"{value:,} {key}" for key, value in parts.items() if key != "rows_in")
-                    self.ledger = f"{flow.rows_in:,} in = {rest}"
-            case QualityEvaluated(layer=name, verdict=verdict):
-                self.verdict = f"{name}: {verdict}"
-            case Published():
-                rows = sum(table.rows for table in event.data.tables)
-                self._advance("published", rows, event)
+            case podium.LayerCompleted(layer=name, tables=tables, ledger=ledger):
+                self.layers[name].advance(tables, event)
+                if name == "silver" and ledger and ledger.flow:
+                    counted = ledger.flow.model_dump(exclude={"dropped"})
+                    self.account.update(counted | {"dropped": sum(ledger.flow.dropped.values())})
+            case podium.QualityEvaluated(layer=name, verdict=verdict, checks=checks):
+                why = "; ".join(check.message for check in checks if not check.passed)
+                self.verdicts[name] = f"{verdict} ({why})" if why else verdict
+            case podium.Published(tables=tables):
+                self.layers["published"].advance(tables, event)
 
-    def _advance(self, name: str, rows: int, event: CloudEvent) -> None:
-        layer = self.layers[name]
-        layer.rows, layer.batches, layer.last, layer.at = (
-            rows,
-            layer.batches + 1,
-            event.correlationid,
-            time.time(),
-        )
+    @property
+    def waiting(self) -> dict[str, int]:
+        """Rows of the layer before that each layer does not have yet."""
+        rows = {name: layer.rows for name, layer in self.layers.items()}
+        cleansed = self.before + self.account["rows_in"]
+        missing = {
+            "bronze": self.before + self.sold - rows["bronze"],
+            "silver": rows["bronze"] - cleansed,
+            "gold": rows["silver"] - rows["gold"],
+            "published": rows["gold"] - rows["published"],
+        }
+        return {name: max(count, 0) for name, count in missing.items()}
 
-    def view(self, started: float) -> Group:
+    def view(self, seconds: float) -> Group:
         """Return what the terminal shows."""
-        shown = Table(
-            title=f"{self.sold:,} lines sold in {time.time() - started:.0f} s", title_justify="left"
-        )
-        for heading, justify in (
-            ("layer", "left"),
-            ("rows", "right"),
-            ("lag", "right"),
-            ("batches", "right"),
-            ("age", "right"),
-        ):
-            shown.add_column(heading, justify="right" if justify == "right" else "left")
+        shown = Table(title=f"{self.sold:,} lines sold in {seconds:.0f} s", title_justify="left")
+        for heading in ("layer", "what it holds"):
+            shown.add_column(heading)
+        for heading in ("rows", "waiting", "batches", "delay"):
+            shown.add_column(heading, justify="right")
         for name, layer in self.layers.items():
-            lag = f"{self.before + self.sold - layer.rows:,}" if name == "bronze" and layer.at else ""
-            age = f"{time.time() - layer.at:.1f} s" if layer.at else ""
-            shown.add_row(name, f"{layer.rows:,}", lag, str(layer.batches), age)
+            figures = (
+                (f"{layer.rows:,}", f"{self.waiting[name]:,}", f"{layer.batches}", f"{layer.delay:.1f} s")
+                if layer.batches
+                else ("", "", "0", "")
+            )
+            shown.add_row(name, layer.holds, *figures)
+        fates = [f"{count:,} {fate}" for fate, count in self.account.items() if count and fate != "rows_in"]
+        ledger = f"{self.account['rows_in']:,} messages = {' + '.join(fates)}" if fates else "nothing yet"
+        verdicts = ", ".join(f"{name} {verdict}" for name, verdict in self.verdicts.items()) or "none yet"
         return Group(
-            shown, Text(f"last batch into Silver: {self.ledger}"), Text(f"last verdict: {self.verdict}")
+            shown,
+            Text("waiting: rows of the layer above; delay: of the last batch, from the topic to the layer"),
+            Text(f"ledger of Silver: {ledger}"),
+            Text(f"verdicts: {verdicts}"),
         )
 
 
@@ -117,51 +144,57 @@ def lines() -> Iterator[dict[str, str | None]]:
 
 
 def sell(address: str, rate: float, seconds: float, scene: Scene) -> None:
-    """Put lines on the topic, so many a second."""
+    """Put lines on the topic, so many a second, from where the topic ends."""
     producer = Producer({"bootstrap.servers": address, "linger.ms": 20, "partitioner": "murmur2_random"})
+    ahead = itertools.islice(lines(), scene.before, None)
+    line = next(ahead)
     started = time.monotonic()
-    for line in lines():
-        due = scene.sold / rate
-        if due >= seconds:
-            break
+    while (due := scene.sold / rate) < seconds:
         if (early := due - (time.monotonic() - started)) > 0:
             producer.poll(0)
             time.sleep(early)
-        producer.produce("sales-events", json.dumps(line), key=line["Invoice"])
+        producer.produce(SALES, json.dumps(line), key=line["Invoice"])
         scene.sold += 1
+        line = next(ahead)
     producer.flush(30)
 
 
-def listen(address: str, scene: Scene, done: threading.Event) -> None:
-    """Follow what the platform announces of the example's pipeline."""
-    consumer = Consumer(
-        {"bootstrap.servers": address, "group.id": "podium.demo", "enable.auto.commit": False}
-    )
-    partitions = consumer.list_topics(TOPIC, 10).topics[TOPIC].partitions
-    ends = [consumer.get_watermark_offsets(TopicPartition(TOPIC, number), 10)[1] for number in partitions]
-    consumer.assign(
-        [TopicPartition(TOPIC, number, end) for number, end in zip(partitions, ends, strict=True)]
-    )
-    while not done.is_set():
-        message = consumer.poll(0.2)
-        if message is None or message.error():
-            continue
-        try:
-            event = decode(message.headers() or [], message.value())
-        except MalformedEvent:
-            continue
-        if event.partitionkey == PIPELINE:
+async def follow(address: str, scene: Scene) -> None:
+    """Hear what the platform announces of the example's pipeline from now on."""
+    async with aclosing(podium.events(address, pipeline=PIPELINE, start="latest")) as events:
+        async for event in events:
             scene.hear(event)
-    consumer.close()
 
 
-def messages_in(address: str, topic: str) -> int:
-    """Return how many messages a topic holds."""
+def messages_in(address: str) -> int:
+    """Return how many messages have been put on the topic of sales."""
     consumer = Consumer({"bootstrap.servers": address, "group.id": "podium.demo"})
-    partitions = consumer.list_topics(topic, 10).topics[topic].partitions
-    extents = [consumer.get_watermark_offsets(TopicPartition(topic, number), 10) for number in partitions]
+    partitions = consumer.list_topics(SALES, 10).topics[SALES].partitions
+    ends = [consumer.get_watermark_offsets(TopicPartition(SALES, number), 10)[1] for number in partitions]
     consumer.close()
-    return sum(high - low for low, high in extents)
+    return sum(ends)
+
+
+async def show(address: str, rate: float, seconds: float) -> bool:
+    """Sell and show until all is published; return False where it did not come to that."""
+    scene = Scene(messages_in(address))
+    following = asyncio.create_task(follow(address, scene))
+    selling = threading.Thread(target=sell, args=(address, rate, seconds, scene), daemon=True)
+    selling.start()
+    started = time.monotonic()
+    with Live(scene.view(0), refresh_per_second=4) as live:
+        while selling.is_alive() or any(scene.waiting.values()):
+            await asyncio.wait([following], timeout=0.25)
+            live.update(scene.view(time.monotonic() - started))
+            if following.done() or (
+                not selling.is_alive() and time.monotonic() - scene.heard_at > SILENT_SECONDS
+            ):
+                break
+    if following.done():
+        following.result()
+    following.cancel()
+    await asyncio.wait([following])
+    return not any(scene.waiting.values())
 
 
 def main() -> None:
@@ -173,28 +206,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60, help="how long (%(default)s)")
     options = parser.parse_args()
     address = os.environ.get("PODIUM_KAFKA__BOOTSTRAP_SERVERS") or ADDRESS.read_text().strip()
-    scene, done = Scene(messages_in(address, "sales-events")), threading.Event()
-    listener = threading.Thread(target=listen, args=(address, scene, done), daemon=True)
-    seller = threading.Thread(target=sell, args=(address, options.rate, options.seconds, scene), daemon=True)
-    started = time.time()
-    listener.start()
-    seller.start()
-    with Live(scene.view(started), refresh_per_second=4) as live:
-        while seller.is_alive() or not _all_published(scene, time.time() - started - options.seconds):
-            live.update(scene.view(started))
-            time.sleep(0.25)
-        live.update(scene.view(started))
-    done.set()
-    listener.join(5)
-    print("\nnext:\n  .venv/bin/podium ledger -f examples/streaming/pipeline.yaml\n  make down")
-
-
-def _all_published(scene: Scene, since: float) -> bool:
-    """Whether nothing has come for a while after the last batch, or it has taken too long."""
-    layers = scene.layers.values()
-    newest = max(layer.at for layer in layers)
-    published = scene.layers["published"].at
-    return since > SETTLED_SECONDS or (published > 0 and published >= newest and time.time() - newest > 5)  # noqa: PLR2004
+    if asyncio.run(show(address, options.rate, options.seconds)):
+        print(f"\nevery line is published{NEXT}")
+    else:
+        print(
+            f"\nno event for {SILENT_SECONDS} s, and rows still wait: look at\n"
+            "  .venv/bin/podium dead-letters ls\n  .podium/*.log"
+        )
 
 
 if __name__ == "__main__":

@@ -42,9 +42,12 @@ def digest() -> str:
 
 
 def write(options: list[str]) -> None:
-    """Resolve the three locks; `run` is a part of `dev`, so that both can share one environment."""
+    """Resolve the locks.
+
+    All but uv's are parts of `dev`: `run`, so that both can share one environment; those of images, so that what is tested is what they hold.
+    """
     ours = [option for name in declared() if name for option in ("--no-emit-package", name)]
-    run, dev = LOCKS / "run.txt", LOCKS / "dev.txt"
+    dev = LOCKS / "dev.txt"
 
     def resolve(target: Path, *inputs: str) -> None:
         # Relative: uv writes the paths it is given into its annotations.
@@ -53,8 +56,16 @@ def write(options: list[str]) -> None:
 
     resolve(LOCKS / "uv.txt", "--group", "uv", *options)
     resolve(dev, "--group", "build", "--group", "dev", *options)
-    shutil.copy(dev, run)  # uv keeps the pins that it finds in the file it is to write
-    resolve(run, "--group", "build", "libs/cli/pyproject.toml")
+    parts = {
+        LOCKS / "run.txt": ("--group", "build", "libs/cli/pyproject.toml"),
+        LOCKS / "build.txt": ("--group", "build"),
+    }
+    for project in sorted(ROOT.glob("services/*/pyproject.toml")):
+        lock = LOCKS / "services" / f"{project.parent.name}.txt"
+        parts[lock] = ("--extra", "service", str(project.relative_to(ROOT)))
+    for lock, inputs in parts.items():
+        shutil.copy(dev, lock)  # uv keeps the pins that it finds in the file it is to write
+        resolve(lock, *inputs)
     DIGEST.write_text(digest())
 
 

@@ -27,17 +27,9 @@ def command(file: Path, brokers: str) -> list[str]:
     return [sys.executable, str(file), brokers]
 
 
-def compiles_java() -> bool:
-    """Whether the Java that is here can run a source file."""
-    modules = subprocess.run(["java", "--list-modules"], capture_output=True, text=True, check=False)
-    return "jdk.compiler@" in modules.stdout
-
-
 @pytest.mark.parametrize("name", sorted(examples()))
 def test_an_example_follows_the_events(broker: EventsBroker, name: str) -> None:
     """Each prints every certified Gold once, skips the rest, and ends with an error where an event is missing."""
-    if name.endswith(".java") and not compiles_java():
-        pytest.skip("this Java runs no source files: it has no compiler")
     broker.send(
         *FOREIGN,
         bronze(1),

@@ -142,14 +142,14 @@ def test_a_missing_event_is_an_error(broker: EventsBroker) -> None:
 
 
 def test_a_hook_hears_of_gaps_and_goes_on(broker: EventsBroker) -> None:
-    """Also of one at the very beginning, and of one among events that a filter leaves out."""
-    broker.send(bronze(2), verdict(1), verdict(4), bronze(3))
+    """Also of one among events that a filter leaves out; the first number may be any."""
+    broker.send(bronze(2), verdict(1), verdict(4), bronze(4))
     gaps: list[podium.Gap] = []
     events = asyncio.run(take(broker, 2, layer="bronze", on_gap=gaps.append))
-    assert events == [bronze(2), bronze(3)]
+    assert events == [bronze(2), bronze(4)]
     assert gaps == [
-        podium.Gap("/podium/retail/ingest", "bronze.sales", 1, 2),
         podium.Gap("/podium/retail/quality", "gold", 2, 4),
+        podium.Gap("/podium/retail/ingest", "bronze.sales", 3, 4),
     ]
 
 

@@ -27,6 +27,12 @@ spec:
 """
 
 
+def deliver(folder: Path, name: str, *lines: str) -> None:
+    """Put a file where the pipeline in a folder looks for it."""
+    (folder / "in").mkdir(exist_ok=True)
+    (folder / "in" / name).write_text("\n".join(["id,at,price", *lines]) + "\n")
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a command said."""
@@ -54,8 +60,7 @@ class Terminal:
         return Answer(code, out, err)
 
     def deliver(self, name: str, *lines: str) -> None:
-        (self.folder / "in").mkdir(exist_ok=True)
-        (self.folder / "in" / name).write_text("\n".join(["id,at,price", *lines]) + "\n")
+        deliver(self.folder, name, *lines)
 
 
 @pytest.fixture
@@ -71,8 +76,7 @@ def after_a_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder after a run: two rows in Silver, one in quarantine, one repeated."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "pipeline.yaml").write_text(PIPELINE)
-    (folder / "in").mkdir()
-    (folder / "in" / "one.csv").write_text("id,at,price\na,1,1.00\nb,1,2.00\nb,1,2.00\nc,1,-3.00\n")
+    deliver(folder, "one.csv", "a,1,1.00", "b,1,2.00", "b,1,2.00", "c,1,-3.00")
     assert call(("run", "--quiet", "-f", str(folder / "pipeline.yaml"))) == 0
     return folder
 

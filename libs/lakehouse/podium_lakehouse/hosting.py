@@ -1,7 +1,7 @@
 """A stage as a host with a real bus calls it: open the lakehouse, call, and find what has never been announced."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from podium_contracts.errors import Problem
 from podium_contracts.events import CloudEvent
@@ -32,15 +32,19 @@ class HostedStage:
 
         What other calls of the stage may be answering at the same time is left to them.
         """
-        answers = self.function(event, pipeline, open_lakehouse(pipeline))
-        known = {(answer.source, answer.id) for answer in answers}
+        lakehouse = open_lakehouse(pipeline)
         own = [scope for scope in scopes(self.stage, pipeline) if _answers(scope, event)]
-        older = [other for other in _unannounced(pipeline, own) if (other.source, other.id) not in known]
+        for scope in own:
+            lakehouse.announcements.begin(scope, lakehouse.completions.last_sequence(scope))
+        engine = choose(pipeline.spec.engine, [], lakehouse.path).engine
+        answers = self.function(event, pipeline, replace(lakehouse, engine=engine))
+        known = {(answer.source, answer.id) for answer in answers}
+        older = [other for other in _unannounced(lakehouse, own) if (other.source, other.id) not in known]
         return [*older, *answers]
 
     def outstanding(self, pipeline: Pipeline) -> list[CloudEvent]:
-        """Return the completions that have never been announced, of each scope the oldest first."""
-        return _unannounced(pipeline, scopes(self.stage, pipeline))
+        """Return the completions that are still to be announced, of each scope the oldest first."""
+        return _unannounced(open_lakehouse(pipeline), scopes(self.stage, pipeline))
 
     def announced(self, pipeline: Pipeline, events: list[CloudEvent]) -> None:
         """Note that these completions are announced."""
@@ -51,23 +55,22 @@ class HostedStage:
 
 
 def open_lakehouse(pipeline: Pipeline) -> Lakehouse:
-    """Return a pipeline's lakehouse with the engine that the pipeline asks for.
+    """Return a pipeline's lakehouse.
 
     Raises:
         TerminalError: the lakehouse is out of this machine's reach.
     """
     lakehouse = Lakehouse(pipeline.lakehouse_uri)
-    engine = choose(pipeline.spec.engine, [], lakehouse.path).engine
-    return Lakehouse(pipeline.lakehouse_uri, engine=engine)
+    _ = lakehouse.path
+    return lakehouse
 
 
-def _unannounced(pipeline: Pipeline, scopes: list[Scope]) -> list[CloudEvent]:
-    lakehouse = open_lakehouse(pipeline)
-    return [
-        event
-        for scope in scopes
-        for event in lakehouse.completions.after(scope, lakehouse.announcements.last(scope))
-    ]
+def _unannounced(lakehouse: Lakehouse, scopes: list[Scope]) -> list[CloudEvent]:
+    found = []
+    for scope in scopes:
+        completed = lakehouse.completions.last_sequence(scope)
+        found += lakehouse.completions.after(scope, lakehouse.announcements.owed_after(scope, completed))
+    return found
 
 
 def _answers(scope: Scope, event: CloudEvent) -> bool:

@@ -154,7 +154,7 @@ class ServiceSettings(HostSettings):
     processes: PositiveInt = 2
     """Calls of the stage at the same time, each in a process of its own."""
     backlog: PositiveInt = 64
-    """Events taken from Kafka and not yet answered; at this many, no more are fetched."""
+    """Events taken from a partition and not yet answered; at this many, no more of it are fetched, and other partitions go on."""
     stop_seconds: PositiveFloat = 20.0
     """How long a call may go on after SIGTERM; then it is killed, and made again by whoever gets the event next. The process ends at most
     five seconds later, with or without a broker."""

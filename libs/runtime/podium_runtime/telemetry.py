@@ -20,6 +20,7 @@ RETRIES = Counter("podium_retries", "Calls of a stage that were made again.", ["
 DEAD = Counter("podium_dead_letters", "Records given up.", ["stage", "reason"])
 STREAM_FAILURES = Counter("podium_stream_failures", "Batches that failed.", ["pipeline", "dataset", "reason"])
 OPEN_LANES = Gauge("podium_open_lanes", "Lanes in which a stage is at work.", ["stage"])
+OPEN_EVENTS = Gauge("podium_open_events", "Records taken from Kafka and not acknowledged.", ["stage"])
 CALL_SECONDS = Histogram(
     "podium_stage_seconds",
     "Wall seconds of one call of a stage.",

@@ -39,7 +39,7 @@ def heard(memory: Memory, *events: CloudEvent) -> list[Gap | None]:
 
 def test_what_was_heard_is_a_repeat() -> None:
     """By source and id, whether it is a completion or not; the same id from another source is another event."""
-    memory = Memory(whole=True)
+    memory = Memory()
     other = completion(1).model_copy(update={"source": "/podium/retail/cleanse"})
     assert heard(memory, completion(1), request(1), other) == [None, None, None]
     assert memory.repeats(completion(1))
@@ -49,7 +49,7 @@ def test_what_was_heard_is_a_repeat() -> None:
 
 def test_a_number_that_is_left_out_is_a_gap() -> None:
     """The gap says whose numbers are missing and which, and ends when the next has come."""
-    memory = Memory(whole=True)
+    memory = Memory()
     found = heard(memory, completion(1), completion(4), completion(5))
     assert found == [None, Gap("/podium/retail/ingest", "bronze.sales", 2, 4), None]
 
@@ -68,30 +68,27 @@ def test_a_gap_is_told_in_words(found: int, said: str) -> None:
 
 def test_subjects_are_counted_apart() -> None:
     """Each source and subject has its own numbers, and a request has none."""
-    memory = Memory(whole=True)
+    memory = Memory()
     events = (completion(1), completion(1, "bronze.customers"), request(1), completion(2), request(2))
     assert heard(memory, *events) == [None] * 5
 
 
-@pytest.mark.parametrize(
-    ("whole", "missing"), [(True, Gap("/podium/retail/ingest", "bronze.sales", 1, 3)), (False, None)]
-)
-def test_the_first_number_counts_for_who_hears_all(whole: bool, missing: Gap | None) -> None:  # noqa: FBT001
-    """Who began at the beginning misses what came before; who began in the middle knows nothing of it."""
-    memory = Memory(whole=whole)
-    assert heard(memory, completion(3)) == [missing]
+def test_the_first_number_may_be_any() -> None:
+    """Who begins in the middle, or where the services found a lakehouse, knows nothing of what was before."""
+    missing = Gap("/podium/retail/ingest", "bronze.sales", 4, 5)
+    assert heard(Memory(), completion(3), completion(5)) == [None, missing]
 
 
 def test_after_requests_the_first_number_is_still_the_first() -> None:
     """An event that is no completion says nothing about numbers."""
-    memory = Memory(whole=False)
+    memory = Memory()
     failed = completion(0)
     assert heard(memory, failed, completion(7), completion(8)) == [None, None, None]
 
 
 def test_numbers_begin_anew_with_a_new_lakehouse() -> None:
     """A lower number of a newer run is no repeat; from there it is counted again."""
-    memory = Memory(whole=True)
+    memory = Memory()
     again = [completion(1, run=9), completion(2, run=9), completion(4, run=9)]
     gaps = heard(memory, completion(1), completion(2), completion(3), *again)
     assert gaps == [None] * 5 + [Gap("/podium/retail/ingest", "bronze.sales", 3, 4)]
@@ -99,7 +96,7 @@ def test_numbers_begin_anew_with_a_new_lakehouse() -> None:
 
 def test_a_repeat_that_is_forgotten_comes_as_a_new_event_and_is_no_gap() -> None:
     """At least once allows it; neither it nor what comes after it is taken for missing."""
-    memory = Memory(whole=True)
+    memory = Memory()
     heard(memory, *(completion(number) for number in range(1, IDS + 2)))
     assert memory.repeats(completion(2))
     assert heard(memory, completion(1), completion(IDS + 2)) == [None, None]
@@ -108,7 +105,7 @@ def test_a_repeat_that_is_forgotten_comes_as_a_new_event_and_is_no_gap() -> None
 def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The subject that was silent the longest is forgotten, and its next number is taken as it is."""
     monkeypatch.setattr(module, "SCOPES", 2)
-    memory = Memory(whole=True)
+    memory = Memory()
     heard(memory, completion(1, "bronze.a"), completion(1, "bronze.b"), completion(2, "bronze.a"))
     heard(memory, completion(1, "bronze.c"))
     assert len(memory._scopes) == 2

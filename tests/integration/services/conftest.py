@@ -10,25 +10,8 @@ from podium_contracts.events import CloudEvent
 from podium_runtime.kafka.topics import ensure_topics
 from podium_runtime.requests import request
 
+from libs.cli.tests.conftest import PIPELINE, deliver
 from tests.integration.services.stack import Broker, Stack, events, eventually
-
-PIPELINE = """
-apiVersion: podium.dev/v1alpha1
-kind: Pipeline
-metadata: {name: stall}
-spec:
-  lakehouse: {uri: lakehouse}
-  datasets:
-    sales:
-      sources: [{files: {path: in/*.csv}}]
-      columns:
-        id: {type: string}
-        at: {type: integer}
-        price: {type: "decimal(9,2)"}
-      rules:
-        not_negative: {type: range_check, column: price, min: 0}
-      duplicates: {keys: [id], order: [at]}
-"""
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +40,7 @@ class Stall:
     def __init__(self, stack: Stack, name: str) -> None:
         self.stack, self.name = stack, name
         self.folder = stack.pipelines / name
-        (self.folder / "in").mkdir(parents=True)
+        self.folder.mkdir(parents=True)
         self.write(PIPELINE)
         self.topic = stack.watch()
 
@@ -69,7 +52,7 @@ class Stall:
         self.file.write_text(text.replace("name: stall", f"name: {self.name}"))
 
     def deliver(self, name: str, *lines: str) -> None:
-        (self.folder / "in" / name).write_text("\n".join(["id,at,price", *lines]) + "\n")
+        deliver(self.folder, name, *lines)
 
     def opened(self) -> Opened:
         return open_pipeline(self.file)

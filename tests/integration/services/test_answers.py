@@ -60,6 +60,26 @@ def test_the_tables_and_events_are_those_of_one_process(stack: Stack, tmp_path: 
     assert differences(stored(there.folder), stored(here)) == []
 
 
+def test_a_lakehouse_that_was_there_is_announced_as_it_stands(stall: Callable[[], Stall]) -> None:
+    """After three runs of one process, the first that the services answer: of each layer the third, then the fourth."""
+    shop = stall()
+    for number in (1, 2, 3):
+        shop.deliver(f"{number}.csv", f"a{number},1,1.00")
+        opened = shop.opened()
+        host.run(opened.pipeline, opened.lakehouse, request(opened.pipeline))
+    shop.deliver("4.csv", "a4,1,1.00")
+    shop.wait_for("quality.evaluated", shop.request())
+    numbers: dict[tuple[str, str], list[int]] = {}
+    for item in without_repeats(shop.events()):
+        if not isinstance(item.data, RunRequested):
+            numbers.setdefault((type(item.data).__name__, item.subject), []).append(int(item.sequence))
+    assert numbers == {
+        ("LayerCompleted", "bronze.sales"): [3, 4],
+        ("LayerCompleted", "silver.sales"): [3, 4],
+        ("QualityEvaluated", "silver.sales"): [3, 4],
+    }
+
+
 def stored(folder: Path) -> dict[str, list[str]]:
     """Return what a pipeline's tables and records hold, wherever it lies; what has been announced only services note."""
     return {

@@ -1,13 +1,20 @@
 """`podium request` and `podium dead-letters` against real services."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 from podium.cli import call
 from podium_contracts.events import TOPIC, KafkaRecord, encode
+from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, RunRequested, StageFailed
 from podium_contracts.names import Stage
 from podium_runtime.kafka.dead_letters import DEAD_LETTERS, REPLAYED_FOR, DeadLetter
 
@@ -15,6 +22,7 @@ from tests.integration.services.conftest import Stall
 from tests.integration.services.stack import Stack, Topic, eventually, letters
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+KILLED = Path(__file__).with_name("killed_replay.py")
 CRITICAL = (
     "  quality: {thresholds: {sales: {total_records: {type: minimum, value: 9, severity: CRITICAL}}}}\n"
 )
@@ -109,6 +117,33 @@ def test_dead_letters_are_listed_shown_and_replayed(stall: Callable[[], Stall], 
     (again,) = podium("dead-letters", "ls", *mine, "--all", "-o", "json").json
     assert again == row
     assert podium("dead-letters", "replay", *mine).out == "no dead letters\n"
+
+
+def test_a_replay_that_was_killed_is_run_again(
+    stack: Stack, stall: Callable[[], Stall], podium: Podium
+) -> None:
+    """Killed between sending and noting, the letter is still listed; sent twice, its request is answered once."""
+    shop = stall()
+    assert podium("request", "-f", str(shop.file), "--wait").code == 1
+    run, mine = shop.events()[0], ("--pipeline", shop.name)
+    shop.deliver("one.csv", "a,1,1.00", "b,1,2.00")
+    killed = subprocess.run(
+        [sys.executable, str(KILLED), *mine], env={**os.environ, **stack.environment}, timeout=60, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    shop.wait_for("quality.evaluated", run)
+    (row,) = podium("dead-letters", "ls", *mine, "-o", "json").json
+
+    assert podium("dead-letters", "replay", *mine).out == f"replayed {row['id']} for ingest\n"
+    assert podium("dead-letters", "ls", *mine, "-o", "json").json == []
+    lines = stack.services[Stage.INGEST].said
+    eventually(lambda: sum(line["event"] == "answered" and line["run"] == run.id for line in lines()) == 2)
+    assert podium("request", "-f", str(shop.file), "--wait", "-o", "json").json["outcome"] == "nothing new"
+    told = {(item.source, item.id): item for item in shop.events() if item.correlationid == run.id}
+    kinds = [RunRequested, StageFailed, LayerCompleted, LayerCompleted, QualityEvaluated]
+    assert [type(item.data) for item in told.values()] == kinds
+    tables = [DeltaTable(str(shop.folder / "lakehouse" / layer / "sales")) for layer in ("bronze", "silver")]
+    assert [table.to_pyarrow_table().num_rows for table in tables] == [2, 2]
 
 
 def test_only_the_stage_that_failed_answers_a_replay(stack: Stack, stall: Callable[[], Stall]) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from aiokafka.partitioner import DefaultPartitioner
 from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, RunRequested
 from podium_contracts.names import Stage
+from podium_runtime.settings import KafkaSettings
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.services.conftest import Stall
@@ -16,6 +18,7 @@ from tests.integration.services.test_answers import plain, without_repeats
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(300)]
 DISTURBED = str(Path(__file__).with_name("disturbed.py"))
+PARTITIONS = KafkaSettings().events_partitions
 ENDING_SECONDS = 5.0
 """What a service needs to leave its group and end, when its calls have."""
 
@@ -73,6 +76,51 @@ def test_a_service_ends_when_it_is_told_to_and_gives_up_what_takes_too_long(
     service.start()
     shop.wait_for("quality.evaluated", run)
     eventually(service.is_ready)
+
+
+def test_a_busy_pipeline_does_not_delay_another(
+    stack: Stack, stall: Callable[[], Stall], tmp_path: Path
+) -> None:
+    """While one call takes for ever and more events wait for it than are taken, a pipeline in another partition is answered."""
+    busy, service, mark = stall(), stack.services[Stage.INGEST], tmp_path / "mark"
+    other = next(shop for shop in iter(stall, None) if partition_of(shop) != partition_of(busy))
+    service.end(signal.SIGTERM)
+    service.start(
+        *(DISTURBED, Stage.INGEST, "sleep", str(mark)),
+        PODIUM_PROCESSES="2",
+        PODIUM_BACKLOG="4",
+        PODIUM_STOP_SECONDS="0.1",
+    )
+    busy.deliver("one.csv", "a,1,1.00")
+    runs = {busy.request().id for _ in range(30)}
+    eventually(mark.exists)
+    eventually(lambda: open_events(service) >= 4)
+    other.deliver("one.csv", "a,1,1.00")
+    other.wait_for("quality.evaluated", other.request())
+    assert 4 <= open_events(service) <= 5
+    service.end(signal.SIGTERM)
+    service.start()
+    eventually(service.is_ready)
+    eventually(lambda: answered(service) >= runs)
+
+
+def answered(service: Service) -> set[object]:
+    """Return the runs of which a service has answered events."""
+    return {line["run"] for line in service.said() if line["event"] == "answered"}
+
+
+def partition_of(shop: Stall) -> int:
+    """Return the partition of a pipeline's events."""
+    return int(DefaultPartitioner()(shop.name.encode(), list(range(PARTITIONS)), []))
+
+
+def open_events(service: Service) -> float:
+    """Return how many events a service has taken and not answered."""
+    for family in text_string_to_metric_families(service.page("metrics")[1]):
+        for sample in family.samples:
+            if sample.name == "podium_open_events":
+                return sample.value
+    return 0
 
 
 def test_a_service_that_waits_for_kafka_ends_when_it_is_told_to(tmp_path: Path) -> None:

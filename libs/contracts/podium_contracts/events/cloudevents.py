@@ -57,7 +57,7 @@ class CloudEvent(Model):
     """The id of the event that this one answers; not there for the first of a run."""
     sequence: Attribute
     """The place among the completions of this source and subject: 1, 2, 3 … without gaps, zero-padded so that it sorts as text; 0 for
-    an event that is no completion."""
+    an event that is no completion. The first one announced may be any."""
     partitionkey: Attribute
     """The pipeline's name."""
     data: EventData

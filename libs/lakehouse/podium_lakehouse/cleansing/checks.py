@@ -10,9 +10,11 @@ from podium_contracts.pipeline.types import STRING
 
 from podium_lakehouse.cleansing.columns import (
     BRONZE_POSITION,
+    KAFKA_METADATA,
     SILVER_METADATA,
     declared_columns,
     null_flag,
+    topic_columns,
 )
 from podium_lakehouse.cleansing.staging import default_text
 from podium_lakehouse.expressions.compiler import ExpressionError, compile_expression
@@ -46,6 +48,7 @@ class _Dataset:
     def problems(self) -> Iterator[Problem]:
         """Yield every mistake of the dataset."""
         yield from self._names()
+        yield from self._of_messages()
         yield from self._expressions()
         yield from self._nulls()
         yield from self._standardise()
@@ -67,6 +70,32 @@ class _Dataset:
                 yield self._problem(
                     ("columns", name), f"column {name!r} is the null flag of another", "choose another name"
                 )
+
+    def _of_messages(self) -> Iterator[Problem]:
+        """Yield the mistakes of columns that Kafka fills: they have its types, and only datasets with a topic have them."""
+        for name, column in self.dataset.columns.items():
+            wanted = self._message_column(name)
+            if wanted is None:
+                continue
+            kind = KAFKA_METADATA[wanted]
+            if wanted not in topic_columns(self.dataset):
+                yield self._problem(
+                    ("columns", name),
+                    f"{wanted} is Kafka's, and no source here is a topic",
+                    "choose another name",
+                )
+            elif column.type != kind:
+                yield self._problem(
+                    ("columns", name, "type"),
+                    f"{wanted} is {kind}, the column {column.type}",
+                    f"declare the column as {kind}",
+                )
+
+    def _message_column(self, name: str) -> str | None:
+        """Return the column of Kafka's that a declared one is read from."""
+        column = self.dataset.columns.get(name)
+        wanted = (column.source or name) if column and not column.expression else None
+        return wanted if wanted in KAFKA_METADATA else None
 
     def _expressions(self) -> Iterator[Problem]:
         for name, column in self.dataset.columns.items():
@@ -130,8 +159,15 @@ class _Dataset:
     def _references(self) -> Iterator[Problem]:
         for field in ("keys", "order"):
             for index, name in enumerate(getattr(self.dataset.duplicates, field)):
+                place: Path = ("duplicates", field, index)
                 if name not in self.columns:
-                    yield self._unknown(("duplicates", field, index), name, self.columns)
+                    yield self._unknown(place, name, self.columns)
+                elif self._lacking_in_files(name):
+                    yield self._problem(
+                        place,
+                        f"rows of files have no {name}, and would all be refused",
+                        f"say what theirs is, as nulls: {name}: {{strategy: default, default_value: …}}",
+                    )
         for identifier, item in self.dataset.scoring.deductions.items():
             path = ("scoring", "deductions", identifier, "column")
             if item.column not in self.columns:
@@ -141,8 +177,18 @@ class _Dataset:
                     path, f"out_of_range needs a number, {item.column} is {self.columns[item.column]}"
                 )
 
+    def _lacking_in_files(self, name: str) -> bool:
+        """Whether rows of files have null in a column of Kafka's, and nothing says what becomes of it."""
+        rule = self.dataset.nulls.get(name)
+        handled = rule and (rule.strategy == "drop" or rule.default_value is not None)
+        files = any(source.files for source in self.dataset.sources)
+        return files and not handled and self._message_column(name) is not None
+
     def _unknown(self, path: Path, name: str, known: dict[str, ColumnType]) -> Problem:
-        return self._problem(path, f"no column {name!r} here", f"the columns are: {', '.join(known)}")
+        hint = f"the columns are: {', '.join(known)}"
+        if kind := topic_columns(self.dataset).get(name):
+            hint = f"declare it in columns, as {name}: {{type: {kind}}}"
+        return self._problem(path, f"no column {name!r} here", hint)
 
 
 def _is_of(text: str, kind: ColumnType) -> bool:

@@ -35,7 +35,8 @@ KAFKA_METADATA: dict[str, ColumnType] = {
     "kafka_key": STRING,
     "kafka_headers": STRING,
 }
-"""Of a message; null in rows that files brought. Bytes that are not UTF-8 are `\\xff`; headers are a JSON array of pairs."""
+"""Of a message; null in rows that files brought. A dataset declares those that it wants, like a source's own columns. Bytes that are
+not UTF-8 are `\\xff`; headers are a JSON array of pairs."""
 
 SCORE_TYPE = ColumnType.decimal(4, 1)
 SILVER_METADATA: dict[str, ColumnType] = {
@@ -57,6 +58,11 @@ RAW = "_raw"
 def null_flag(column: str) -> str:
     """Return the name of the column that the null strategy `flag` adds."""
     return f"{column}_is_null_flag"
+
+
+def topic_columns(dataset: Dataset) -> dict[str, ColumnType]:
+    """Return what Bronze says of each message beside its fields; nothing where the dataset reads no topic."""
+    return KAFKA_METADATA if any(source.kafka for source in dataset.sources) else {}
 
 
 def declared_columns(dataset: Dataset) -> dict[str, ColumnType]:

@@ -51,14 +51,13 @@ def staging_statement(
 ) -> exp.Select:
     """Return the statement over the relation `bronze`.
 
-    `source_names` maps Bronze's columns to the names they had in the source.
+    `source_names` maps Bronze's columns to the names they had in the source; those that Kafka fills need not be among them.
 
     Raises:
         BadSource: a declared column is nowhere in the source.
     """
-    return _Staging(
-        dataset, lookups, bronze_columns(dataset, source_names), source_names, dialect
-    ).statement()
+    known = {**source_names, **{name: name for name in names.topic_columns(dataset)}}
+    return _Staging(dataset, lookups, bronze_columns(dataset, known), known, dialect).statement()
 
 
 def bronze_columns(dataset: Dataset, source_names: Mapping[str, str]) -> dict[str, str]:
@@ -114,19 +113,28 @@ class _Staging:
     def _schema(self) -> exp.Select:
         typed: Selected = []
         for name, stored in self.stored.items():
-            kind, text = self.dataset.columns[name].type, self._name(stored)
-            typed.append((name, self._typed(text, kind)))
-            if kind != STRING:
-                typed.append((f"_text_{name}", text))
+            kind, held = self.dataset.columns[name].type, self._name(stored)
+            if self._is_read(name):
+                typed += [(name, self._typed(held, kind)), (f"_text_{name}", held)]
+            else:
+                typed.append((name, held))
         raw = [
-            (self.source_names[member], self._name(member)) for member in dict.fromkeys(self.stored.values())
+            (self.source_names[member], self._as_text(member))
+            for member in dict.fromkeys(self.stored.values())
         ]
         typed.append((names.RAW, self.dialect.record(raw)))
         return self._select([*typed, *self._carried()], "source")
 
+    def _is_read(self, name: str) -> bool:
+        """Whether Bronze holds a column's values as text, to be read as another type."""
+        kind, stored = self.dataset.columns[name].type, self.stored[name]
+        return kind != STRING and stored not in names.KAFKA_METADATA
+
+    def _as_text(self, stored: str) -> str:
+        kind = names.KAFKA_METADATA.get(stored, STRING)
+        return self._name(stored) if kind == STRING else self.dialect.canonical(self._name(stored), kind)
+
     def _typed(self, text: str, kind: ColumnType) -> str:
-        if kind.accepts is None:
-            return text
         return f"CASE WHEN {self._fits(text, kind)} THEN {self.dialect.try_cast(f'trim({text})', kind)} END"
 
     def _fits(self, text: str, kind: ColumnType) -> str:
@@ -136,7 +144,7 @@ class _Staging:
         selected: Selected = []
         for name in self.stored:
             column = self._name(name)
-            if self.dataset.columns[name].type != STRING:
+            if self._is_read(name):
                 text = self._name(f"_text_{name}")
                 selected.append((f"_unreadable_{name}", f"({text} IS NOT NULL AND {column} IS NULL)"))
             if name in self._watched_nulls():
@@ -156,9 +164,9 @@ class _Staging:
             return column
         kind = self.dataset.columns[name].type
         value = self.dialect.text(default_text(rule.default_value))
-        if kind == STRING:
-            return f"coalesce({column}, {value})"
-        default = self.dialect.try_cast(f"trim({value})", kind)
+        default = value if kind == STRING else self.dialect.try_cast(f"trim({value})", kind)
+        if not self._is_read(name):
+            return f"coalesce({column}, {default})"
         return f"CASE WHEN {self._name(f'_text_{name}')} IS NULL THEN {default} ELSE {column} END"
 
     def _standardised(self) -> exp.Select:
@@ -232,7 +240,7 @@ class _Staging:
         intact = f"{self._name(names.CORRUPT_RECORD)} IS NULL"
         conditions: dict[str, str] = {}
         for name in self.stored:
-            if self.dataset.columns[name].type != STRING:
+            if self._is_read(name):
                 conditions[f"schema.{name}"] = self._name(f"_unreadable_{name}")
             rule = self.dataset.standardise.get(name)
             if rule and rule.lookup and rule.missing == "quarantine":
@@ -331,9 +339,7 @@ class _Staging:
 
     def _kept(self, table: str = "") -> Selected:
         """What a row carries beside its business columns from the nulls step on."""
-        unreadable = [
-            f"_unreadable_{name}" for name in self.stored if self.dataset.columns[name].type != STRING
-        ]
+        unreadable = [f"_unreadable_{name}" for name in self.stored if self._is_read(name)]
         return [(name, table + self._name(name)) for name in [*unreadable, names.RAW, *self._position()]]
 
     def _carried(self) -> Selected:

@@ -60,9 +60,8 @@ class Cleanser:
         self, dataset: Dataset, rows: Sequence[Mapping[str, str | None]], base: Sequence[Row] = ()
     ) -> Cleansed:
         """Cleanse rows, given by source name; those with `_corrupt_record` are lines that did not parse. `base` is Silver."""
-        header = list(
-            dict.fromkeys([*self.header, *(name for row in rows for name in row if name[0] != "_")])
-        )
+        given = [name for row in rows for name in row if name[0] != "_" and name not in names.KAFKA_METADATA]
+        header = list(dict.fromkeys([*self.header, *given]))
         self._offer(
             BRONZE, [_bronze(header, number, row) for number, row in enumerate(rows, 1)], _schema(header)
         )
@@ -100,7 +99,8 @@ class Cleanser:
 
 def _schema(header: Sequence[str]) -> pa.Schema:
     source = [pa.field(storable_name(name), pa.string()) for name in header]
-    return pa.schema([*source, *arrow_schema(names.BRONZE_METADATA), *arrow_schema(names.BRONZE_POSITION)])
+    own = (names.BRONZE_METADATA, names.BRONZE_POSITION, names.KAFKA_METADATA)
+    return pa.schema([*source, *(field for columns in own for field in arrow_schema(columns))])
 
 
 def _bronze(header: Sequence[str], number: int, row: Mapping[str, str | None]) -> Row:
@@ -115,6 +115,7 @@ def _bronze(header: Sequence[str], number: int, row: Mapping[str, str | None]) -
         "_row": int(row.get("_row") or number),
         "_corrupt_record": row.get("_corrupt_record"),
         "_corrupt_reason": row.get("_corrupt_reason"),
+        **{name: row.get(name) for name in names.KAFKA_METADATA},
     }
 
 

@@ -46,6 +46,8 @@ METRICS = (
     "metrics are total_records, average_quality_score, quality_<tier>_percentage, "
     "<column>_completeness, <column>_uniqueness"
 )
+TOPIC = {"sources": [{"kafka": {"topic": "sales"}}]}
+OFFSET = {"o": {"type": "bigint", "from": "kafka_offset"}}
 ONE_MISTAKE = {
     "a column of Podium's": (
         {"more": {"quality_score": {"type": "string"}}},
@@ -139,6 +141,38 @@ ONE_MISTAKE = {
         {"duplicates": {"keys": ["id"], "order": ["x"]}},
         ("duplicates.order[0]", "no column 'x' here", COLUMNS),
     ),
+    "a column of Kafka's where no topic is read": (
+        {"more": {"o": {"type": "bigint", "from": "kafka_offset"}}},
+        ("columns.o", "kafka_offset is Kafka's, and no source here is a topic", "choose another name"),
+    ),
+    "a column of Kafka's of another type": (
+        {**TOPIC, "more": {"kafka_offset": {"type": "integer"}}},
+        (
+            "columns.kafka_offset.type",
+            "kafka_offset is bigint, the column integer",
+            "declare the column as bigint",
+        ),
+    ),
+    "a column of Kafka's that is not declared": (
+        {**TOPIC, "duplicates": {"keys": ["id"], "order": ["kafka_offset"]}},
+        (
+            "duplicates.order[0]",
+            "no column 'kafka_offset' here",
+            "declare it in columns, as kafka_offset: {type: bigint}",
+        ),
+    ),
+    "an order that files do not have": (
+        {
+            "sources": [{"kafka": {"topic": "sales"}}, {"files": {"path": "*.csv"}}],
+            "more": OFFSET,
+            "duplicates": {"keys": ["id"], "order": ["day", "o"]},
+        },
+        (
+            "duplicates.order[1]",
+            "rows of files have no o, and would all be refused",
+            "say what theirs is, as nulls: o: {strategy: default, default_value: …}",
+        ),
+    ),
     "a deduction for an unknown column": (
         {"scoring": {"deductions": {"d": {"condition": "is_null", "column": "x", "deduction": 5}}}},
         ("scoring.deductions.d.column", "no column 'x' here", COLUMNS),
@@ -195,6 +229,26 @@ def test_a_dataset_without_mistakes_has_none() -> None:
                 }
             }
         },
+    )
+    assert found(good) == []
+
+
+@pytest.mark.parametrize(
+    ("sources", "nulls"),
+    [
+        ([], {}),
+        ([{"files": {"path": "*.csv"}}], {"o": {"strategy": "default", "default_value": -1}}),
+        ([{"files": {"path": "*.csv"}}], {"o": {"strategy": "drop"}}),
+    ],
+    ids=["of a topic alone", "with a default for files", "files without it dropped"],
+)
+def test_the_order_may_be_that_of_messages(sources: list[Any], nulls: dict[str, Any]) -> None:
+    """What Kafka fills is declared and used like any column, where it is known what rows of files have there."""
+    good = spec(
+        sources=[{"kafka": {"topic": "sales"}}, *sources],
+        more={**OFFSET, "next": {"type": "bigint", "expression": "o"}},
+        nulls=nulls,
+        duplicates={"keys": ["id"], "order": ["day", "o"]},
     )
     assert found(good) == []
 

@@ -156,7 +156,7 @@ async def _reader(settings: KafkaSettings, group: str | None, start: str) -> Asy
                 f"there is no topic {TOPIC} at {settings.bootstrap_servers}",
                 hint="start one of Podium's services, which creates it, or let Podium's user see it",
             )
-        reader = _Reader(consumer, group, whole=start == "earliest")
+        reader = _Reader(consumer, group)
         consumer.subscribe([TOPIC], listener=reader)
         try:
             yield reader
@@ -203,7 +203,6 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
 
     consumer: Any
     group: str | None
-    whole: bool
     _memories: dict[TopicPartition, tuple[Memory, int]] = field(default_factory=dict)
     """By partition: its memory, and the offset after the last record that is in it."""
     _resumed: set[TopicPartition] = field(default_factory=set)
@@ -234,7 +233,7 @@ class _Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
             committed = await self.consumer.committed(partition) if self.group else None
             self._resumed.discard(partition)
             if memory is None or (committed or 0) > heard_to:
-                memory = Memory(whole=self.whole and committed is None)
+                memory = Memory()
         self._memories[partition] = memory, max(heard_to, offset + 1)
         return memory
 

@@ -1,7 +1,7 @@
 """What a consumer remembers of the events of a partition, to drop repeats and to notice what is missing.
 
 Every completion of a source and subject has the next number, so a hole in the numbers is an event that was announced and did not come. The
-memory is bounded: the last ids of so many sources and subjects. What is older than it can remember counts as new, as at least once allows.
+first number that is heard may be any: services may have found a lakehouse that was there before them. The memory is bounded: the last ids of so many sources and subjects. What is older than it can remember counts as new, as at least once allows.
 """
 
 from collections import OrderedDict, deque
@@ -39,16 +39,15 @@ class Gap:
 class _Heard:
     """What is known of a source and subject; `number` is None while no completion has been heard."""
 
-    number: int | None
+    number: int | None = None
     time: datetime = LONG_AGO
     ids: deque[str] = field(default_factory=lambda: deque(maxlen=IDS))
 
 
 @dataclass
 class Memory:
-    """The memory of one partition; `whole` says that its events are heard from the first one on."""
+    """The memory of one partition."""
 
-    whole: bool
     _scopes: OrderedDict[Hashable, _Heard] = field(default_factory=OrderedDict)
 
     def repeats(self, event: CloudEvent) -> bool:
@@ -73,7 +72,6 @@ class Memory:
         self._scopes.move_to_end((event.source, event.subject))
         if len(self._scopes) > SCOPES:
             self._scopes.popitem(last=False)
-            self.whole = False
 
     def _heard(self, event: CloudEvent) -> _Heard:
-        return self._scopes.get((event.source, event.subject)) or _Heard(0 if self.whole else None)
+        return self._scopes.get((event.source, event.subject)) or _Heard()

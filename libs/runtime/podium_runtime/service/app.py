@@ -3,8 +3,8 @@
 import os
 import tempfile
 import threading
-from collections import defaultdict
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, cast
 
 import faust
@@ -31,9 +31,9 @@ from podium_runtime.service.deliveries import Delivery, Partition
 from podium_runtime.service.health import POLL_SECONDS, Motion
 from podium_runtime.service.lanes import Lanes, Task
 from podium_runtime.service.processes import Processes
-from podium_runtime.service.streams import LOOK_SECONDS, Streams
+from podium_runtime.service.streams import Streams
 from podium_runtime.settings import ServiceSettings
-from podium_runtime.telemetry import EVENTS, OPEN_LANES, log
+from podium_runtime.telemetry import EVENTS, OPEN_EVENTS, OPEN_LANES, log
 
 SESSION_SECONDS = 10.0
 """A worker that was killed is missed after so long; until then, whoever takes its place gets no events."""
@@ -42,39 +42,59 @@ SESSION_SECONDS = 10.0
 LEAVE_SECONDS = 5.0
 """How long a worker takes leave of Kafka after its calls have ended."""
 
+IDLE_SECONDS = 86_400.0
+"""How long a worker may fetch nothing before it leaves its group: all its partitions may be held while a stage works for hours. That it
+lives is said by its heartbeats."""
+
 
 class Consumption:
     """What a worker does with each record: skip it, put its event into a lane, or write a dead letter."""
 
     def __init__(self, app: faust.App, answering: Answering, backlog: int) -> None:
+        self.app = app
         self.stage = answering.hosted.stage
         self.answering = answering
-        self.lanes = Lanes(
-            self.stage, answering.work, backlog, lambda error: app.add_future(app.crash(error))
-        )
-        self.partitions: defaultdict[TP, Partition] = defaultdict(Partition)
+        self.backlog = backlog
+        self.lanes = Lanes(self.stage, answering.work, lambda error: app.add_future(app.crash(error)))
+        self.partitions: dict[TP, Partition] = {}
+
+    @property
+    def open(self) -> int:
+        """Records that are taken and not acknowledged."""
+        return sum(partition.open for partition in self.partitions.values())
 
     async def take(self, message: EventT[bytes]) -> None:
-        """Take a record from Kafka; returns when there is room for the next."""
+        """Take a record from Kafka."""
         raw = message.message
         headers = tuple(cast("Iterable[Header]", raw.headers or ()))
         record = Record(Origin(raw.topic, raw.partition, raw.offset), raw.key, raw.value, headers)
-        delivery = self.partitions[raw.tp].take(record, message.ack)
+        delivery = self._partition(TP(raw.topic, raw.partition)).take(record, message.ack)
         try:
             event = _event(record)
         except MalformedEvent as error:
             await self._refuse(delivery, error)
             return
         if self._answers(event, record):
-            await self.lanes.put(Task(event, delivery))
-            OPEN_LANES.labels(self.stage).set(self.lanes.open)
+            self.lanes.put(Task(event, delivery))
         else:
             delivery.settle()
 
     def revoke(self, revoked: set[TP]) -> None:
         """Forget what another worker will answer."""
-        for tp in revoked:
-            self.partitions.pop(tp, Partition()).revoked = True
+        for tp in revoked & self.partitions.keys():
+            self.partitions.pop(tp).revoked = True
+
+    def _partition(self, tp: TP) -> Partition:
+        """Return a partition; the consumer fetches no more of one that is held.
+
+        Not `pause_partitions`: what faust had already fetched of a paused partition it would drop without a word.
+        """
+        if tp not in self.partitions:
+            consumer = self.app.consumer
+            self.partitions[tp] = Partition(
+                self.backlog, partial(consumer.on_buffer_full, tp), partial(consumer.on_buffer_drop, tp)
+            )
+        return self.partitions[tp]
 
     def _answers(self, event: CloudEvent, record: Record) -> bool:
         wanted = replayed_for(record.headers)
@@ -123,6 +143,7 @@ def build(hosted: Hosted, settings: ServiceSettings, processes: Processes) -> fa
 
 
 def _app(stage: Stage, settings: ServiceSettings) -> faust.App:
+    fetched = max(settings.backlog // 4, 1)  # at once: so many more than its backlog a partition may have
     return faust.App(
         f"{settings.group}.{stage}",
         broker=[f"kafka://{server.strip()}" for server in settings.kafka.bootstrap_servers.split(",")],
@@ -132,9 +153,11 @@ def _app(stage: Stage, settings: ServiceSettings) -> faust.App:
         topic_disable_leader=True,
         topic_allow_declare=False,
         consumer_auto_offset_reset="earliest",
-        stream_buffer_maxsize=settings.backlog,
+        stream_buffer_maxsize=4 * fetched,
         stream_wait_empty=False,
         broker_commit_interval=1.0,
+        broker_max_poll_records=fetched,
+        broker_max_poll_interval=IDLE_SECONDS,
         broker_session_timeout=SESSION_SECONDS,
         broker_heartbeat_interval=SESSION_SECONDS / 5,
         producer_acks=-1,
@@ -179,9 +202,9 @@ def _begin_and_end(
 
     if consumption.stage == Stage.INGEST:
 
-        @app.timer(LOOK_SECONDS, on_leader=False)
-        async def look() -> None:
-            await streams.look()
+        @app.task
+        async def watch() -> None:
+            await streams.watch()
 
     @app.on_before_shutdown.connect(weak=False)
     async def end(_app: faust.App, **_: Any) -> None:
@@ -221,4 +244,5 @@ def _pages(app: faust.App, consumption: Consumption, motion: Motion) -> None:
     @app.page("/metrics")
     async def metrics(view: View, _request: Request) -> Response:
         OPEN_LANES.labels(consumption.stage).set(consumption.lanes.open)
+        OPEN_EVENTS.labels(consumption.stage).set(consumption.open)
         return view.bytes(generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -35,7 +35,7 @@ class Hosted(Hashable, Protocol):
         """Call the stage; return what is to be announced, oldest first."""
 
     def outstanding(self, pipeline: Pipeline) -> list[CloudEvent]:
-        """Return the completions of the stage that have never been announced, oldest first."""
+        """Return the completions of the stage that are still to be announced, oldest first."""
 
     def announced(self, pipeline: Pipeline, events: list[CloudEvent]) -> None:
         """Note that Kafka has these events."""
@@ -70,7 +70,7 @@ def announced(hosted: Hosted, folder: Path, events: list[CloudEvent]) -> list[Cl
 
 
 def outstanding(hosted: Hosted, folder: Path) -> list[CloudEvent] | Failure:
-    """Return what the stage has completed in any pipeline and never announced; a pipeline with mistakes is left out."""
+    """Return what the stage has completed in any pipeline and not announced; a pipeline with mistakes is left out."""
 
     def look() -> list[CloudEvent]:
         found: list[CloudEvent] = []

@@ -46,18 +46,12 @@ def alike(first: CloudEvent, second: CloudEvent) -> bool:
 
 
 class Lanes:
-    """The lanes of a stage.
+    """The lanes of a stage. `broken` hears of a lane that ended with an error."""
 
-    `put` waits while `capacity` events are open, so that a backlog stays in Kafka. `broken` hears of a lane that ended with an error.
-    """
-
-    def __init__(
-        self, stage: Stage, work: Work, capacity: int, broken: Callable[[BaseException], object]
-    ) -> None:
+    def __init__(self, stage: Stage, work: Work, broken: Callable[[BaseException], object]) -> None:
         self._stage = stage
         self._work = work
         self._broken = broken
-        self._room = asyncio.Semaphore(capacity)
         self._stopped = False
         self._waiting: dict[Hashable, deque[Task]] = {}
         self._tasks: dict[Hashable, asyncio.Task[None]] = {}
@@ -67,9 +61,8 @@ class Lanes:
         """Lanes that are at work."""
         return len(self._tasks)
 
-    async def put(self, task: Task) -> None:
+    def put(self, task: Task) -> None:
         """Put an event into its lane; after `stop` it is left to whoever gets the record next."""
-        await self._room.acquire()
         if self._stopped:
             return
         key = lane(self._stage, task.event)
@@ -93,12 +86,7 @@ class Lanes:
     async def _run(self, key: Hashable) -> None:
         try:
             while self._waiting.get(key):
-                batch = self._next(self._waiting[key])
-                try:
-                    await self._work(batch)
-                finally:
-                    for _ in batch:
-                        self._room.release()
+                await self._work(self._next(self._waiting[key]))
         finally:
             self._waiting.pop(key, None)
             self._tasks.pop(key, None)

@@ -14,7 +14,7 @@ from podium_runtime.service.calls import Failure, Stream
 from podium_runtime.telemetry import log
 
 LOOK_SECONDS = 5.0
-"""How often the pipeline files are looked through for streams that have come or gone."""
+"""How long after a look the pipeline files are looked through again for streams that have come or gone."""
 
 
 @dataclass
@@ -26,10 +26,22 @@ class Streams:
 
     def __post_init__(self) -> None:
         self._tasks: dict[Stream, asyncio.Task[None]] = {}
+        self._stopped = False
+
+    async def watch(self) -> None:
+        """Look again and again, until `stop`."""
+        while not self._stopped:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.look()
 
     async def look(self) -> None:
-        """Start the streams that are declared and owned, and end the others after their batch."""
-        found = await self.answering.call(calls.streams)
+        """Start the streams that are declared and owned, and end the others after their batch.
+
+        It reads files in a thread of its own: a child process may be at work for hours.
+        """
+        found = await asyncio.to_thread(calls.streams, self.answering.hosted, self.answering.pipelines)
+        if self._stopped:
+            return
         if isinstance(found, Failure):
             log.error("looking for streams failed", reason=found.reason, message=found.message)
             return
@@ -42,6 +54,7 @@ class Streams:
 
     async def stop(self) -> None:
         """End all streams; what a batch has pinned, the next one finishes."""
+        self._stopped = True
         tasks, self._tasks = list(self._tasks.values()), {}
         for task in tasks:
             task.cancel()

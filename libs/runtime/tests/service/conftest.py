@@ -43,10 +43,19 @@ def event(
     )
 
 
+def partition(
+    capacity: int = 64,
+    hold: Callable[[], object] = lambda: None,
+    let_go: Callable[[], object] = lambda: None,
+) -> Partition:
+    """Return a partition of which nothing is taken."""
+    return Partition(capacity, hold, let_go)
+
+
 def task(
-    given: CloudEvent, partition: Partition | None = None, acknowledge: Callable[[], object] = lambda: None
+    given: CloudEvent, source: Partition | None = None, acknowledge: Callable[[], object] = lambda: None
 ) -> Task:
     """Return an event as a record brought it."""
     record = encode(given)
     read = Record(Origin(record.topic, 0, 7), record.key, record.value, record.headers)
-    return Task(given, (partition or Partition()).take(read, acknowledge))
+    return Task(given, (source or partition()).take(read, acknowledge))

@@ -17,11 +17,10 @@ from podium_runtime.kafka.dead_letters import DEAD_LETTERS, DeadLetter
 from podium_runtime.service import calls
 from podium_runtime.service.answering import Answering
 from podium_runtime.service.calls import Failure
-from podium_runtime.service.deliveries import Partition
 from podium_runtime.service.processes import Processes, StageProcessDied
 from podium_runtime.settings import RetrySettings
 
-from libs.runtime.tests.service.conftest import event, task
+from libs.runtime.tests.service.conftest import event, partition, task
 from libs.runtime.tests.service.test_calls import write
 
 FAST = RetrySettings(attempts=3, first_seconds=0.001, longest_seconds=0.002)
@@ -76,7 +75,7 @@ class Desk:
         self.sent: list[KafkaRecord] = []
         self.refusals = 0
         self.answering = Answering(self.hand, folder, FAST, self.here, self.send)
-        self.partition = Partition()
+        self.partition = partition()
 
     async def send(self, record: KafkaRecord) -> None:
         if self.refusals:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from itertools import chain
 
 import pytest
 from podium_contracts.events import CloudEvent
@@ -16,11 +15,11 @@ from libs.runtime.tests.service.conftest import event, task
 class Floor:
     """Lanes of cleanse whose work waits until it is told to go on."""
 
-    def __init__(self, capacity: int = 64) -> None:
+    def __init__(self) -> None:
         self.begun: list[list[str]] = []
         self.gates: dict[str, asyncio.Event] = {}
         self.broken: list[BaseException] = []
-        self.lanes = Lanes(Stage.CLEANSE, self.work, capacity, self.broken.append)
+        self.lanes = Lanes(Stage.CLEANSE, self.work, self.broken.append)
 
     async def work(self, tasks: list[Task]) -> None:
         ids = [item.event.id for item in tasks]
@@ -32,11 +31,11 @@ class Floor:
         self.gates |= {name: asyncio.Event() for name in ids}
 
 
-def run(test: Callable[[Floor], Awaitable[None]], capacity: int = 64) -> Floor:
+def run(test: Callable[[Floor], Awaitable[None]]) -> Floor:
     """Run a test on a floor in a loop of its own, which must end without a task left."""
 
     async def whole() -> Floor:
-        floor = Floor(capacity)
+        floor = Floor()
         await asyncio.wait_for(test(floor), 5)
         assert [item.get_name() for item in asyncio.all_tasks() if item is not asyncio.current_task()] == []
         return floor
@@ -57,7 +56,7 @@ def test_a_lane_answers_one_after_the_other() -> None:
     async def test(floor: Floor) -> None:
         floor.close(first.id)
         for item in (first, second):
-            await floor.lanes.put(task(item))
+            floor.lanes.put(task(item))
         await settle()
         assert floor.begun == [[first.id]]
         floor.gates[first.id].set()
@@ -79,7 +78,7 @@ def test_lanes_do_not_wait_for_each_other() -> None:
     async def test(floor: Floor) -> None:
         floor.close(here.id)
         for item in (here, there, elsewhere):
-            await floor.lanes.put(task(item))
+            floor.lanes.put(task(item))
         await settle()
         assert floor.begun == [[here.id], [there.id], [elsewhere.id]]
         assert floor.lanes.open == 1
@@ -97,7 +96,7 @@ def test_what_waits_and_says_the_same_is_answered_together() -> None:
     async def test(floor: Floor) -> None:
         floor.close(events[0].id)
         for item in (*events, verdict):
-            await floor.lanes.put(task(item))
+            floor.lanes.put(task(item))
             await settle()
         floor.gates[events[0].id].set()
         await settle()
@@ -106,37 +105,18 @@ def test_what_waits_and_says_the_same_is_answered_together() -> None:
     run(test)
 
 
-def test_a_full_floor_takes_no_more() -> None:
-    """`put` waits while as many events are open as there is room for, those of one batch each counted."""
-    events = [event(LayerCompleted, number=number) for number in (1, 2, 3)]
-
-    async def test(floor: Floor) -> None:
-        floor.close(events[0].id)
-        await floor.lanes.put(task(events[0]))
-        await settle()
-        await floor.lanes.put(task(events[1]))
-        third = asyncio.create_task(floor.lanes.put(task(events[2])))
-        await settle()
-        assert not third.done()
-        floor.gates[events[0].id].set()
-        await third
-        await settle()
-
-    assert list(chain(*run(test, capacity=2).begun)) == [item.id for item in events]
-
-
 def test_stop_waits_for_what_runs_and_starts_nothing() -> None:
     """A call under way ends; what waits, and what comes later, is left to whoever gets it next."""
     events = [event(LayerCompleted, number=1), event(QualityEvaluated, number=2), event(pipeline="other")]
 
     async def test(floor: Floor) -> None:
         floor.close(events[0].id)
-        await floor.lanes.put(task(events[0]))
-        await floor.lanes.put(task(events[1]))
+        floor.lanes.put(task(events[0]))
+        floor.lanes.put(task(events[1]))
         await settle()
         stopping = asyncio.create_task(floor.lanes.stop(5))
         await settle()
-        await floor.lanes.put(task(events[2]))
+        floor.lanes.put(task(events[2]))
         floor.gates[events[0].id].set()
         await stopping
         assert floor.begun == [[events[0].id]]
@@ -150,7 +130,7 @@ def test_stop_cancels_what_is_late() -> None:
 
     async def test(floor: Floor) -> None:
         floor.close(late.id)
-        await floor.lanes.put(task(late))
+        floor.lanes.put(task(late))
         await settle()
         await floor.lanes.stop(0.01)
         assert floor.lanes.open == 0
@@ -167,8 +147,8 @@ def test_a_lane_that_breaks_is_told() -> None:
         async def work(_tasks: list[Task]) -> None:
             raise KeyError("a defect")
 
-        lanes = Lanes(Stage.CLEANSE, work, 1, broken.append)
-        await lanes.put(task(event(LayerCompleted)))
+        lanes = Lanes(Stage.CLEANSE, work, broken.append)
+        lanes.put(task(event(LayerCompleted)))
         await settle()
         assert [type(error) for error in broken] == [KeyError]
 

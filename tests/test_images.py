@@ -1,0 +1,174 @@
+"""The images of the services and the Compose file, as far as they can be shown without Docker: what an image holds is installed and run."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+from podium.opening import open_pipeline
+from podium_contracts.events.v1 import LayerCompleted
+from podium_contracts.names import Stage
+from podium_runtime.kafka.topics import ensure_topics
+from podium_runtime.requests import request
+from ruamel.yaml import YAML
+
+from libs.cli.tests.conftest import PIPELINE, deliver
+from tests.broker import Broker
+from tests.integration.services.stack import Service, Stack, events, eventually
+
+ROOT = Path(__file__).parents[1]
+COMPOSE = ROOT / "examples" / "streaming" / "compose.yaml"
+OWN = {"podium-contracts", "podium-lakehouse", "podium-runtime"}
+
+
+def pins(lock: Path) -> set[tuple[str, str]]:
+    """Return the packages of a lock with their versions: several of one name, where that depends on Python's."""
+    return set(re.findall(r"^([a-z0-9._-]+)==([^ ]+)", lock.read_text(), re.MULTILINE))
+
+
+def compose() -> dict[str, Any]:
+    return YAML(typ="safe").load(COMPOSE)  # type: ignore[no-any-return]
+
+
+def test_images_differ_in_their_stage_alone() -> None:
+    """One Dockerfile for each service, on a base of one exact version."""
+    texts = {stage: (ROOT / "services" / stage / "Dockerfile").read_text() for stage in Stage}
+    (text,) = {text.replace(stage, "STAGE") for stage, text in texts.items()}
+    assert re.search(r"^ARG PYTHON=python:3\.12\.[0-9]+-slim-bookworm$", text, re.MULTILINE)
+    assert re.findall("^FROM (.*)$", text, re.MULTILINE) == ["${PYTHON} AS build", "${PYTHON}"]
+    assert text.index("USER 10001:10001") > text.index("COPY --from=build")
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_an_image_holds_what_is_tested(stage: Stage) -> None:
+    """Its lock has no version that the tests do not run with, and nothing that only they need."""
+    tested, held = pins(ROOT / "requirements/dev.txt"), pins(ROOT / f"requirements/services/{stage}.txt")
+    assert held <= tested
+    names = {name for name, _ in held}
+    assert not names & {"pytest", "hatchling", "pyspark", "typer", "cython"}
+    assert ("dbt-core" in names) == (stage == Stage.MODEL)
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    broker = Broker(tmp_path_factory.mktemp("broker"))
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.mark.integration
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "stage", [pytest.param(stage, marks=pytest.mark.slow if stage != Stage.INGEST else ()) for stage in Stage]
+)
+def test_what_an_image_holds_runs_by_itself(broker: Broker, tmp_path: Path, stage: Stage) -> None:
+    """Installed into one folder and moved to another, it has what the lock says and runs with nothing of this repository."""
+    made, folder = tmp_path / "made", tmp_path / "moved"
+    subprocess.run([ROOT / "scripts/image/install", stage, made], check=True, timeout=240)
+    shutil.move(made, folder)
+    (packages,) = (folder / "lib").glob("python*/site-packages")
+    own = OWN | {f"podium-{stage}"}
+    found = {
+        re.sub("[._-]+", "-", item.name).lower(): item.version for item in distributions(path=[str(packages)])
+    }
+    foreign = {(name, version) for name, version in found.items() if name not in own}
+    assert foreign <= pins(ROOT / f"requirements/services/{stage}.txt")
+    assert own | {"faust-streaming", "deltalake"} <= found.keys()
+    assert not any(str(ROOT) in path.read_text() for path in packages.glob("*.pth"))
+
+    stack = Stack(tmp_path / "services", broker)
+    ensure_topics(stack.kafka)
+    service = Service(stage, stack.folder, stack.environment)
+    given = {name: value for name, value in service.environment.items() if name.startswith("PODIUM_")}
+    with service.log.open("wb") as log:
+        service.process = subprocess.Popen(
+            [folder / "bin" / "python", "-m", f"podium_{stage}.service"],
+            env={**given, "TMPDIR": str(tmp_path)},
+            cwd="/",
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        eventually(service.is_ready)
+        if stage == Stage.INGEST:
+            assert bronze_rows(stack) == 2
+    finally:
+        service.kill()
+        shutil.rmtree(folder)  # half a gigabyte
+
+
+def bronze_rows(stack: Stack) -> int:
+    """Let a pipeline be ingested, and return how many rows there are."""
+    folder = stack.pipelines / "stall"
+    folder.mkdir()
+    (folder / "pipeline.yaml").write_text(PIPELINE)
+    deliver(folder, "one.csv", "a,1,1.00", "b,1,2.00")
+    topic = stack.watch()
+    stack.put(request(open_pipeline(folder / "pipeline.yaml").pipeline))
+    found = eventually(
+        lambda: [item.data for item in events(topic, "stall") if isinstance(item.data, LayerCompleted)]
+    )
+    return found[0].tables[0].rows
+
+
+def check_compose(file: Path) -> subprocess.CompletedProcess[str]:
+    """Hold a file against the schema of the Compose Specification."""
+    command = [str(Path(sys.executable).with_name("check-jsonschema")), "--builtin-schema"]
+    return subprocess.run(
+        [*command, "vendor.compose-spec", str(file)], capture_output=True, text=True, check=False
+    )
+
+
+def test_the_compose_file_keeps_to_its_schema(tmp_path: Path) -> None:
+    """As Docker would say; a word that it does not know is refused."""
+    good = check_compose(COMPOSE)
+    assert good.returncode == 0, good.stdout
+    wrong = tmp_path / "compose.yaml"
+    wrong.write_text(COMPOSE.read_text().replace("    ports:", "    port:", 1))
+    assert check_compose(wrong).returncode == 1
+
+
+def test_the_compose_file_runs_each_service_for_this_machine_alone() -> None:
+    """Every image is there, each port on loopback, the broker of the version that the tests run."""
+    services = compose()["services"]
+    built = {name: service["build"] for name, service in services.items() if "build" in service}
+    assert built.keys() == set(Stage)
+    for stage, build in built.items():
+        assert (COMPOSE.parent / build["context"]).resolve() == ROOT
+        assert build["dockerfile"] == f"services/{stage}/Dockerfile"
+    ports = [port for service in services.values() for port in service.get("ports", [])]
+    assert len(ports) == 6
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+    pom = (ROOT / "scripts/kafka/pom.xml").read_text()
+    (version,) = re.findall(r"<artifactId>kafka_2[.]13</artifactId>\s*<version>(.*)</version>", pom)
+    assert {service["image"] for name, service in services.items() if name not in built} == {
+        f"apache/kafka:{version}"
+    }
+
+
+@pytest.mark.integration
+def test_the_broker_takes_the_settings_of_the_compose_file(tmp_path: Path) -> None:
+    """As its image hands them on: a variable for each property."""
+    variables = compose()["services"]["kafka"]["environment"]
+    lines = [
+        f"{name.removeprefix('KAFKA_').replace('_', '.').lower()}={value}"
+        for name, value in variables.items()
+        if name != "KAFKA_LOG_DIRS"
+    ]
+    (tmp_path / "server.properties").write_text("\n".join([*lines, f"log.dirs={tmp_path}/log", ""]))
+    kafka = ("java", "-cp", ".tools/kafka/*", "kafka.tools.StorageTool", "format")
+    formatted = subprocess.run(
+        [*kafka, "--cluster-id", "podium-in-containers", "--config", str(tmp_path / "server.properties")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert formatted.returncode == 0, formatted.stdout + formatted.stderr
+    assert (tmp_path / "log" / "meta.properties").exists()
