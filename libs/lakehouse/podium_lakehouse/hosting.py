@@ -57,7 +57,7 @@ def open_lakehouse(pipeline: Pipeline) -> Lakehouse:
         TerminalError: the lakehouse is out of this machine's reach.
     """
     lakehouse = Lakehouse(pipeline.lakehouse_uri)
-    engine = choose(pipeline.spec.engine, [], lakehouse.path).engine
+    engine = choose(pipeline.spec.engine, {}, lakehouse.path).engine
     return Lakehouse(pipeline.lakehouse_uri, engine=engine)
 
 
