@@ -7,6 +7,7 @@ from podium_contracts.errors import Problem
 from podium_contracts.events import CloudEvent
 from podium_contracts.names import Layer, Stage
 from podium_contracts.pipeline import Pipeline, Spec
+from podium_contracts.watching import Look
 
 from podium_lakehouse.cleansing.checks import problems
 from podium_lakehouse.engines.choice import choose
@@ -14,14 +15,17 @@ from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Scope
 
 StageFunction = Callable[[CloudEvent, Pipeline, Lakehouse], list[CloudEvent]]
+StreamFunction = Callable[[CloudEvent, Pipeline, Lakehouse, Look], list[CloudEvent]]
 
 
 @dataclass(frozen=True)
 class HostedStage:
-    """A stage and what a host needs beside it. `function` is a module's, so that a value of this class can go to another process."""
+    """A stage and what a host needs beside it. Its functions are a module's, so that a value of this class can go to another process."""
 
     stage: Stage
     function: StageFunction
+    stream: StreamFunction | None = None
+    """Brings the next batch of a stream; without it, `function` does, and looks everywhere."""
 
     def problems(self, spec: Spec) -> list[Problem]:
         """Return the mistakes in a pipeline that its schema does not show."""
@@ -32,11 +36,13 @@ class HostedStage:
 
         What other calls of the stage may be answering at the same time is left to them.
         """
-        answers = self.function(event, pipeline, open_lakehouse(pipeline))
-        known = {(answer.source, answer.id) for answer in answers}
-        own = [scope for scope in scopes(self.stage, pipeline) if _answers(scope, event)]
-        older = [other for other in _unannounced(pipeline, own) if (other.source, other.id) not in known]
-        return [*older, *answers]
+        return self._all(event, pipeline, self.function(event, pipeline, open_lakehouse(pipeline)))
+
+    def bring(self, event: CloudEvent, pipeline: Pipeline, look: Look) -> list[CloudEvent]:
+        """Call the stage for the next batch of a stream; as `answer`."""
+        if self.stream is None:
+            return self.answer(event, pipeline)
+        return self._all(event, pipeline, self.stream(event, pipeline, open_lakehouse(pipeline), look))
 
     def outstanding(self, pipeline: Pipeline) -> list[CloudEvent]:
         """Return the completions that have never been announced, of each scope the oldest first."""
@@ -48,6 +54,13 @@ class HostedStage:
         for event in events:
             scope = Scope(pipeline=pipeline.name, stage=self.stage, subject=event.subject)
             lakehouse.announcements.put(scope, event.number)
+
+    def _all(self, event: CloudEvent, pipeline: Pipeline, answers: list[CloudEvent]) -> list[CloudEvent]:
+        """Return answers after what was completed before them and has not been announced."""
+        known = {(answer.source, answer.id) for answer in answers}
+        own = [scope for scope in scopes(self.stage, pipeline) if _answers(scope, event)]
+        older = [other for other in _unannounced(pipeline, own) if (other.source, other.id) not in known]
+        return [*older, *answers]
 
 
 def open_lakehouse(pipeline: Pipeline) -> Lakehouse:
