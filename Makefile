@@ -7,7 +7,7 @@ pytest := $(bin)/pytest
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: .venv/run.stamp ## Run the retail example from raw files to certified Gold (needs only Python)
@@ -26,7 +26,7 @@ demo-stream: up ## Sell real retail lines as events, and watch the layers advanc
 	$(bin)/python scripts/demo_stream.py --rate $(or $(RATE),3000) --seconds $(or $(SECONDS),60)
 
 .PHONY: test
-test: lint spark kafka ## Check the code and run every test that is quick
+test: lint spark kafka s3 ## Check the code and run every test that is quick
 	$(pytest) -m "not slow"
 
 .PHONY: test-unit
@@ -42,7 +42,7 @@ conformance: spark ## Run what shows that both engines mean the same, the long f
 	$(pytest) tests/conformance
 
 .PHONY: test-long
-test-long: spark kafka ## Run the long tests: kill points, many seeds, big inputs
+test-long: spark kafka s3 ## Run the long tests: kill points, many seeds, big inputs
 	$(pytest) -m slow tests
 
 .PHONY: faults
@@ -99,6 +99,10 @@ spark: .venv/dev.stamp ## Set up engine spark: pyspark, Java, Delta's jars
 .PHONY: kafka
 kafka: ## Fetch a Kafka broker's jars, for the tests
 	@scripts/broker jars
+
+.PHONY: s3
+s3: ## Fetch an S3 server's jars, for the tests
+	@scripts/s3 jars
 
 # Both locks share .venv, and `dev` holds all that `run` does.
 .venv/run.stamp: requirements/run.txt $(pyprojects)

@@ -2,7 +2,7 @@
 
 import csv
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from podium import host
 from podium.opening import Opened, open_pipeline
 from podium_contracts.names import EngineName
 from podium_runtime.requests import request
+
+from tests.s3 import S3Server
 
 REAL_FILE = "online_retail_2009_2010.csv.gz"
 RETAIL = Path(__file__).parents[2] / "examples" / "retail"
@@ -92,3 +94,12 @@ def retail(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     shutil.copy(RETAIL / "data" / REAL_FILE, shop.folder / "data" / REAL_FILE)
     shop.run()
     return shop
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """One S3 server for all tests."""
+    server = S3Server(tmp_path_factory.mktemp("s3"))
+    server.start()
+    yield server
+    server.stop()

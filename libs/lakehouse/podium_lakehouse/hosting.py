@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from podium_contracts.errors import Problem
 from podium_contracts.events import CloudEvent
 from podium_contracts.names import Layer, Stage
 from podium_contracts.pipeline import Pipeline, Spec
+from podium_contracts.watching import Look
 
 from podium_lakehouse.cleansing.checks import problems
 from podium_lakehouse.engines.choice import choose
@@ -14,14 +16,17 @@ from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Scope
 
 StageFunction = Callable[[CloudEvent, Pipeline, Lakehouse], list[CloudEvent]]
+StreamFunction = Callable[[CloudEvent, Pipeline, Lakehouse, Look], list[CloudEvent]]
 
 
 @dataclass(frozen=True)
 class HostedStage:
-    """A stage and what a host needs beside it. `function` is a module's, so that a value of this class can go to another process."""
+    """A stage and what a host needs beside it. Its functions are a module's, so that a value of this class can go to another process."""
 
     stage: Stage
     function: StageFunction
+    stream: StreamFunction | None = None
+    """Brings the next batch of a stream; without it, `function` does, and looks everywhere."""
 
     def problems(self, spec: Spec) -> list[Problem]:
         """Return the mistakes in a pipeline that its schema does not show."""
@@ -32,15 +37,11 @@ class HostedStage:
 
         What other calls of the stage may be answering at the same time is left to them.
         """
-        lakehouse = open_lakehouse(pipeline)
-        own = [scope for scope in scopes(self.stage, pipeline) if _answers(scope, event)]
-        for scope in own:
-            lakehouse.announcements.begin(scope, lakehouse.completions.last_sequence(scope))
-        engine = choose(pipeline.spec.engine, [], lakehouse.path).engine
-        answers = self.function(event, pipeline, replace(lakehouse, engine=engine))
-        known = {(answer.source, answer.id) for answer in answers}
-        older = [other for other in _unannounced(lakehouse, own) if (other.source, other.id) not in known]
-        return [*older, *answers]
+        return self._answers(event, pipeline, self.function)
+
+    def bring(self, event: CloudEvent, pipeline: Pipeline, look: Look) -> list[CloudEvent]:
+        """Call the stage for the next batch of a stream; as `answer`."""
+        return self._answers(event, pipeline, partial(self.stream, look=look) if self.stream else self.function)
 
     def outstanding(self, pipeline: Pipeline) -> list[CloudEvent]:
         """Return the completions that are still to be announced, of each scope the oldest first."""
@@ -52,6 +53,18 @@ class HostedStage:
         for event in events:
             scope = Scope(pipeline=pipeline.name, stage=self.stage, subject=event.subject)
             lakehouse.announcements.put(scope, event.number)
+
+    def _answers(self, event: CloudEvent, pipeline: Pipeline, function: StageFunction) -> list[CloudEvent]:
+        """Return what the stage answers, after what it completed before and has not been announced."""
+        lakehouse = open_lakehouse(pipeline)
+        own = [scope for scope in scopes(self.stage, pipeline) if _counts_for(scope, event)]
+        for scope in own:
+            lakehouse.announcements.begin(scope, lakehouse.completions.last_sequence(scope))
+        engine = choose(pipeline.spec.engine, {}, lakehouse.path).engine
+        answers = function(event, pipeline, replace(lakehouse, engine=engine))
+        known = {(answer.source, answer.id) for answer in answers}
+        older = [other for other in _unannounced(lakehouse, own) if (other.source, other.id) not in known]
+        return [*older, *answers]
 
 
 def open_lakehouse(pipeline: Pipeline) -> Lakehouse:
@@ -73,7 +86,7 @@ def _unannounced(lakehouse: Lakehouse, scopes: list[Scope]) -> list[CloudEvent]:
     return found
 
 
-def _answers(scope: Scope, event: CloudEvent) -> bool:
+def _counts_for(scope: Scope, event: CloudEvent) -> bool:
     """Whether what a stage completes by answering an event is counted for a scope: by dataset where it works so."""
     by_dataset = scope.stage in {Stage.CLEANSE, Stage.QUALITY}
     return not by_dataset or scope.subject.split(".")[-1] == event.subject.split(".")[-1]

@@ -19,6 +19,9 @@ ANNOUNCED = Counter("podium_announced_events", "Events announced.", ["stage", "t
 RETRIES = Counter("podium_retries", "Calls of a stage that were made again.", ["stage", "reason"])
 DEAD = Counter("podium_dead_letters", "Records given up.", ["stage", "reason"])
 STREAM_FAILURES = Counter("podium_stream_failures", "Batches that failed.", ["pipeline", "dataset", "reason"])
+NOTIFICATIONS = Counter(
+    "podium_notifications", "Notifications of object stores, by what became of them.", ["topic", "outcome"]
+)
 OPEN_LANES = Gauge("podium_open_lanes", "Lanes in which a stage is at work.", ["stage"])
 OPEN_EVENTS = Gauge("podium_open_events", "Records taken from Kafka and not acknowledged.", ["stage"])
 CALL_SECONDS = Histogram(

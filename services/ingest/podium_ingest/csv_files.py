@@ -1,12 +1,10 @@
 """Files that an intent has pinned, into data files of Bronze."""
 
-from pathlib import Path
-
 from podium_contracts import ledger as ledgers
 from podium_contracts.errors import BadSource, PodiumError
 from podium_contracts.events.v1 import Flow, Ledger
 from podium_contracts.names import storable_name
-from podium_contracts.pipeline import CsvDialect, FileSource, Pipeline
+from podium_contracts.pipeline import CsvDialect, FileSource
 from podium_lakehouse.delta.appends import discard
 from podium_lakehouse.engines.duckdb_csv import (
     CsvFile,
@@ -20,12 +18,13 @@ from podium_lakehouse.engines.duckdb_csv import (
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Intent, SourceFile
 
-from podium_ingest import files
+from podium_ingest.files import Files
+from podium_ingest.header import header
 from podium_ingest.rows import Rows, merged_names
 
 
 def read_files(
-    intent: Intent, source: FileSource, dataset: str, uri: str, pipeline: Pipeline, lakehouse: Lakehouse
+    intent: Intent, source: FileSource, dataset: str, uri: str, files: Files, lakehouse: Lakehouse
 ) -> Rows:
     """Read the pinned files, and hold each one's own lines against the rows that were written.
 
@@ -33,31 +32,30 @@ def read_files(
         BadSource: a file cannot be read as declared, or is not what was pinned; nothing is left behind.
         LedgerImbalance: rows were lost or made up.
     """
-    inputs = _inputs(intent, source, pipeline)
+    inputs = _inputs(intent, source, files)
     named = (dict(zip(file.columns, file.header, strict=True)) for file in inputs)
     names = merged_names(dataset, named, lakehouse)
     mark = Ingestion(intent.time, intent.batch_id, intent.sequence, source.source_system)
     with lakehouse.open_engine() as engine:
         written = write_csv(engine, uri, inputs, list(names), source.csv, mark)
     try:
-        flow = _flow(intent, inputs, written, source.csv)
+        flow = _flow(intent, inputs, written, source.csv, files)
     except PodiumError:
         discard(written.folders)
         raise
     return Rows(written.folders, names, flow)
 
 
-def _inputs(intent: Intent, source: FileSource, pipeline: Pipeline) -> list[CsvFile]:
+def _inputs(intent: Intent, source: FileSource, files: Files) -> list[CsvFile]:
     inputs = []
     for pinned in intent.files:
-        path = Path(pipeline.resolve(pinned.path))
-        files.unchanged(path, pinned)
-        names = files.header(path, source.csv)
+        path = files.readable(pinned)
+        names = header(path, pinned.path, source.csv)
         inputs.append(CsvFile(path, pinned.path, tuple(storable_name(name) for name in names), tuple(names)))
     return inputs
 
 
-def _flow(intent: Intent, inputs: list[CsvFile], written: Written, dialect: CsvDialect) -> Flow:
+def _flow(intent: Intent, inputs: list[CsvFile], written: Written, dialect: CsvDialect, files: Files) -> Flow:
     """Hold each file's own lines against the rows that were written, before they become part of Bronze.
 
     Raises:
@@ -67,7 +65,7 @@ def _flow(intent: Intent, inputs: list[CsvFile], written: Written, dialect: CsvD
     """
     flows = []
     for pinned, file in zip(intent.files, inputs, strict=True):
-        files.unchanged(file.path, pinned)
+        files.check_read(pinned)
         given = written.counts[file.name]
         flow = Flow(rows_in=_lines_in(pinned, file, written), inserted=given.rows + given.corrupt)
         if flow.rows_in != flow.inserted:

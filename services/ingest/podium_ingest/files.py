@@ -1,47 +1,215 @@
-"""Which files are news, and what they held when the intent pinned them."""
+"""The files and objects of a pipeline's sources: which are there, which are news, and where this machine reads them."""
 
-import csv
 import glob
-import gzip
-import hashlib
-import re
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import count
+from pathlib import Path, PurePath
+from typing import Self
 
 from podium_contracts.errors import BadSource
-from podium_contracts.names import collisions
-from podium_contracts.pipeline import CsvDialect, FileSource, Pipeline
-from podium_lakehouse.engines.csv_text import open_csv
+from podium_contracts.pipeline import FileSource, Pipeline, is_object
+from podium_lakehouse.engines.scratch import scratch_folder
 from podium_lakehouse.records.intents import SourceFile
 
-CHUNK_BYTES = 1 << 20
-_BLANK_LINES = re.compile(rb"\n(?:\r?\n)+")
+from podium_ingest import objects, text
+from podium_ingest.listed import Listed, unseen
+
+COPIED_BYTES = 8 * 10**9
+"""Objects that lie on this machine's disk at the same time; a larger one lies there alone."""
+THREADS = 4
+_REWRITTEN: dict[tuple[str, int, str], str] = {}
+"""By name, size and ETag: the content of objects that were written anew as they were, so that a process fetches them once only."""
+_HINT = "put the file back as it was, or give the new content a new name; then run it again"
 
 
-def listing(pipeline: Pipeline, sources: list[FileSource]) -> list[Path]:
-    """Return the files that the sources name, sorted.
+@dataclass(frozen=True)
+class _Copy:
+    """A copy of an object, and what was pinned of it."""
+
+    path: Path
+    pinned: SourceFile
+
+
+@dataclass
+class Files:
+    """The files and objects of a pipeline. A file is read where it lies, an object from a copy that is fetched once and goes with this value.
+
+    Copies lie in a scratch folder of this machine. Tasks of engine spark read them there, too: where executors run on other machines, TMPDIR
+    must be on the volume that they share for the lakehouse.
+    """
+
+    pipeline: Pipeline
+    _copies: dict[str, _Copy] = field(default_factory=dict)
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def listing(self, sources: Iterable[FileSource]) -> list[Listed]:
+        """Return what the sources name, sorted.
+
+        Raises:
+            BadSource: a source names nothing.
+        """
+        found: dict[Listed, None] = {}
+        for source in sources:
+            listed = self.matching(source)
+            if not listed:
+                kind = "object" if source.objects else "file"
+                raise BadSource(
+                    f"no {kind} matches {source.path}",
+                    hint=f"looked for {self.pipeline.resolve(source.path)}",
+                )
+            found |= dict.fromkeys(listed)
+        return sorted(found, key=_place)
+
+    def matching(self, source: FileSource) -> list[Listed]:
+        """Return what a source names, sorted; there may be nothing."""
+        if source.objects:
+            return objects.matching(source.objects)
+        names = glob.glob(source.path, root_dir=self.pipeline.root, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+        paths = [path for path in map(Path, map(self.pipeline.resolve, names)) if path.is_file()]
+        return sorted((listed(path, source_name(self.pipeline, path)) for path in paths), key=_place)
+
+    def named(self, source: FileSource, uris: Iterable[str]) -> list[Listed]:
+        """Return those of the objects with these URIs that a source names and that are there."""
+        pattern = source.objects
+        wanted = sorted({uri for uri in uris if pattern and pattern.names(uri)})
+        if not wanted:
+            return []
+        with ThreadPoolExecutor(THREADS) as pool:
+            return [found for found in pool.map(objects.look, wanted) if found]
+
+    def portions(self, found: Iterable[Listed]) -> Iterator[list[Listed]]:
+        """Yield what is found in portions whose copies find room on this machine."""
+        portion, size = list[Listed](), 0
+        for file in found:
+            copied = file.size if is_object(file.name) else 0
+            if portion and size + copied > COPIED_BYTES:
+                yield portion
+                portion, size = [], 0
+            portion.append(file)
+            size += copied
+        if portion:
+            yield portion
+
+    def news(self, found: Iterable[Listed], known: list[SourceFile]) -> list[SourceFile]:
+        """Return the files whose content has not been ingested under their name, as they are now.
+
+        A file whose size and modification time are known is not opened, an object whose size and ETag are is not fetched.
+
+        Raises:
+            BadSource: a file cannot be read to its end, or the store refuses an object.
+            TransientError: no store answers.
+        """
+        contents = {(file.path, file.sha256) for file in known}
+        suspects = [
+            file
+            for file in unseen(found, known)
+            if (file.name, _REWRITTEN.get((file.name, file.size, file.etag))) not in contents
+        ]
+        with ThreadPoolExecutor(THREADS) as pool:
+            pinned = [file for file in pool.map(self._pin, suspects) if file]
+        again = [file for file in pinned if (file.path, file.sha256) in contents]
+        _REWRITTEN.update({(file.path, file.size, file.etag): file.sha256 for file in again if file.etag})
+        return [file for file in pinned if file not in again]
+
+    def readable(self, pinned: SourceFile) -> Path:
+        """Return where this machine reads what was pinned.
+
+        Raises:
+            BadSource: it is gone, or its content is another.
+            TransientError: no store answers.
+        """
+        if not is_object(pinned.path):
+            path = Path(self.pipeline.resolve(pinned.path))
+            unchanged(path, pinned)
+            return path
+        copy = self._copies.get(pinned.path)
+        if copy:
+            now = objects.look(pinned.path)
+            if now and now.is_as(copy.pinned) and copy.pinned.sha256 == pinned.sha256:
+                return copy.path
+        copy = self._fetch(pinned.path)
+        if copy is None:
+            raise BadSource(f"{pinned.path} was pinned for ingestion and is gone", hint=_HINT)
+        if copy.pinned.sha256 != pinned.sha256:
+            raise BadSource(f"{pinned.path} has changed since it was pinned for ingestion", hint=_HINT)
+        return copy.path
+
+    def check_read(self, pinned: SourceFile) -> None:
+        """Check that what was read is what was pinned: a copy is nobody else's, a file may have changed.
+
+        Raises:
+            BadSource: it has.
+        """
+        if not is_object(pinned.path):
+            unchanged(Path(self.pipeline.resolve(pinned.path)), pinned)
+
+    def drop_copies(self) -> None:
+        """Take all copies away."""
+        for copy in self._copies.values():
+            copy.path.unlink(missing_ok=True)
+        self._copies.clear()
+
+    def _pin(self, found: Listed) -> SourceFile | None:
+        """Pin a file; None for an object that is gone, or was only the marker of a folder."""
+        if not is_object(found.name):
+            return pin(Path(self.pipeline.resolve(found.name)), found.name)
+        copy = self._fetch(found.name)
+        return copy.pinned if copy else None
+
+    def _fetch(self, uri: str) -> _Copy | None:
+        path = self._scratch / f"{next(self._numbers)}{PurePath(uri).suffix}"
+        found = objects.fetch(uri, path)
+        if found is None:
+            return None
+        copy = _Copy(path, text.pinned(path, found))
+        self._copies[uri] = copy
+        return copy
+
+    @cached_property
+    def _scratch(self) -> Path:
+        return self._stack.enter_context(scratch_folder())
+
+
+def listed(path: Path, name: str) -> Listed:
+    """Return a file of this machine as it is now."""
+    stat = path.stat()
+    return Listed(name, stat.st_size, stat.st_mtime_ns)
+
+
+def pin(path: Path, name: str) -> SourceFile:
+    """Return what is to be pinned of a file of this machine.
 
     Raises:
-        BadSource: a source names none.
+        BadSource: the file cannot be read to its end, or changes while it is read.
     """
-    found: dict[Path, None] = {}
-    for source in sources:
-        paths = matching(pipeline, source)
-        if not paths:
-            raise BadSource(
-                f"no file matches {source.path}", hint=f"looked for {pipeline.resolve(source.path)}"
-            )
-        found |= dict.fromkeys(paths)
-    return sorted(found)
+    before = listed(path, name)
+    found = text.pinned(path, before)
+    if listed(path, name) != before:
+        raise BadSource(f"{name} changed while it was read", hint="run it again when the file is complete")
+    return found
 
 
-def matching(pipeline: Pipeline, source: FileSource) -> list[Path]:
-    """Return the files that a source names, sorted; there may be none."""
-    matches = glob.glob(source.path, root_dir=pipeline.root, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-    paths = [Path(path) for path in map(pipeline.resolve, matches)]
-    return sorted(path for path in paths if path.is_file())
+def unchanged(path: Path, pinned: SourceFile) -> None:
+    """Check that a file of this machine is still what the intent pinned.
+
+    Raises:
+        BadSource: it is gone, or its content is another.
+    """
+    if not path.is_file():
+        raise BadSource(f"{path} was pinned for ingestion and is gone", hint=_HINT)
+    if not listed(path, pinned.path).is_as(pinned) and pin(path, pinned.path).sha256 != pinned.sha256:
+        raise BadSource(f"{path} has changed since it was pinned for ingestion", hint=_HINT)
 
 
 def source_name(pipeline: Pipeline, path: Path) -> str:
@@ -51,148 +219,6 @@ def source_name(pipeline: Pipeline, path: Path) -> str:
     )
 
 
-def news(pipeline: Pipeline, paths: list[Path], known: list[SourceFile]) -> list[SourceFile]:
-    """Return the files whose content has not been ingested under their name, as they are now.
-
-    A file whose size and modification time are known is not opened.
-
-    Raises:
-        BadSource: a file cannot be read to its end.
-    """
-    suspects = unseen(pipeline, paths, known)
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        pinned = list(pool.map(lambda path: pin(path, source_name(pipeline, path)), suspects))
-    contents = {(file.path, file.sha256) for file in known}
-    return [file for file in pinned if (file.path, file.sha256) not in contents]
-
-
-def unseen(pipeline: Pipeline, paths: list[Path], known: list[SourceFile]) -> list[Path]:
-    """Return the files that have not been ingested under their name with their size and modification time."""
-    by_name: dict[str, list[SourceFile]] = {}
-    for file in known:
-        by_name.setdefault(file.path, []).append(file)
-    return [path for path in paths if not _seen(path, by_name.get(source_name(pipeline, path), []))]
-
-
-def _seen(path: Path, versions: list[SourceFile]) -> bool:
-    stat = path.stat()
-    return any((file.size, file.modified_ns) == (stat.st_size, stat.st_mtime_ns) for file in versions)
-
-
-def pin(path: Path, name: str) -> SourceFile:
-    """Return a file's identity, and its lines counted without any CSV parser: ingestion is checked against them.
-
-    Raises:
-        BadSource: the file cannot be read to its end, or changes while it is read.
-    """
-    before = path.stat()
-    digest, lines, blank, tail = hashlib.sha256(), 0, 0, b"\n"
-    for chunk in _decompressed(path):
-        digest.update(chunk)
-        lines += chunk.count(b"\n")
-        joined = tail + chunk
-        blank += _blank_lines(joined) - _blank_lines(tail)
-        tail = joined[-2:]
-    after = path.stat()
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise BadSource(f"{path} changed while it was read", hint="run it again when the file is complete")
-    unfinished = 0 if tail.endswith(b"\n") else 1
-    return SourceFile(
-        path=name,
-        size=after.st_size,
-        modified_ns=after.st_mtime_ns,
-        sha256=digest.hexdigest(),
-        lines=lines + unfinished,
-        blank=blank,
-    )
-
-
-def _blank_lines(text: bytes) -> int:
-    """Return the lines without any text; searched for only where there are any, as that takes longer than counting."""
-    if b"\n\n" not in text and b"\n\r\n" not in text:
-        return 0
-    return sum(found[0].count(b"\n") - 1 for found in _BLANK_LINES.finditer(text))
-
-
-def unchanged(path: Path, pinned: SourceFile) -> None:
-    """Check that a file is still what the intent pinned.
-
-    Raises:
-        BadSource: it is gone, or its content is another.
-    """
-    hint = "put the file back as it was, or give the new content a new name; then run it again"
-    if not path.is_file():
-        raise BadSource(f"{path} was pinned for ingestion and is gone", hint=hint)
-    stat = path.stat()
-    same = (stat.st_size, stat.st_mtime_ns) == (pinned.size, pinned.modified_ns)
-    if not same and pin(path, pinned.path).sha256 != pinned.sha256:
-        raise BadSource(f"{path} has changed since it was pinned for ingestion", hint=hint)
-
-
-def header(path: Path, dialect: CsvDialect) -> list[str]:
-    """Return the names in a CSV file's first line.
-
-    Raises:
-        BadSource: there is none, it cannot be read, or two names would be one column.
-    """
-    names = _names(path, _first_line(path), dialect)
-    if not any(name.strip() for name in names):
-        raise BadSource(f"{path} has no header line", hint="its first line must name the columns")
-    if "" in names:
-        raise BadSource(
-            f"{path}: column {names.index('') + 1} of the header has no name", hint="name it in the file"
-        )
-    if clashes := collisions(names):
-        listed = "; ".join(" and ".join(repr(name) for name in group) for group in clashes)
-        raise BadSource(f"{path}: {listed} would be the same column", hint="rename one of them in the file")
-    return names
-
-
-def _first_line(path: Path) -> str:
-    with open_csv(path) as file:
-        line = file.readline(CHUNK_BYTES)
-    try:
-        text = line.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadSource(f"{path}: the header is not UTF-8", hint="save the file as UTF-8") from error
-    if "\0" in text:
-        raise BadSource(f"{path} is no text in UTF-8", hint="save the file as UTF-8")
-    text = text.removesuffix("\n").removesuffix("\r")
-    if "\r" in text:
-        raise BadSource(f"{path}: the lines end in \\r alone", hint="let all lines end in \\n or in \\r\\n")
-    return text
-
-
-def _names(path: Path, line: str, dialect: CsvDialect) -> list[str]:
-    doubled = dialect.escape == dialect.quote
-    rows = csv.reader(
-        [line] if line else [],
-        delimiter=dialect.delimiter,
-        quotechar=dialect.quote,
-        doublequote=doubled,
-        escapechar=None if doubled else dialect.escape,
-        strict=True,
-    )
-    try:
-        return next(rows, [])
-    except csv.Error as error:
-        raise BadSource(
-            f"{path}: the header cannot be read: {error}",
-            hint="the names must be in one line, and each quote must be closed",
-        ) from error
-
-
-def _decompressed(path: Path) -> Iterator[bytes]:
-    try:
-        with open_csv(path) as file:
-            while chunk := file.read(CHUNK_BYTES):
-                yield chunk
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise BadSource(
-            f"{path} is not a complete gzip file: {error}",
-            hint="copy it again: it was cut off or damaged on the way",
-        ) from error
-    except OSError as error:
-        raise BadSource(
-            f"{path} cannot be read: {error.strerror}", hint="check that it is there and readable"
-        ) from error
+def _place(found: Listed) -> tuple[str, ...]:
+    """Return what files are sorted by: their paths, part by part."""
+    return PurePath(found.name).parts

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic
 
 from podium_contracts import ledger as ledgers
@@ -11,47 +10,57 @@ from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import LayerCompleted, Ledger, Stock, Timings
 from podium_contracts.messages import OffsetRange, Topics
 from podium_contracts.names import Layer, Stage
-from podium_contracts.pipeline import KafkaSource, Pipeline, Source
+from podium_contracts.pipeline import FileSource, KafkaSource, Pipeline
+from podium_contracts.watching import EVERYWHERE, Look
 from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import is_committed
 from podium_lakehouse.delta.tables import add_columns, current, ensure
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
 from podium_lakehouse.records.intents import Intent, Scope, SourceFile, table_name
 
-from podium_ingest import files, streams
+from podium_ingest import streams
 from podium_ingest.csv_files import read_files
+from podium_ingest.files import Files
+from podium_ingest.listed import Listed, unseen
 from podium_ingest.rows import Names, Rows, bronze_schema
 
 
 def ingest(
-    event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse, topics: Topics | None = None
+    event: CloudEvent,
+    pipeline: Pipeline,
+    lakehouse: Lakehouse,
+    topics: Topics | None = None,
+    look: Look = EVERYWHERE,
 ) -> list[CloudEvent]:
     """Bring what is new in the sources of every dataset of a run into Bronze.
 
     A job takes all there is, and announces its last completion again where there is nothing new. A resident run takes one batch of
-    each source.
+    each topic, and those files that it finds where it is told to look.
 
     Raises:
         BadSource: a source cannot be read as declared; nothing of that batch was ingested.
+        TransientError: what a source lies in does not answer.
         TerminalError: a dataset reads topics, and the host has none.
     """
-    return [
-        completed
-        for name in event.run.datasets
-        for completed in _Ingestion(name, event, pipeline, lakehouse, topics).completions()
-    ]
+    with Files(pipeline) as files:
+        return [
+            completed
+            for name in event.run.datasets
+            for completed in _Ingestion(name, event, pipeline, lakehouse, topics, look, files).completions()
+        ]
 
 
-def waiting(pipeline: Pipeline, lakehouse: Lakehouse) -> list[Path]:
+def waiting(pipeline: Pipeline, lakehouse: Lakehouse) -> list[Listed]:
     """Return the files of every dataset that a run would look into: new ones, or changed since.
 
     Raises:
         BadSource: a source names no file.
     """
-    found: list[Path] = []
+    found: list[Listed] = []
+    files = Files(pipeline)
     for name, dataset in pipeline.spec.datasets.items():
-        paths = files.listing(pipeline, [source.files for source in dataset.sources if source.files])
-        found += files.unseen(pipeline, paths, _known(_scope(pipeline, name), lakehouse))
+        listed = files.listing([source.files for source in dataset.sources if source.files])
+        found += unseen(listed, _known(_scope(pipeline, name), lakehouse))
     return found
 
 
@@ -64,6 +73,8 @@ class _Ingestion:
     pipeline: Pipeline
     lakehouse: Lakehouse
     topics: Topics | None
+    look: Look
+    files: Files
 
     @property
     def scope(self) -> Scope:
@@ -81,19 +92,34 @@ class _Ingestion:
         """Bring what is new into Bronze, and before it what an interrupted try has pinned."""
         interrupted = self._interrupted()
         done = [self._complete(interrupted)] if interrupted else []
+        self.files.drop_copies()
         for index, source in enumerate(self.pipeline.spec.datasets[self.name].sources):
-            done += self._batches(index, source)
+            if source.kafka:
+                done += self._message_batches(index, source.kafka)
+            elif source.files:
+                done += self._file_batches(index, source.files)
         if done or self.resident:
             return done
         last = self.lakehouse.completions.last(self.scope)
         return [last] if last else []
 
-    def _batches(self, index: int, source: Source) -> Iterator[CloudEvent]:
-        while intent := self._plan(index, source):
+    def _message_batches(self, index: int, source: KafkaSource) -> Iterator[CloudEvent]:
+        while offsets := streams.news(source, self._offsets(), self._reach(source), self._size(source)):
+            intent = self._pin(index, offsets=offsets)
             yield self._complete(intent)
-            full = source.kafka and sum(part.span for part in intent.offsets) >= source.kafka.max_rows
+            full = sum(part.span for part in intent.offsets) >= source.max_rows
             if self.resident or not full:
                 return
+
+    def _file_batches(self, index: int, source: FileSource) -> Iterator[CloudEvent]:
+        listed = self._listing(source)
+        known = self._known() if listed else []
+        for number, portion in enumerate(self.files.portions(unseen(listed, known))):
+            known = self._known() if number else known  # another run may be at work on the same
+            if found := self.files.news(portion, known):
+                offsets = streams.unmoved(self._offsets())
+                yield self._complete(self._pin(index, found=tuple(found), offsets=offsets))
+            self.files.drop_copies()
 
     def _interrupted(self) -> Intent | None:
         """Return the intent of an interrupted try, if it still stands: not if its files have changed before Bronze had their rows."""
@@ -103,20 +129,10 @@ class _Ingestion:
             return intent
         try:
             for pinned in intent.files:
-                files.unchanged(Path(self.pipeline.resolve(pinned.path)), pinned)
+                self.files.readable(pinned)
         except BadSource:
             return None
         return intent
-
-    def _plan(self, index: int, source: Source) -> Intent | None:
-        """Pin what is new in a source, if there is anything."""
-        before = self._offsets()
-        if source.kafka:
-            offsets = streams.news(source.kafka, before, self._reach(source.kafka), self._size(source.kafka))
-            return self._pin(index, (), offsets) if offsets else None
-        paths = self._listing(source)
-        found = files.news(self.pipeline, paths, _known(self.scope, self.lakehouse)) if paths else []
-        return self._pin(index, tuple(found), streams.unmoved(before)) if found else None
 
     def _size(self, source: KafkaSource) -> streams.Size:
         """Return the size of the next batch: of a resident run it is due after a while, or when it is full, and it keeps to the rate."""
@@ -129,19 +145,26 @@ class _Ingestion:
             1 if since >= source.trigger_seconds or not self.resident else source.max_rows, most
         )
 
-    def _listing(self, source: Source) -> list[Path]:
-        """Return the files to look into; a resident run leaves alone those that may still be written."""
-        assert source.files
+    def _listing(self, source: FileSource) -> list[Listed]:
+        """Return what to look into; a resident run leaves alone those files that may still be written."""
         if not self.resident:
-            return files.listing(self.pipeline, [source.files])
-        if not source.files.watch_seconds:
+            return self.files.listing([source])
+        if source.watch_seconds is None:
             return []
-        before = self.event.time.timestamp() - source.files.settled_seconds
-        return [
-            path for path in files.matching(self.pipeline, source.files) if path.stat().st_mtime <= before
-        ]
+        if not self.look.sweep:
+            return self.files.named(source, self.look.objects)
+        found = self.files.matching(source)
+        if source.objects:
+            return found
+        before = (self.event.time.timestamp() - source.settled_seconds) * 1e9
+        return [file for file in found if file.modified_ns <= before]
 
-    def _pin(self, index: int, found: tuple[SourceFile, ...], offsets: tuple[OffsetRange, ...]) -> Intent:
+    def _known(self) -> list[SourceFile]:
+        return _known(self.scope, self.lakehouse)
+
+    def _pin(
+        self, index: int, *, offsets: tuple[OffsetRange, ...], found: tuple[SourceFile, ...] = ()
+    ) -> Intent:
         return self.lakehouse.pin(
             Intent(
                 scope=self.scope,
@@ -212,7 +235,7 @@ class _Ingestion:
             topics = self._reach(source.kafka)
             return streams.read_messages(intent, source.kafka, self.name, self.uri, self.lakehouse, topics)
         assert source.files
-        return read_files(intent, source.files, self.name, self.uri, pipeline, self.lakehouse)
+        return read_files(intent, source.files, self.name, self.uri, self.files, self.lakehouse)
 
     def _prepare_table(self, intent: Intent, names: Names) -> None:
         """Create or widen the Bronze table, and record its columns in the catalogue."""

@@ -10,6 +10,7 @@ from deltalake import DeltaTable
 from podium_contracts.events import CloudEvent, envelope
 from podium_contracts.events.v1 import LayerCompleted, Run, RunRequested
 from podium_contracts.pipeline import Pipeline, Spec
+from podium_contracts.watching import EVERYWHERE, Look
 from podium_ingest.stage import ingest
 from podium_lakehouse.lakehouse import Lakehouse
 
@@ -46,7 +47,7 @@ class Shop:
         path.write_bytes(content)
         return path
 
-    def run(self, executor: str = "job") -> list[CloudEvent]:
+    def run(self, executor: str = "job", look: Look = EVERYWHERE) -> list[CloudEvent]:
         """Ingest what is new in a run of its own; return the events that say what is complete."""
         self.runs += 1
         run = Run(
@@ -60,7 +61,7 @@ class Shop:
         asked = envelope(
             RunRequested(run=run), stage=None, subject="shop", sequence=1, traceparent=TRACE, causation=""
         )
-        return ingest(asked, self.pipeline, self.lakehouse)
+        return ingest(asked, self.pipeline, self.lakehouse, look=look)
 
     def completed(self) -> LayerCompleted:
         """Ingest, and return what the only dataset's completion says."""

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from podium_contracts.errors import BadSource
-from podium_contracts.pipeline import CsvDialect, FileSource, Pipeline, Spec
-from podium_ingest import files
+from podium_contracts.pipeline import FileSource, Pipeline, Spec
+from podium_ingest import files, text
+from podium_ingest.files import Files
+from podium_ingest.listed import Listed
 
-COMMA = CsvDialect()
 SPEC = {
     "lakehouse": {"uri": "lake"},
     "datasets": {
@@ -30,6 +31,11 @@ def pipeline(root: Path) -> Pipeline:
     return Pipeline("shop", Spec.model_validate(SPEC), root, "f" * 64)
 
 
+def listed(root: Path, *paths: Path) -> list[Listed]:
+    """Return files as they are now."""
+    return [files.listed(path, path.relative_to(root).as_posix()) for path in paths]
+
+
 def put(folder: Path, name: str, content: bytes = b"id\n1\n") -> Path:
     """Write a file below a folder."""
     path = folder / name
@@ -44,9 +50,8 @@ def test_a_listing_is_sorted_and_names_each_file_once(tmp_path: Path) -> None:
         put(tmp_path, name)
     (tmp_path / "folder.csv").mkdir()
     sources = [FileSource(path="*.csv"), FileSource(path="**/*.csv")]
-    assert files.listing(pipeline(tmp_path), sources) == [
-        tmp_path / name for name in ("a.csv", "b.csv", "deep/er/c.csv")
-    ]
+    found = Files(pipeline(tmp_path)).listing(sources)
+    assert [file.name for file in found] == ["a.csv", "b.csv", "deep/er/c.csv"]
 
 
 def test_a_pattern_may_be_absolute(tmp_path: Path) -> None:
@@ -54,24 +59,22 @@ def test_a_pattern_may_be_absolute(tmp_path: Path) -> None:
     path = put(tmp_path / "elsewhere", "a.csv")
     root = tmp_path / "project"
     root.mkdir()
-    found = files.listing(pipeline(root), [FileSource(path=f"{tmp_path}/elsewhere/*.csv")])
-    assert found == [path]
-    assert files.source_name(pipeline(root), path) == path.as_posix()
+    found = Files(pipeline(root)).listing([FileSource(path=f"{tmp_path}/elsewhere/*.csv")])
+    assert [file.name for file in found] == [path.as_posix()]
 
 
 @pytest.mark.parametrize("folder", ["my [project]", "what*", "it's 50% é"])
 def test_the_pipelines_own_folder_is_no_pattern(tmp_path: Path, folder: str) -> None:
     """Only the declared path is a pattern; where the pipeline file lies is a name."""
-    path = put(tmp_path / folder, "a.csv")
-    found = files.listing(pipeline(tmp_path / folder), [FileSource(path="*.csv")])
-    assert found == [path]
-    assert files.source_name(pipeline(tmp_path / folder), path) == "a.csv"
+    put(tmp_path / folder, "a.csv")
+    found = Files(pipeline(tmp_path / folder)).listing([FileSource(path="*.csv")])
+    assert [file.name for file in found] == ["a.csv"]
 
 
 def test_a_source_without_files_is_told(tmp_path: Path) -> None:
     """A pattern that matches nothing is a mistake, and the error says where it looked."""
     with pytest.raises(BadSource, match=r"no file matches data/\*\.csv") as caught:
-        files.listing(pipeline(tmp_path), [FileSource(path="data/*.csv")])
+        Files(pipeline(tmp_path)).listing([FileSource(path="data/*.csv")])
     assert str(tmp_path / "data" / "*.csv") in caught.value.hint
 
 
@@ -102,7 +105,7 @@ def test_a_long_file_is_counted_as_a_short_one(
     tmp_path_factory: pytest.TempPathFactory, parts: list[bytes], cut: int
 ) -> None:
     """It makes no difference where the file is cut into the pieces in which it is read."""
-    long = b"y" * (files.CHUNK_BYTES - cut) + b"".join(parts)
+    long = b"y" * (text.CHUNK_BYTES - cut) + b"".join(parts)
     folder = tmp_path_factory.mktemp("counted")
     pinned = files.pin(put(folder, "long.csv", long), "long.csv")
     ends = long.split(b"\n")
@@ -113,10 +116,10 @@ def test_a_long_file_is_counted_as_a_short_one(
 
 def test_a_compressed_file_is_pinned_by_its_text(tmp_path: Path) -> None:
     """The same text, compressed or not, has the same digest and the same lines."""
-    text = b"id\n1\n\n2\n"
-    plain = files.pin(put(tmp_path, "a.csv", text), "a.csv")
-    packed = files.pin(put(tmp_path, "a.csv.gz", gzip.compress(text)), "a.csv.gz")
-    assert plain.sha256 == packed.sha256 == hashlib.sha256(text).hexdigest()
+    content = b"id\n1\n\n2\n"
+    plain = files.pin(put(tmp_path, "a.csv", content), "a.csv")
+    packed = files.pin(put(tmp_path, "a.csv.gz", gzip.compress(content)), "a.csv.gz")
+    assert plain.sha256 == packed.sha256 == hashlib.sha256(content).hexdigest()
     assert (plain.lines, plain.blank) == (packed.lines, packed.blank) == (4, 1)
 
 
@@ -135,40 +138,44 @@ def test_a_damaged_archive_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_a_file_is_news_once(tmp_path: Path) -> None:
     """Files that were ingested are not listed again, others are."""
     one, two = put(tmp_path, "1.csv"), put(tmp_path, "2.csv", b"id\n2\n")
-    known = files.news(pipeline(tmp_path), [one], [])
+    known = Files(pipeline(tmp_path)).news(listed(tmp_path, one), [])
     assert [file.path for file in known] == ["1.csv"]
-    assert [file.path for file in files.news(pipeline(tmp_path), [one, two], known)] == ["2.csv"]
+    assert [file.path for file in Files(pipeline(tmp_path)).news(listed(tmp_path, one, two), known)] == [
+        "2.csv"
+    ]
 
 
 def test_a_file_that_was_only_touched_is_no_news(tmp_path: Path) -> None:
     """Another time of modification makes the file be looked at; its content decides."""
     path = put(tmp_path, "1.csv")
-    known = files.news(pipeline(tmp_path), [path], [])
+    known = Files(pipeline(tmp_path)).news(listed(tmp_path, path), [])
     os.utime(path, ns=(0, known[0].modified_ns + 1_000_000_000))
-    assert files.news(pipeline(tmp_path), [path], known) == []
+    assert Files(pipeline(tmp_path)).news(listed(tmp_path, path), known) == []
     files.unchanged(path, known[0])
 
 
 def test_a_known_file_is_not_opened(tmp_path: Path) -> None:
     """Size and time of modification are enough: here the content could not even be read."""
     path = put(tmp_path, "1.csv.gz", gzip.compress(b"id\n1\n"))
-    known = files.news(pipeline(tmp_path), [path], [])
+    known = Files(pipeline(tmp_path)).news(listed(tmp_path, path), [])
     path.write_bytes(b"\0" * known[0].size)
     os.utime(path, ns=(0, known[0].modified_ns))
-    assert files.news(pipeline(tmp_path), [path], known) == []
+    assert Files(pipeline(tmp_path)).news(listed(tmp_path, path), known) == []
 
 
 def test_a_changed_file_is_news(tmp_path: Path) -> None:
     """New content under an old name is ingested, also where it was seen under another name; what was there before is not."""
     path = put(tmp_path, "1.csv")
-    first = files.news(pipeline(tmp_path), [path], [])
+    first = Files(pipeline(tmp_path)).news(listed(tmp_path, path), [])
     put(tmp_path, "1.csv", b"id\n1\n2\n")
-    second = files.news(pipeline(tmp_path), [path], first)
+    second = Files(pipeline(tmp_path)).news(listed(tmp_path, path), first)
     assert [file.lines for file in second] == [3]
     put(tmp_path, "1.csv")
-    assert files.news(pipeline(tmp_path), [path], [*first, *second]) == []
+    assert Files(pipeline(tmp_path)).news(listed(tmp_path, path), [*first, *second]) == []
     copy = put(tmp_path, "copy.csv")
-    assert [file.path for file in files.news(pipeline(tmp_path), [copy], first)] == ["copy.csv"]
+    assert [file.path for file in Files(pipeline(tmp_path)).news(listed(tmp_path, copy), first)] == [
+        "copy.csv"
+    ]
 
 
 def test_a_pinned_file_must_stay_as_it_was(tmp_path: Path) -> None:
@@ -182,89 +189,3 @@ def test_a_pinned_file_must_stay_as_it_was(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(BadSource, match="was pinned for ingestion and is gone"):
         files.unchanged(path, pinned)
-
-
-@pytest.mark.parametrize(
-    ("content", "names"),
-    [
-        (b"a,b\n1,2\n", ["a", "b"]),
-        (b"a,b", ["a", "b"]),
-        (b"a,b\r\n1,2\r\n", ["a", "b"]),
-        (b"\xef\xbb\xbfa,b\n", ["a", "b"]),
-        (b'\xef\xbb\xbf"a","b"\n', ["a", "b"]),
-        (b'"a, ""b""",c\n', ['a, "b"', "c"]),
-        ("Größe,😀\n".encode(), ["Größe", "😀"]),
-        (b" a , Unit Price \n", [" a ", " Unit Price "]),
-    ],
-    ids=["plain", "alone", "CRLF", "byte order mark", "mark and quotes", "quoted", "any script", "spaces"],
-)
-@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz"])
-def test_a_header_names_the_columns(tmp_path: Path, name: str, content: bytes, names: list[str]) -> None:
-    """Names are read as they stand, from a compressed file, too."""
-    stored = gzip.compress(content) if name.endswith("gz") else content
-    assert files.header(put(tmp_path, name, stored), COMMA) == names
-
-
-@pytest.mark.parametrize(
-    ("dialect", "content"),
-    [
-        (CsvDialect(delimiter=";"), b"a,b;c\n"),
-        (CsvDialect(delimiter="\t", quote="'"), b"'a,b'\tc\n"),
-    ],
-    ids=["semicolon", "tab and single quotes"],
-)
-def test_a_header_is_read_in_the_declared_dialect(
-    tmp_path: Path, dialect: CsvDialect, content: bytes
-) -> None:
-    """Delimiter and quote are those of the pipeline file."""
-    assert files.header(put(tmp_path, "x.csv", content), dialect) == ["a,b", "c"]
-
-
-def test_a_header_may_escape_its_quotes(tmp_path: Path) -> None:
-    """An escape other than the doubled quote holds for the header, too."""
-    path = put(tmp_path, "x.csv", b'"a\\"b",c\n')
-    assert files.header(path, CsvDialect(escape="\\")) == ['a"b', "c"]
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "has no header line"),
-        (b"\n1,2\n", "has no header line"),
-        (b" , \n1,2\n", "has no header line"),
-        (b"a,,b\n", "column 2 of the header has no name"),
-        (b"a,b,\n", "column 3 of the header has no name"),
-        (b"a,b,a\n", "'a' and 'a' would be the same column"),
-        (b"a,A\n", "'a' and 'A' would be the same column"),
-        (b"Unit Price,unit-price,x\n", "'Unit Price' and 'unit-price' would be the same column"),
-        (b'"a\nb",c\n', "the header cannot be read"),
-        (b'a,"b\n1,2\n', "the header cannot be read"),
-        (b'a,"b"c\n', "the header cannot be read"),
-        (b"a,\xff\n", "the header is not UTF-8"),
-        ("a,b\n1,2\n".encode("utf-16"), "the header is not UTF-8"),
-        ("a,b\n1,2\n".encode("utf-16-le"), "is no text in UTF-8"),
-        (b"a,b\r1,2\r", "the lines end in \\\\r alone"),
-    ],
-    ids=[
-        "empty file",
-        "blank first line",
-        "spaces only",
-        "no name",
-        "no name at the end",
-        "same name",
-        "same but for case",
-        "same when standardised",
-        "line break in a name",
-        "open quote",
-        "text after a quote",
-        "another encoding",
-        "UTF-16",
-        "UTF-16 without a mark",
-        "carriage returns",
-    ],
-)
-def test_a_header_that_names_no_columns_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
-    """The error names the file, what is wrong with its first line, and what to do."""
-    with pytest.raises(BadSource, match=rf"x\.csv.*{message}") as caught:
-        files.header(put(tmp_path, "x.csv", content), COMMA)
-    assert caught.value.hint

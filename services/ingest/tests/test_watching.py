@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from podium_contracts.watching import Look
+
 FIRST_RUN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -41,3 +43,11 @@ def test_a_folder_that_is_not_watched_is_left_to_jobs(make_shop: Any, tmp_path: 
     written(shop.deliver("one.csv", b"id\n1\n"), timedelta(hours=1))
     assert shop.run("resident") == []
     assert len(shop.run()) == 1
+
+
+def test_a_folder_is_listed_when_the_watch_says_so(make_shop: Any, tmp_path: Path) -> None:
+    """A look in between, as for messages or at named objects, leaves it alone."""
+    shop = make_shop(tmp_path, watch_seconds=30)
+    written(shop.deliver("one.csv", b"id\n1\n"), timedelta(hours=1))
+    assert shop.run("resident", Look(sweep=False, objects=("s3://shop/one.csv",))) == []
+    assert len(shop.run("resident", Look(sweep=True))) == 1

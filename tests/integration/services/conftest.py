@@ -12,6 +12,7 @@ from podium_runtime.requests import request
 
 from libs.cli.tests.conftest import PIPELINE, deliver
 from tests.integration.services.stack import Broker, Stack, events, eventually
+from tests.s3 import S3Server
 
 
 @pytest.fixture(scope="session")
@@ -23,9 +24,9 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory, broker: Broker, s3: S3Server) -> Iterator[Stack]:
     """Return the five services, ready; a test that stops one starts it again."""
-    stack = Stack(tmp_path_factory.mktemp("services"), broker)
+    stack = Stack(tmp_path_factory.mktemp("services"), broker, more=s3.environment)
     ensure_topics(stack.kafka)
     try:
         stack.start()

@@ -129,7 +129,13 @@ class Topic:
 class Stack:
     """A broker, five services on it, and the folder where they look for pipelines."""
 
-    def __init__(self, folder: Path, broker: Broker, kafka: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker: Broker,
+        kafka: Mapping[str, str] | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder, self.broker = folder, broker
         self.pipelines = folder / "pipelines"
         self.pipelines.mkdir(parents=True)
@@ -141,6 +147,7 @@ class Stack:
             "PODIUM_PROCESSES": "1",
             "PODIUM_RETRY__ATTEMPTS": "3",
             "PODIUM_RETRY__FIRST_SECONDS": "0.1",
+            **(more or {}),
         }
         self.services = {stage: Service(stage, folder, self.environment) for stage in Stage}
 

@@ -118,7 +118,7 @@ def _on_engine(opened: Opened, asked: EngineWish | None, *, quiet: bool) -> Open
     """Return the pipeline on the engine that was asked for, saying why where that was left open."""
     wish = asked or opened.pipeline.spec.engine
     files = waiting(opened.pipeline, opened.lakehouse) if wish == EngineWish.AUTO else []
-    choice = choose(wish, files, opened.lakehouse.path)
+    choice = choose(wish, {file.name: file.size for file in files}, opened.lakehouse.path)
     if wish == EngineWish.AUTO and not quiet:
         errors.print(f"engine {choice.engine}: {choice.reason}", highlight=False)
     return replace(opened, lakehouse=replace(opened.lakehouse, engine=choice.engine))

@@ -7,6 +7,7 @@ from podium_contracts.pipeline.dataset import (
     Duplicates,
     FileSource,
     KafkaSource,
+    Notifications,
     NullStrategy,
     Source,
     Standardise,
@@ -19,6 +20,7 @@ from podium_contracts.pipeline.document import (
     Spec,
     Threshold,
 )
+from podium_contracts.pipeline.objects import ObjectPattern, is_object
 from podium_contracts.pipeline.patterns import portable, shared_pattern
 from podium_contracts.pipeline.resolved import Pipeline, in_project
 from podium_contracts.pipeline.rules import FormatValidation, RangeCheck, Rule
@@ -46,8 +48,10 @@ __all__ = [
     "FormatValidation",
     "KafkaSource",
     "Lookup",
+    "Notifications",
     "NullDeduction",
     "NullStrategy",
+    "ObjectPattern",
     "Pipeline",
     "PipelineDocument",
     "Quality",
@@ -60,6 +64,7 @@ __all__ = [
     "Standardise",
     "Threshold",
     "in_project",
+    "is_object",
     "portable",
     "shared_pattern",
 ]

@@ -2,14 +2,17 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
 from podium_contracts.model import Model
 from podium_contracts.names import Name
+from podium_contracts.pipeline.objects import ObjectPattern, is_object, known_path
 from podium_contracts.pipeline.patterns import Pattern
 from podium_contracts.pipeline.rules import Rule
 from podium_contracts.pipeline.scoring import Scoring
 from podium_contracts.pipeline.types import TypeName
+
+TOPIC_NAME = r"^[a-zA-Z0-9._-]{1,249}$"
 
 
 class CsvDialect(Model):
@@ -26,17 +29,40 @@ class CsvDialect(Model):
         return self
 
 
-class FileSource(Model):
-    """Files by a glob pattern, relative to the pipeline file; `.gz` files are decompressed."""
+class Notifications(Model):
+    """Where an object store says what is new: a Kafka topic with its notifications, as JSON. They only hasten what `watch_seconds` finds."""
 
-    path: str = Field(min_length=1)
+    topic: str = Field(pattern=TOPIC_NAME)
+
+
+class FileSource(Model):
+    """Files by a glob pattern, relative to the pipeline file, or objects of a store that speaks S3: `s3://bucket/in/*.csv.gz`.
+
+    `.gz` files are decompressed. Where the store is, and what it is asked with, the environment says.
+    """
+
+    path: Annotated[str, Field(min_length=1), AfterValidator(known_path)]
     format: Literal["csv"] = "csv"
     csv: CsvDialect = CsvDialect()
     source_system: str = "file_upload"
     watch_seconds: float | None = Field(default=None, gt=0)
     """A service looks for new files every so many seconds; without it, when a run is requested."""
     settled_seconds: float = Field(default=5.0, ge=0)
-    """A watched file is taken when it has not changed for so long: a shorter one may still be written."""
+    """A watched file is taken when it has not changed for so long: a shorter one may still be written. An object is whole when it is there."""
+    notifications: Notifications | None = None
+
+    @model_validator(mode="after")
+    def _notified_of_objects(self) -> Self:
+        if self.notifications and not is_object(self.path):
+            raise ValueError("notifications tell of objects: path must be s3://bucket/key")
+        if self.notifications and self.watch_seconds is None:
+            raise ValueError("notifications may be lost: give watch_seconds, too, to find what none told of")
+        return self
+
+    @property
+    def objects(self) -> ObjectPattern | None:
+        """The objects that it names; None where it names files."""
+        return ObjectPattern.parse(self.path) if is_object(self.path) else None
 
 
 class KafkaSource(Model):
@@ -45,7 +71,7 @@ class KafkaSource(Model):
     `start` says where the first batch begins: `earliest`, `latest`, or a time; later ones go on where the one before ended.
     """
 
-    topic: str | None = Field(default=None, pattern=r"[a-zA-Z0-9._-]{1,249}")
+    topic: str | None = Field(default=None, pattern=TOPIC_NAME)
     topic_pattern: Pattern | None = None
     format: Literal["json"] = "json"
     start: Literal["earliest", "latest"] | AwareDatetime = "earliest"

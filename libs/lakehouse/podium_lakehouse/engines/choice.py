@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +25,11 @@ class Choice:
     reason: str
 
 
-def choose(wish: EngineWish, files: list[Path], lakehouse: Path) -> Choice:
-    """Return the engine for reading files into a lakehouse: as wished, else by their size and what this machine has."""
+def choose(wish: EngineWish, sizes: Mapping[str, int], lakehouse: Path) -> Choice:
+    """Return the engine for reading files of these sizes, by name, into a lakehouse: as wished, else as fits this machine."""
     if wish != EngineWish.AUTO:
         return Choice(EngineName(wish), "as asked")
-    size = sum(path.stat().st_size * (UNPACKED if path.suffix == ".gz" else 1) for path in files)
+    size = sum(size * (UNPACKED if name.lower().endswith(".gz") else 1) for name, size in sizes.items())
     cores = len(os.sched_getaffinity(0))
     nearest = next(folder for folder in (lakehouse, *lakehouse.parents) if folder.exists())
     room = min(shutil.disk_usage(folder).free for folder in (Path(tempfile.gettempdir()), nearest)) // ROOM

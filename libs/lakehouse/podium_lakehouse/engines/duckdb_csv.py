@@ -122,8 +122,11 @@ def _unreadable(files: Sequence[CsvFile], dialect: CsvDialect, error: Exception)
         return found
     paths = [file for file in files if str(file.path) in str(error)] or files
     names = ", ".join(file.name for file in paths)
+    reason = str(error).splitlines()[0]
+    for file in paths:
+        reason = reason.replace(str(file.path), file.name)
     return BadSource(
-        f"{names} cannot be read as CSV: {str(error).splitlines()[0]}",
+        f"{names} cannot be read as CSV: {reason}",
         hint="check `csv:` in the pipeline file, and that each file is complete",
     )
 

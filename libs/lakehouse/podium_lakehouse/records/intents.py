@@ -33,12 +33,16 @@ class Scope(Model):
 
 
 class SourceFile(Model):
-    """A file as it was when the intent pinned it; `modified_ns` is its modification time in nanoseconds."""
+    """A file or an object as it was when the intent pinned it; `modified_ns` is its modification time in nanoseconds."""
 
     path: str
+    """What Bronze calls it: a path, or an object's URI."""
     size: int
     modified_ns: int
+    etag: str = ""
+    """What an object store calls this content of an object; a file has none."""
     sha256: str
+    """Of its text, decompressed."""
     lines: int
     """Lines of text, the header among them; a last line counts without its line break, too."""
     blank: int

@@ -7,23 +7,15 @@ from podium_contracts.names import EngineName, EngineWish
 from podium_lakehouse.engines.choice import Choice, choose
 
 
-def sparse(path: Path, size: int) -> Path:
-    """Make a file of a size that takes no room."""
-    with path.open("wb") as file:
-        file.truncate(size)
-    return path
-
-
 @pytest.mark.parametrize("wish", [EngineWish.DUCKDB, EngineWish.SPARK])
 def test_a_wish_is_followed_whatever_the_size(tmp_path: Path, wish: EngineWish) -> None:
     """Who names an engine gets it."""
-    large = sparse(tmp_path / "large.csv", 10**12)
-    assert choose(wish, [large], tmp_path) == Choice(EngineName(wish), "as asked")
+    assert choose(wish, {"large.csv": 10**12}, tmp_path) == Choice(EngineName(wish), "as asked")
 
 
 def test_small_input_stays_on_one_machine(tmp_path: Path) -> None:
     """The reason says how much there is and how much would fit; a lakehouse that is not there yet is no obstacle."""
-    found = choose(EngineWish.AUTO, [sparse(tmp_path / "a.csv", 5 * 10**6)], tmp_path / "not" / "there")
+    found = choose(EngineWish.AUTO, {"a.csv": 5 * 10**6}, tmp_path / "not" / "there")
     assert found.engine == EngineName.DUCKDB
     assert found.reason.startswith("0.0 GB of new text, ")
     assert "fit this machine" in found.reason
@@ -31,11 +23,10 @@ def test_small_input_stays_on_one_machine(tmp_path: Path) -> None:
 
 def test_large_input_goes_to_spark(tmp_path: Path) -> None:
     """All files of a run count together."""
-    files = [sparse(tmp_path / f"{n}.csv", 10**12) for n in range(8)]
+    files = {f"{number}.csv": 10**12 for number in range(8)}
     assert choose(EngineWish.AUTO, files, tmp_path).engine == EngineName.SPARK
 
 
 def test_a_compressed_file_counts_as_its_text(tmp_path: Path) -> None:
     """What fits on disk need not fit when it is unpacked."""
-    packed = sparse(tmp_path / "a.csv.gz", 10**9)
-    assert choose(EngineWish.AUTO, [packed], tmp_path).reason.startswith("8.0 GB of new text")
+    assert choose(EngineWish.AUTO, {"a.csv.gz": 10**9}, tmp_path).reason.startswith("8.0 GB of new text")

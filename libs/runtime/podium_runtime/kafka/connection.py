@@ -1,10 +1,16 @@
 """What the clients of aiokafka want to hear; faust's are among them."""
 
+import asyncio
 import ssl
 
+from aiokafka import AIOKafkaConsumer
 from podium_contracts.errors import TerminalError
 
 from podium_runtime.settings import KafkaSettings
+
+GOODBYE_SECONDS = 3.0
+"""How long a consumer that ends waits for its last commit, and then to leave its group. Without the one, events come again; without the
+other, its partitions go to others a session (10 s) later."""
 
 
 def aiokafka_config(settings: KafkaSettings) -> dict[str, str | ssl.SSLContext]:
@@ -42,3 +48,20 @@ def tls_context(settings: KafkaSettings) -> ssl.SSLContext:
             hint="PODIUM_KAFKA__SSL_CA_FILE, …SSL_CERTIFICATE_FILE and …SSL_KEY_FILE name files in PEM",
         ) from error
     return context
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer, also where nothing answers: there is no broker, or the event loop ends and has cancelled aiokafka's own tasks.
+
+    Without a broker, aiokafka lets the end of a task of its own through as if it were ours, and closes no connection.
+    """
+    try:
+        async with asyncio.timeout(GOODBYE_SECONDS):
+            await consumer.stop()
+    except TimeoutError:
+        await consumer._client.close()  # noqa: SLF001 - stopping again does nothing
+    except asyncio.CancelledError:  # https://github.com/aio-libs/aiokafka/issues/647
+        await consumer._client.close()  # noqa: SLF001 - as above
+        task = asyncio.current_task()
+        if task and task.cancelling():
+            raise

@@ -19,15 +19,12 @@ from podium_contracts.events import TOPIC, CloudEvent, EventData, decode
 from podium_contracts.events.v1 import LayerCompleted, Published, QualityEvaluated
 from podium_contracts.names import Layer, Verdict
 
-from podium_runtime.kafka.connection import aiokafka_config
+from podium_runtime.kafka.connection import GOODBYE_SECONDS, aiokafka_config, stop_consumer
 from podium_runtime.kafka.memory import Gap, Memory
 from podium_runtime.settings import HostSettings, KafkaSettings
 
 COMMIT_SECONDS = 1.0
 """Offsets are committed after so long, and whenever there is nothing to read."""
-GOODBYE_SECONDS = 3.0
-"""How long a consumer that ends waits for its last commit, and then to leave its group. Without the one, events come again; without the
-other, its partitions go to others a session (10 s) later."""
 
 log = logging.getLogger("podium.events")
 
@@ -165,24 +162,7 @@ async def _reader(settings: KafkaSettings, group: str | None, start: str) -> Asy
     except KafkaError as error:
         raise _in_words(error, settings) from error
     finally:
-        await _stop(consumer)
-
-
-async def _stop(consumer: AIOKafkaConsumer) -> None:
-    """Stop a consumer, also where nothing answers: there is no broker, or the event loop ends and has cancelled aiokafka's own tasks.
-
-    Without a broker, aiokafka lets the end of a task of its own through as if it were ours, and closes no connection.
-    """
-    try:
-        async with asyncio.timeout(GOODBYE_SECONDS):
-            await consumer.stop()
-    except TimeoutError:
-        await consumer._client.close()  # noqa: SLF001 - stopping again does nothing
-    except asyncio.CancelledError:  # https://github.com/aio-libs/aiokafka/issues/647
-        await consumer._client.close()  # noqa: SLF001 - as above
-        task = asyncio.current_task()
-        if task and task.cancelling():
-            raise
+        await stop_consumer(consumer)
 
 
 def _in_words(error: KafkaError, settings: KafkaSettings) -> TransientError | TerminalError:

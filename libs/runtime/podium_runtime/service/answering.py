@@ -10,6 +10,7 @@ from podium_contracts.errors import TransientError
 from podium_contracts.events import CloudEvent, encode
 from podium_contracts.events.cloudevents import KafkaRecord
 from podium_contracts.events.routing import failure
+from podium_contracts.watching import Look
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -78,9 +79,12 @@ class Answering:
         for events in by_pipeline.values():
             await self._announce(events)
 
-    async def bring(self, stream: Stream) -> bool:
-        """Bring the next batch of a stream into Bronze; return whether there was one. What fails is said once, and tried again."""
-        brought = await self.call(calls.bring, stream)
+    async def bring(self, stream: Stream, look: Look) -> int | None:
+        """Bring the next batch of a stream into Bronze; return how many completions that made.
+
+        What fails is said, then some time passes, and None is returned.
+        """
+        brought = await self.call(calls.bring, stream, look)
         if isinstance(brought, Failure):
             log.error(
                 "stream failed",
@@ -93,9 +97,9 @@ class Answering:
             await asyncio.sleep(
                 self.retry.longest_seconds if not brought.transient else self.retry.first_seconds
             )
-            return False
+            return None
         await self._announce(brought)
-        return bool(brought)
+        return len(brought)
 
     async def give_up(
         self, record: Record, failed: Failure, attempts: int, event: CloudEvent | None = None

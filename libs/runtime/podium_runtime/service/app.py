@@ -30,6 +30,7 @@ from podium_runtime.service.credentials import credentials
 from podium_runtime.service.deliveries import Delivery, Partition
 from podium_runtime.service.health import POLL_SECONDS, Motion
 from podium_runtime.service.lanes import Lanes, Task
+from podium_runtime.service.notices import Notices
 from podium_runtime.service.processes import Processes
 from podium_runtime.service.streams import Streams
 from podium_runtime.settings import ServiceSettings
@@ -135,7 +136,7 @@ def build(hosted: Hosted, settings: ServiceSettings, processes: Processes) -> fa
     answering = Answering(hosted, settings.pipelines, settings.retry, processes, send)
     consumption = Consumption(app, answering, settings.backlog)
     _consume(app, consumption)
-    streams = Streams(answering, lambda pipeline: _owns(app, pipeline))
+    streams = Streams(answering, lambda pipeline: _owns(app, pipeline), Notices(settings.kafka))
     motion = Motion(settings.stuck_seconds)
     _begin_and_end(app, consumption, streams, settings, motion)
     _pages(app, consumption, motion)

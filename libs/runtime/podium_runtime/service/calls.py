@@ -11,12 +11,15 @@ from typing import Protocol, TypeVar
 from podium_contracts.errors import InvalidPipeline, PodiumError, Problem, TerminalError, TransientError
 from podium_contracts.events import CloudEvent
 from podium_contracts.names import Stage
-from podium_contracts.pipeline import Pipeline, Spec
+from podium_contracts.pipeline import Dataset, Pipeline, Spec
+from podium_contracts.watching import Look
 
 from podium_runtime.pipeline_file import PipelineFile, load, name_in, stamp
 from podium_runtime.requests import request
 
 Result = TypeVar("Result")
+LEAST_SECONDS = 0.2
+"""What a stream waits at least between two looks that found nothing."""
 LONGEST_MESSAGE = 10_000
 """Characters that a failure says at most, so that the dead letter fits its topic."""
 
@@ -33,6 +36,9 @@ class Hosted(Hashable, Protocol):
 
     def answer(self, event: CloudEvent, pipeline: Pipeline) -> list[CloudEvent]:
         """Call the stage; return what is to be announced, oldest first."""
+
+    def bring(self, event: CloudEvent, pipeline: Pipeline, look: Look) -> list[CloudEvent]:
+        """Call the stage for the next batch of a stream, looking for files where it is told to; as `answer`."""
 
     def outstanding(self, pipeline: Pipeline) -> list[CloudEvent]:
         """Return the completions of the stage that are still to be announced, oldest first."""
@@ -86,11 +92,16 @@ def outstanding(hosted: Hosted, folder: Path) -> list[CloudEvent] | Failure:
 
 @dataclass(frozen=True)
 class Stream:
-    """A dataset that is brought up to date without a request, looked after every so many seconds."""
+    """A dataset that is brought up to date without a request."""
 
     pipeline: str
     dataset: str
-    look_seconds: float
+    poll_seconds: float | None = None
+    """How often its topics are looked at; None without any."""
+    sweep_seconds: float | None = None
+    """How often its watched files are listed; None without any."""
+    notified: tuple[tuple[str, str], ...] = ()
+    """Topics of notifications, each with the objects it may tell of, as the pipeline file writes them."""
 
 
 def streams(hosted: Hosted, folder: Path) -> list[Stream] | Failure:
@@ -109,21 +120,31 @@ def streams(hosted: Hosted, folder: Path) -> list[Stream] | Failure:
 
 
 def _streams(pipeline: Pipeline) -> list[Stream]:
-    found = []
-    for name, dataset in pipeline.spec.datasets.items():
-        kafka = [source.kafka.trigger_seconds / 10 for source in dataset.sources if source.kafka]
-        watched = [source.files.watch_seconds or 0 for source in dataset.sources if source.files]
-        if every := [*kafka, *filter(None, watched)]:
-            found.append(Stream(pipeline.name, name, min(max(min(every), 0.2), 5.0)))
-    return found
+    found = (_stream(pipeline.name, name, dataset) for name, dataset in pipeline.spec.datasets.items())
+    return [stream for stream in found if stream.poll_seconds or stream.sweep_seconds]
 
 
-def bring(hosted: Hosted, folder: Path, stream: Stream) -> list[CloudEvent] | Failure:
+def _stream(pipeline: str, name: str, dataset: Dataset) -> Stream:
+    files = [source.files for source in dataset.sources if source.files]
+    triggers = [source.kafka.trigger_seconds for source in dataset.sources if source.kafka]
+    watched = [source.watch_seconds for source in files if source.watch_seconds is not None]
+    return Stream(
+        pipeline,
+        name,
+        poll_seconds=min(max(min(triggers) / 10, LEAST_SECONDS), 5.0) if triggers else None,
+        sweep_seconds=max(min(watched), LEAST_SECONDS) if watched else None,
+        notified=tuple((source.notifications.topic, source.path) for source in files if source.notifications),
+    )
+
+
+def bring(hosted: Hosted, folder: Path, stream: Stream, look: Look) -> list[CloudEvent] | Failure:
     """Call a stage for the next batch of a stream, as a run of its own."""
 
     def call() -> list[CloudEvent]:
         pipeline = find(hosted, folder, stream.pipeline)
-        return hosted.answer(request(pipeline, executor="resident", datasets=(stream.dataset,)), pipeline)
+        return hosted.bring(
+            request(pipeline, executor="resident", datasets=(stream.dataset,)), pipeline, look
+        )
 
     return _guarded(call)
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from podium_runtime.service import calls
 from podium_runtime.service.answering import Answering
 from podium_runtime.service.calls import Failure, Stream
+from podium_runtime.service.notices import Notices
+from podium_runtime.service.watch import Watch
 from podium_runtime.telemetry import log
 
 LOOK_SECONDS = 5.0
@@ -23,9 +25,11 @@ class Streams:
 
     answering: Answering
     owned: Callable[[str], bool]
+    notices: Notices
 
     def __post_init__(self) -> None:
         self._tasks: dict[Stream, asyncio.Task[None]] = {}
+        self._watches: dict[Stream, Watch] = {}
         self._stopped = False
 
     async def watch(self) -> None:
@@ -47,9 +51,11 @@ class Streams:
             return
         wanted = {stream for stream in found if self.owned(stream.pipeline)}
         for stream in wanted - self._tasks.keys():
-            self._tasks[stream] = asyncio.create_task(self._run(stream), name=f"stream {stream}")
+            watch = self._watches[stream] = Watch(stream)
+            self._tasks[stream] = asyncio.create_task(self._run(watch), name=f"stream {stream}")
         for stream in self._tasks.keys() - wanted:
             self._tasks.pop(stream)
+            self._watches.pop(stream).stir()
             log.info("stream ends", pipeline=stream.pipeline, dataset=stream.dataset)
 
     async def stop(self) -> None:
@@ -60,8 +66,18 @@ class Streams:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, stream: Stream) -> None:
+    async def _run(self, watch: Watch) -> None:
+        stream = watch.stream
         log.info("stream begins", pipeline=stream.pipeline, dataset=stream.dataset)
-        while stream in self._tasks:
-            taken = await self.answering.bring(stream)
-            await asyncio.sleep(0 if taken else stream.look_seconds)
+        async with self.notices.told_to(watch):
+            while self._watches.get(stream) is watch:
+                look = watch.look()
+                brought = await self.answering.bring(stream, look)
+                if brought is None:
+                    await asyncio.sleep(
+                        min(filter(None, (stream.poll_seconds, stream.sweep_seconds, LOOK_SECONDS)))
+                    )
+                    continue
+                watch.done(look)
+                if not (brought and stream.poll_seconds):
+                    await watch.wait()

@@ -9,8 +9,9 @@ from podium_contracts.errors import BadSource, CommitConflict, Problem
 from podium_contracts.events import CloudEvent
 from podium_contracts.names import Stage
 from podium_contracts.pipeline import Pipeline, Spec
+from podium_contracts.watching import EVERYWHERE, Look
 from podium_runtime.service import calls
-from podium_runtime.service.calls import LONGEST_MESSAGE, Failure
+from podium_runtime.service.calls import LONGEST_MESSAGE, Failure, Stream
 
 from libs.runtime.tests.service.conftest import event
 
@@ -26,6 +27,8 @@ spec:
       columns: {id: {type: string}}
       duplicates: {keys: [id]}
 """
+
+LOOK = Look(sweep=False, objects=("s3://shop/in/a.csv",))
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,10 @@ class Hosted:
         if self.error:
             raise self.error
         return [given]
+
+    def bring(self, given: CloudEvent, pipeline: Pipeline, look: Look) -> list[CloudEvent]:
+        assert (given.run.executor, given.run.datasets) == ("resident", ("sales",))
+        return self.answer(given, pipeline) if look == LOOK else []
 
     def outstanding(self, pipeline: Pipeline) -> list[CloudEvent]:
         return [event(pipeline=pipeline.name)]
@@ -193,3 +200,41 @@ def test_announcements_are_noted_with_their_pipeline(tmp_path: Path) -> None:
     assert calls.announced(Hosted(), tmp_path, [event()]) == []
     found = calls.announced(Hosted(OSError(28, "full")), tmp_path, [event()])
     assert isinstance(found, Failure)
+
+
+SOURCES = {
+    "files": ("{files: {path: '*.csv'}}", None),
+    "a folder": ("{files: {path: '*.csv', watch_seconds: 60}}", Stream("shop", "sales", sweep_seconds=60)),
+    "a topic": ("{kafka: {topic: sales}}", Stream("shop", "sales", poll_seconds=3)),
+    "an eager topic": (
+        "{kafka: {topic: sales, trigger_seconds: 0.1}}",
+        Stream("shop", "sales", poll_seconds=0.2),
+    ),
+    "objects": (
+        "{files: {path: 's3://shop/in/*', watch_seconds: 600, notifications: {topic: told}}}",
+        Stream("shop", "sales", sweep_seconds=600, notified=(("told", "s3://shop/in/*"),)),
+    ),
+    "several": (
+        "{kafka: {topic: sales}}, {files: {path: a, watch_seconds: 9}}, {files: {path: b, watch_seconds: 0.1}}",
+        Stream("shop", "sales", poll_seconds=3, sweep_seconds=0.2),
+    ),
+}
+
+
+@pytest.mark.parametrize(("sources", "stream"), SOURCES.values(), ids=SOURCES)
+def test_a_dataset_that_is_watched_is_a_stream(tmp_path: Path, sources: str, stream: Stream | None) -> None:
+    """Its topics are polled, its files swept as often as the most eager of them asks; a pipeline with mistakes has no stream."""
+    text = PIPELINE.replace("""{files: {path: "*.csv"}}""", sources)
+    write(tmp_path, "shop.yaml", text=text)
+    write(tmp_path, "wrong.yaml", "wrong", text.replace("type: string", "type: text"))
+    assert calls.streams(Hosted(), tmp_path) == ([stream] if stream else [])
+
+
+def test_a_stream_is_brought_by_a_resident_run_of_its_dataset(tmp_path: Path) -> None:
+    """It looks where the watch says; what fails comes back as a failure."""
+    write(tmp_path, "shop.yaml")
+    stream = Stream("shop", "sales")
+    assert calls.bring(Hosted(), tmp_path, stream, EVERYWHERE) == []
+    [brought] = calls.bring(Hosted(), tmp_path, stream, LOOK)  # type: ignore[misc]
+    assert brought.partitionkey == "shop"
+    assert isinstance(calls.bring(Hosted(BadSource("gone")), tmp_path, stream, LOOK), Failure)

@@ -1,0 +1,50 @@
+"""A real S3 server on a folder of its own."""
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from obstore.store import S3Store
+
+SCRIPT = str(Path(__file__).parents[1] / "scripts" / "s3")
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """A server that can be stopped and started again, at the same address and with the same objects."""
+
+    folder: Path
+
+    def start(self) -> None:
+        subprocess.run([SCRIPT, "start", str(self.folder)], check=True, timeout=120)
+
+    def stop(self) -> None:
+        subprocess.run([SCRIPT, "stop", str(self.folder)], check=True, timeout=60)
+
+    def bucket(self, name: str) -> S3Store:
+        """Make a bucket; return a client for it that takes nothing from the environment."""
+        (self.folder / "buckets" / name).mkdir()
+        return S3Store(
+            name,
+            endpoint=self.endpoint,
+            region="us-east-1",
+            access_key_id="podium",
+            secret_access_key="podium-secret",
+            client_options={"allow_http": True},
+        )
+
+    @property
+    def endpoint(self) -> str:
+        return (self.folder / "endpoint").read_text().strip()
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables by which programs find the server and are let in."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "podium",
+            "AWS_SECRET_ACCESS_KEY": "podium-secret",
+        }
