@@ -14,15 +14,14 @@ from podium_contracts.errors import BadSource
 from podium_contracts.events.cloudevents import Header
 from podium_contracts.events.v1 import Flow
 from podium_contracts.messages import Extent, Messages, OffsetRange, TopicPartition, Topics
-from podium_contracts.names import storable_name
-from podium_contracts.pipeline import KafkaSource
+from podium_contracts.pipeline import KafkaSource, Pipeline
 from podium_lakehouse.cleansing.columns import BATCH, CORRUPT_REASON, CORRUPT_RECORD, ROW
 from podium_lakehouse.delta.appends import discard, new_folder
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Intent
 
-from podium_ingest.fields import Decoded, Fields, kept
-from podium_ingest.rows import RESERVED, SCORE, Rows, bronze_schema, merged_names
+from podium_ingest.payloads import Reader, kept_text, reader
+from podium_ingest.rows import SCORE, Rows, bronze_schema, merged_names
 
 INGESTION_SOURCE = "kafka-streaming"
 FILE_BYTES = 64_000_000
@@ -115,15 +114,22 @@ def lost(intent: Intent, before: Offsets) -> tuple[str, ...]:
 
 
 def read_messages(
-    intent: Intent, source: KafkaSource, dataset: str, uri: str, lakehouse: Lakehouse, topics: Topics
+    intent: Intent,
+    source: KafkaSource,
+    dataset: str,
+    uri: str,
+    pipeline: Pipeline,
+    lakehouse: Lakehouse,
+    topics: Topics,
 ) -> Rows:
     """Read the pinned offsets.
 
     Raises:
-        BadSource: messages are gone; nothing is left behind.
+        BadSource: messages are gone, or their schema cannot be used; nothing is left behind.
     """
     known = merged_names(dataset, (), lakehouse)
-    fields = Fields(known.values(), RESERVED, source.max_bytes)
+    reading = reader(source, pipeline.schemas, known)
+    merged_names(dataset, [reading.columns], lakehouse)
     folder = new_folder(uri)
     taken = 0
     with ExitStack() as undo:
@@ -131,9 +137,9 @@ def read_messages(
         with _DataFiles(folder) as files:
             for messages in topics.read([part for part in intent.offsets if part.span]):
                 taken += len(messages)
-                files.write(_table(messages, fields.decode(messages.values), intent, source))
+                files.write(_table(messages, reading, intent, source))
         undo.pop_all()
-    names = {storable_name(name): name for name in fields.names}
+    names = merged_names(dataset, [reading.columns], lakehouse)
     return Rows((folder,), names, Flow(rows_in=taken, inserted=files.rows))
 
 
@@ -172,12 +178,12 @@ class _DataFiles:
             self._writer.close()
 
 
-def _table(messages: Messages, decoded: Decoded, intent: Intent, source: KafkaSource) -> pa.Table:
+def _table(messages: Messages, reading: Reader, intent: Intent, source: KafkaSource) -> pa.Table:
     """Return the rows of Bronze for messages."""
-    rows = len(messages)
+    rows, decoded = len(messages), reading.decode(messages.values)
     refused = [decoded.refused.get(index) for index in range(rows)] if decoded.refused else [None] * rows
     corrupt = [
-        None if reason is None else kept(value)
+        None if reason is None else reading.kept(value)
         for reason, value in zip(refused, messages.values, strict=True)
     ]
     moments = [None if moment < 0 else moment * 1000 for moment in messages.timestamps]
@@ -199,7 +205,7 @@ def _table(messages: Messages, decoded: Decoded, intent: Intent, source: KafkaSo
         CORRUPT_REASON: refused,
         "kafka_offset": messages.offsets,
         "kafka_timestamp": moments,
-        "kafka_key": [None if key is None else kept(key) for key in messages.keys],
+        "kafka_key": [None if key is None else kept_text(key) for key in messages.keys],
         "kafka_headers": [_headers(pairs) if pairs else None for pairs in messages.headers],
     }
     schema = bronze_schema(decoded.columns, kafka=True)
@@ -213,4 +219,4 @@ def _table(messages: Messages, decoded: Decoded, intent: Intent, source: KafkaSo
 
 
 def _headers(pairs: Sequence[Header]) -> str:
-    return json.dumps([[name, None if raw is None else kept(raw)] for name, raw in pairs])
+    return json.dumps([[name, None if raw is None else kept_text(raw)] for name, raw in pairs])
