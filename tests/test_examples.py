@@ -1,7 +1,10 @@
 """The examples stay what they say they are."""
 
+import re
 from pathlib import Path
 
+from podium_contracts.pipeline import KafkaSource
+from podium_ingest.payloads import reader
 from ruamel.yaml import YAML
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
@@ -21,3 +24,14 @@ def test_the_streaming_example_is_the_retail_one_with_another_source() -> None:
         {"kafka": {"topic": "sales-events", "trigger_seconds": 2}}
     ]
     assert streaming == retail
+
+
+def test_the_sources_that_the_streaming_example_shows_in_comments_can_be_read() -> None:
+    """Their schemas have the same fields."""
+    text = (EXAMPLES / "streaming" / "pipeline.yaml").read_text(encoding="utf-8")
+    shown = [YAML(typ="safe").load(line)["kafka"] for line in re.findall("# - (kafka: .*)", text)]
+    assert [source["format"] for source in shown] == ["avro", "protobuf"]
+    schemas = {source["schema"]: (EXAMPLES / "streaming" / source["schema"]).read_bytes() for source in shown}
+    avro, protobuf = (reader(KafkaSource.model_validate(source), schemas, {}).columns for source in shown)
+    assert avro == protobuf
+    assert "Customer_ID" in avro

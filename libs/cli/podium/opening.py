@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from podium_contracts.errors import TerminalError
 from podium_contracts.pipeline import Pipeline
+from podium_ingest import payloads
 from podium_lakehouse.cleansing.checks import problems
 from podium_lakehouse.lakehouse import Lakehouse, Observer, nobody
 from podium_runtime.pipeline_file import PipelineFile, load
@@ -33,7 +34,8 @@ def check(path: Path) -> PipelineFile:
         InvalidPipeline: with every mistake, those of the schema or those of names, types and expressions.
     """
     file = load(path)
-    mistakes = [*problems(file.document.spec), *file.missing()]
+    spec = file.document.spec
+    mistakes = [*problems(spec), *file.missing(), *payloads.problems(spec, file.schemas())]
     if mistakes:
         raise file.invalid(mistakes)
     return file

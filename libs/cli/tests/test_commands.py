@@ -136,6 +136,29 @@ def test_a_pipeline_file_that_is_no_text_is_an_error(terminal: Terminal) -> None
     assert answer.err.startswith("pipeline.yaml:1")
 
 
+def test_validate_reads_the_schemas_of_messages(terminal: Terminal) -> None:
+    """A mistake in one has the line of the source, and the place in the schema."""
+    file, schema = terminal.folder / "pipeline.yaml", terminal.folder / "sale.avsc"
+    source = "{kafka: {topic: sales, format: avro, schema: sale.avsc}}"
+    file.write_text(file.read_text().replace("{files: {path: in/*.csv}}", source))
+    for content, said in (
+        (None, "sale.avsc does not exist"),
+        ("{\n]", "sale.avsc:2:1: not JSON: Expecting property name"),
+        (
+            '{"type": "record", "name": "S", "fields": [{"name": "a", "type": "x"}]}',
+            "sale.avsc: there is no type x",
+        ),
+    ):
+        if content:
+            schema.write_text(content)
+        answer = terminal.podium("validate")
+        assert answer.code == 2
+        assert answer.err.startswith("pipeline.yaml:9 spec.datasets.sales.sources[0].kafka.schema\n  ")
+        assert said in answer.err
+    schema.write_text('{"type": "record", "name": "S", "fields": [{"name": "a", "type": "int"}]}')
+    assert terminal.podium("validate").code == 0
+
+
 def test_validate_lists_mistakes_for_scripts(terminal: Terminal) -> None:
     """Each mistake has its line, path, message and hint; the exit code is that of a wrong file."""
     file = terminal.folder / "pipeline.yaml"

@@ -13,6 +13,7 @@ from podium_contracts.pipeline import (
     CsvDialect,
     Dataset,
     Duplicates,
+    KafkaSource,
     NullStrategy,
     Pipeline,
     PipelineDocument,
@@ -167,6 +168,25 @@ def test_a_column_has_one_origin() -> None:
     assert "a column has either `from` or `expression`" in both
     for empty in ({"from": ""}, {"expression": ""}):
         assert "at least 1 character" in mistakes(Column, {"type": "string", **empty})
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"schema": "sale.avsc"}, "format `json` takes no `schema` and no `message`"),
+        ({"message": "shop.Sale"}, "format `json` takes no `schema` and no `message`"),
+        ({"format": "avro"}, "format `avro` needs `schema`, the file that says how to read it"),
+        ({"format": "avro", "schema": "a.avsc", "message": "shop.Sale"}, "format `avro` takes no `message`"),
+        ({"format": "protobuf", "message": "shop.Sale"}, "format `protobuf` needs `schema`"),
+        (
+            {"format": "protobuf", "schema": "a.proto"},
+            "format `protobuf` needs `message`, the full name of one",
+        ),
+    ],
+)
+def test_a_topic_says_how_its_messages_are_read(fields: dict[str, str], message: str) -> None:
+    """JSON needs no schema, Avro a file, Protobuf a file and which of its messages; what has no use is refused."""
+    assert message in mistakes(KafkaSource, {"topic": "sales", **fields})
 
 
 @pytest.mark.parametrize("default", ["UNKNOWN", "", "1.50", 0, -3, True, False])

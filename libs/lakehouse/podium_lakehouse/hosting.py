@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 from podium_contracts.errors import Problem
 from podium_contracts.events import CloudEvent
@@ -41,7 +40,10 @@ class HostedStage:
 
     def bring(self, event: CloudEvent, pipeline: Pipeline, look: Look) -> list[CloudEvent]:
         """Call the stage for the next batch of a stream; as `answer`."""
-        return self._answers(event, pipeline, partial(self.stream, look=look) if self.stream else self.function)
+        stream = self.stream
+        if stream is None:
+            return self.answer(event, pipeline)
+        return self._answers(event, pipeline, lambda *of: stream(*of, look))
 
     def outstanding(self, pipeline: Pipeline) -> list[CloudEvent]:
         """Return the completions that are still to be announced, of each scope the oldest first."""

@@ -1,7 +1,7 @@
 """The pipeline file: read, validated, and its mistakes shown where they stand, all at once."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
-from podium_runtime import schema_mistakes
+from podium_runtime import message_schemas, schema_mistakes
 
 UNREADABLE = (YAMLError, ValueError, LookupError, OverflowError, RecursionError)
 """What reading a text as YAML may raise: ruamel lets errors of its own conversions through, as for a date in month 99."""
@@ -33,12 +33,18 @@ class PipelineFile:
     def pipeline(self) -> Pipeline:
         """Return the pipeline as the stages get it."""
         root = self.path.parent.absolute()
+        schemas = self.schemas()
         return Pipeline(
             name=self.document.metadata.name,
             spec=self.document.spec,
             root=root,
-            fingerprint=fingerprint(self.path, self.document),
+            fingerprint=fingerprint(self.path, self.document, schemas),
+            schemas=schemas,
         )
+
+    def schemas(self) -> Mapping[str, bytes]:
+        """Return the files that say how to read messages, as far as they are there."""
+        return message_schemas.read(self.path.parent, self.document.spec)
 
     def missing(self) -> list[Problem]:
         """Return a problem for each file that the pipeline refers to and that is not there."""
@@ -46,6 +52,7 @@ class PipelineFile:
         wanted: dict[Place, str] = {
             ("spec", "lookups", name, "path"): lookup.path for name, lookup in spec.lookups.items()
         }
+        wanted |= message_schemas.places(spec)
         if spec.model:
             wanted["spec", "model", "dbt"] = f"{spec.model.dbt}/dbt_project.yml"
         return [
@@ -146,12 +153,13 @@ def line_of(tree: Any, path: Place) -> int:
     return line
 
 
-def fingerprint(path: Path, document: PipelineDocument) -> str:
-    """Return a SHA-256 over the document and everything it refers to but the data: lookups and the dbt project."""
+def fingerprint(path: Path, document: PipelineDocument, schemas: Mapping[str, bytes]) -> str:
+    """Return a SHA-256 over the document and everything it refers to but the data: lookups, schemas of messages, the dbt project."""
     digest = hashlib.sha256(document.model_dump_json(by_alias=True).encode())
-    for name, file in sorted(_referred(path.parent, document)):
+    contents = {name: file.read_bytes() for name, file in _referred(path.parent, document)}
+    for name, content in sorted({**contents, **schemas}.items()):
         digest.update(f"\0{name}\0".encode())
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
+        digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()
 
 

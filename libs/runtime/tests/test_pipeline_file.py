@@ -701,3 +701,65 @@ def test_an_anchor_leaves_a_value_what_it_is(write: Write, flag: str, value: Any
     text = replaced("id: {strategy: flag}", f"id: {{strategy: default, default_value: {flag}}}")
     read = load(write(text)).document.spec.datasets["sales"].nulls["id"].default_value
     assert (read, isinstance(read, bool)) == (value, isinstance(value, bool))
+
+
+# Schemas of messages.
+
+
+TOPICS = """\
+        - kafka: {topic: a, format: avro, schema: schemas/sale.avsc}
+        - kafka: {topic: b, format: protobuf, schema: schemas/sale.proto, message: shop.Sale}
+"""
+SCHEMAS = {
+    "schemas/sale.avsc": "{}",
+    "schemas/sale.proto": """\
+        // import "commented.proto";
+        import "google/protobuf/timestamp.proto";
+        import public "parts/line.proto";""",
+    "schemas/parts/line.proto": 'import weak "colours.proto";',
+    "schemas/colours.proto": 'import "sale.proto";',
+}
+
+
+@pytest.fixture
+def topics(tmp_path: Path) -> Path:
+    """A pipeline file that reads topics by schemas."""
+    path = lay_out(tmp_path / "here", replaced("      columns:\n", TOPICS + "      columns:\n"))
+    for name, content in {**SCHEMAS, "schemas/other.proto": "", "parts/line.proto": ""}.items():
+        (path.parent / name).parent.mkdir(parents=True, exist_ok=True)
+        (path.parent / name).write_text(content)
+    return path
+
+
+def test_a_pipeline_has_its_schemas_and_what_they_import(topics: Path) -> None:
+    """By the paths that the file gives; what Protobuf imports lies in the schema's folder, however deep, and is read once."""
+    schemas = load(topics).pipeline().schemas
+    assert {name: content.decode() for name, content in schemas.items()} == SCHEMAS
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_fingerprint_changes_with_each_schema(topics: Path, name: str) -> None:
+    """They decide what the same messages are."""
+    before = fingerprint(topics)
+    (topics.parent / name).write_text(SCHEMAS[name] + " ")
+    assert fingerprint(topics) != before
+
+
+def test_a_fingerprint_does_not_change_with_what_no_schema_imports(topics: Path) -> None:
+    """Nor with a file of the same name in another folder."""
+    before = fingerprint(topics)
+    for name in ("schemas/other.proto", "parts/line.proto"):
+        (topics.parent / name).write_text("changed")
+    assert fingerprint(topics) == before
+
+
+def test_a_schema_that_is_missing_is_shown_where_it_is_named(topics: Path) -> None:
+    """With its line, beside whatever else is missing."""
+    (topics.parent / "schemas" / "sale.proto").unlink()
+    (topics.parent / "countries.csv").unlink()
+    file = load(topics)
+    problems = {item.where: (item.message, item.line) for item in file.invalid(file.missing()).problems}
+    assert problems == {
+        "spec.lookups.countries.path": ("countries.csv does not exist", 7),
+        "spec.datasets.sales.sources[2].kafka.schema": ("schemas/sale.proto does not exist", 13),
+    }

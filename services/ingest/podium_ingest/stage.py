@@ -233,7 +233,9 @@ class _Ingestion:
         source = pipeline.spec.datasets[self.name].sources[intent.source]
         if source.kafka:
             topics = self._reach(source.kafka)
-            return streams.read_messages(intent, source.kafka, self.name, self.uri, self.lakehouse, topics)
+            return streams.read_messages(
+                intent, source.kafka, self.name, self.uri, pipeline, self.lakehouse, topics
+            )
         assert source.files
         return read_files(intent, source.files, self.name, self.uri, self.files, self.lakehouse)
 

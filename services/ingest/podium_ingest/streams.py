@@ -1,7 +1,7 @@
 """Messages of Kafka topics: which of them are news, and how they become data files of Bronze."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,15 +15,16 @@ from podium_contracts.errors import BadSource, PodiumError
 from podium_contracts.events.cloudevents import Header
 from podium_contracts.events.v1 import Flow
 from podium_contracts.messages import Extent, Messages, OffsetRange, TopicPartition, Topics
-from podium_contracts.names import collisions, storable_name
-from podium_contracts.pipeline import KafkaSource
+from podium_contracts.names import collisions
+from podium_contracts.pipeline import KafkaSource, Pipeline
 from podium_lakehouse.cleansing.columns import BATCH, CORRUPT_REASON, CORRUPT_RECORD, ROW
 from podium_lakehouse.delta.appends import discard, new_folder
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Intent
 
-from podium_ingest.fields import MOST_FIELDS, Decoded, Fields, kept
-from podium_ingest.rows import RESERVED, SCORE, Names, Rows, bronze_schema, merged_names
+from podium_ingest.payloads import Reader, kept_text, reader
+from podium_ingest.payloads.decoded import MOST_FIELDS
+from podium_ingest.rows import SCORE, Names, Rows, bronze_schema, merged_names
 
 INGESTION_SOURCE = "kafka-streaming"
 FILE_BYTES = 64_000_000
@@ -118,24 +119,50 @@ def lost(intent: Intent, before: Offsets) -> tuple[str, ...]:
 
 
 def read_messages(
-    intent: Intent, source: KafkaSource, dataset: str, uri: str, lakehouse: Lakehouse, topics: Topics
+    intent: Intent,
+    source: KafkaSource,
+    dataset: str,
+    uri: str,
+    pipeline: Pipeline,
+    lakehouse: Lakehouse,
+    topics: Topics,
 ) -> Rows:
     """Read the pinned offsets: in this process, or shared out among the tasks of an engine that has them.
 
     Raises:
-        BadSource: messages are gone; nothing is left behind.
+        BadSource: messages are gone, or their schema cannot be used; nothing is left behind.
         TransientError: the brokers stopped answering; nothing is left behind.
     """
     known = merged_names(dataset, (), lakehouse)
-    read = partial(_read_share, intent, source, tuple(known.values()), uri, topics)
-    if sum(part.span for part in intent.offsets) > SHARE_ROWS:
-        with lakehouse.open_engine() as engine:
-            parts = _checked(engine.each(read, shares(intent.offsets, engine.parallelism)))
-        names = _names(parts)
-        if not collisions(list(names)) and len(names) <= MOST_FIELDS:
-            return _rows(parts)
-        discard([part.folder for part in parts])
-    return _rows(_checked([read(intent.offsets)]))
+    merged_names(dataset, [reader(source, pipeline.schemas, known).columns], lakehouse)
+    read = partial(_read_share, intent, source, pipeline.schemas, known, uri, topics)
+    parts = _shared_out(read, intent.offsets, lakehouse) or _checked([read(intent.offsets)])
+    flow = Flow(rows_in=sum(part.taken for part in parts), inserted=sum(part.rows for part in parts))
+    return Rows(tuple(part.folder for part in parts), merged_names(dataset, [_names(parts)], lakehouse), flow)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What came of a share: a folder with its rows, the fields they brought, and why it could not be read, if so."""
+
+    folder: Path
+    names: Names
+    taken: int = 0
+    rows: int = 0
+    failed: PodiumError | None = None
+
+
+def _shared_out(read: Callable[[Offsets], _Part], offsets: Offsets, lakehouse: Lakehouse) -> Sequence[_Part]:
+    """Read offsets as tasks of the engine; return nothing where they are too few, or where the tasks' fields do not go together."""
+    if sum(part.span for part in offsets) <= SHARE_ROWS:
+        return ()
+    with lakehouse.open_engine() as engine:
+        parts = _checked(engine.each(read, shares(offsets, engine.parallelism)))
+    names = _names(parts)
+    if not collisions(list(names)) and len(names) <= MOST_FIELDS:
+        return parts
+    discard([part.folder for part in parts])
+    return ()
 
 
 def shares(offsets: Offsets, most: int) -> list[Offsets]:
@@ -157,17 +184,6 @@ def shares(offsets: Offsets, most: int) -> list[Offsets]:
     return [tuple(share) for share in found]
 
 
-@dataclass(frozen=True)
-class _Part:
-    """What came of a share: a folder with its rows, the fields they brought, and why it could not be read, if so."""
-
-    folder: Path
-    names: Names
-    taken: int = 0
-    rows: int = 0
-    failed: PodiumError | None = None
-
-
 def _checked(parts: Sequence[_Part]) -> Sequence[_Part]:
     for part in parts:
         if part.failed:
@@ -180,16 +196,17 @@ def _names(parts: Sequence[_Part]) -> dict[str, str]:
     return {column: name for part in parts for column, name in part.names.items()}
 
 
-def _rows(parts: Sequence[_Part]) -> Rows:
-    flow = Flow(rows_in=sum(part.taken for part in parts), inserted=sum(part.rows for part in parts))
-    return Rows(tuple(part.folder for part in parts), _names(parts), flow)
-
-
 def _read_share(
-    intent: Intent, source: KafkaSource, known: Sequence[str], uri: str, topics: Topics, share: Offsets
+    intent: Intent,
+    source: KafkaSource,
+    schemas: Mapping[str, bytes],
+    known: Names,
+    uri: str,
+    topics: Topics,
+    share: Offsets,
 ) -> _Part:
     """Read some offsets into a folder of data files; an error is returned, so that it comes whole out of another process."""
-    fields = Fields(known, RESERVED, source.max_bytes)
+    reading = reader(source, schemas, known)
     folder = new_folder(uri)
     taken = 0
     with ExitStack() as undo:
@@ -198,11 +215,11 @@ def _read_share(
             with _DataFiles(folder) as files:
                 for messages in topics.read(share):
                     taken += len(messages)
-                    files.write(_table(messages, fields.decode(messages.values), intent, source))
+                    files.write(_table(messages, reading, intent, source))
         except PodiumError as error:
             return _Part(folder, {}, failed=error)
         undo.pop_all()
-    return _Part(folder, {storable_name(name): name for name in fields.names}, taken, files.rows)
+    return _Part(folder, reading.columns, taken, files.rows)
 
 
 class _DataFiles:
@@ -240,12 +257,12 @@ class _DataFiles:
             self._writer.close()
 
 
-def _table(messages: Messages, decoded: Decoded, intent: Intent, source: KafkaSource) -> pa.Table:
+def _table(messages: Messages, reading: Reader, intent: Intent, source: KafkaSource) -> pa.Table:
     """Return the rows of Bronze for messages."""
-    rows = len(messages)
+    rows, decoded = len(messages), reading.decode(messages.values)
     refused = [decoded.refused.get(index) for index in range(rows)] if decoded.refused else [None] * rows
     corrupt = [
-        None if reason is None else kept(value)
+        None if reason is None else reading.kept(value)
         for reason, value in zip(refused, messages.values, strict=True)
     ]
     moments = [None if moment < 0 else moment * 1000 for moment in messages.timestamps]
@@ -267,7 +284,7 @@ def _table(messages: Messages, decoded: Decoded, intent: Intent, source: KafkaSo
         CORRUPT_REASON: refused,
         "kafka_offset": messages.offsets,
         "kafka_timestamp": moments,
-        "kafka_key": [None if key is None else kept(key) for key in messages.keys],
+        "kafka_key": [None if key is None else kept_text(key) for key in messages.keys],
         "kafka_headers": [_headers(pairs) if pairs else None for pairs in messages.headers],
     }
     schema = bronze_schema(decoded.columns, kafka=True)
@@ -281,4 +298,4 @@ def _table(messages: Messages, decoded: Decoded, intent: Intent, source: KafkaSo
 
 
 def _headers(pairs: Sequence[Header]) -> str:
-    return json.dumps([[name, None if raw is None else kept(raw)] for name, raw in pairs])
+    return json.dumps([[name, None if raw is None else kept_text(raw)] for name, raw in pairs])

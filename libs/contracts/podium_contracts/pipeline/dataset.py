@@ -73,7 +73,14 @@ class KafkaSource(Model):
 
     topic: str | None = Field(default=None, pattern=TOPIC_NAME)
     topic_pattern: Pattern | None = None
-    format: Literal["json"] = "json"
+    format: Literal["json", "avro", "protobuf"] = "json"
+    schema_path: str | None = Field(default=None, alias="schema", min_length=1)
+    """The file that says how to read `avro` (`.avsc`) or `protobuf` (`.proto`, or a compiled descriptor set); relative to the
+    pipeline file."""
+    message: str | None = Field(default=None, min_length=1)
+    """The full name of the Protobuf message, as `shop.Sale`."""
+    framing: Literal["none", "confluent"] = "none"
+    """What stands before the payload: nothing, or the header of Confluent's serializers."""
     start: Literal["earliest", "latest"] | AwareDatetime = "earliest"
     trigger_seconds: float = Field(default=30.0, gt=0)
     """A service takes what waits every so many seconds, or as soon as `max_rows` wait."""
@@ -92,6 +99,18 @@ class KafkaSource(Model):
     def _one_of_both(self) -> Self:
         if (self.topic is None) == (self.topic_pattern is None):
             raise ValueError("give either `topic` or `topic_pattern`")
+        return self
+
+    @model_validator(mode="after")
+    def _described(self) -> Self:
+        if self.format == "json" and (self.schema_path or self.message):
+            raise ValueError("format `json` takes no `schema` and no `message`: its fields have names")
+        if self.format != "json" and self.schema_path is None:
+            raise ValueError(f"format `{self.format}` needs `schema`, the file that says how to read it")
+        if self.format == "protobuf" and self.message is None:
+            raise ValueError("format `protobuf` needs `message`, the full name of one, as shop.Sale")
+        if self.format == "avro" and self.message:
+            raise ValueError("format `avro` takes no `message`: the record at the top of its schema is meant")
         return self
 
     @property

@@ -1,6 +1,7 @@
 """A pipeline as the stages get it: the document, and where its relative paths start."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from podium_contracts.pipeline.document import Spec
@@ -19,13 +20,15 @@ class Pipeline:
     """A validated pipeline file.
 
     `root` is the folder of the file; `fingerprint` is a SHA-256 over the file and everything it refers to, so that two
-    pipelines with the same fingerprint make the same tables.
+    pipelines with the same fingerprint make the same tables. `schemas` has the content of each file that says how to read messages,
+    and of those that it imports, by the path that the pipeline file gives.
     """
 
     name: str
     spec: Spec
     root: Path
     fingerprint: str
+    schemas: Mapping[str, bytes] = field(default_factory=dict)
 
     def resolve(self, path: str) -> str:
         """Return a path or URI of the file as an absolute one."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from podium_contracts.errors import BadSource
-from podium_contracts.names import standard_name
+from podium_contracts.names import standard_name, storable_name
 from podium_contracts.pipeline import (
     FULL_SCORE,
     TIERS,
@@ -63,13 +63,19 @@ def staging_statement(
 def bronze_columns(dataset: Dataset, source_names: Mapping[str, str]) -> dict[str, str]:
     """Return the Bronze column of every declared column that is read from the source.
 
+    `from` names it as the source does, or as Bronze: `Customer ID` is `Customer_ID` where a schema allows no space.
+
     Raises:
         BadSource: naming each declared column that the source does not have.
     """
-    exact = {source: stored for stored, source in source_names.items()}
+    exact = {stored: stored for stored in source_names} | {
+        source: stored for stored, source in source_names.items()
+    }
     standard = {standard_name(source): stored for stored, source in source_names.items()}
     found = {
-        name: exact.get(column.source) if column.source else standard.get(name)
+        name: exact.get(column.source) or exact.get(storable_name(column.source))
+        if column.source
+        else standard.get(name)
         for name, column in dataset.columns.items()
         if not column.expression
     }

@@ -2,16 +2,24 @@
 
 import io
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 from podium_contracts.pipeline import Pipeline, Spec, in_project
 
+from podium_lakehouse.delta.tables import add_columns, current
 from podium_lakehouse.records.table import RecordTable
 
 SCHEMA = pa.schema(
-    [("fingerprint", pa.string()), ("pipeline", pa.string()), ("spec", pa.string()), ("dbt", pa.binary())]
+    [
+        ("fingerprint", pa.string()),
+        ("pipeline", pa.string()),
+        ("spec", pa.string()),
+        ("dbt", pa.binary()),
+        ("schemas", pa.binary()),
+    ]
 )
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of every file in an archive: the earliest that the format knows."""
@@ -27,21 +35,24 @@ class Pipelines:
         """Keep a pipeline, once per fingerprint."""
         if self.table.last(pipeline.fingerprint):
             return
+        if current(self.table.uri):
+            add_columns(self.table.uri, SCHEMA)  # an older table lacks `schemas`
         row = {
             "fingerprint": pipeline.fingerprint,
             "pipeline": pipeline.name,
             "spec": pipeline.spec.model_dump_json(by_alias=True),
-            "dbt": _archive(Path(pipeline.resolve(pipeline.spec.model.dbt))) if pipeline.spec.model else None,
+            "dbt": _project(Path(pipeline.resolve(pipeline.spec.model.dbt))) if pipeline.spec.model else None,
+            "schemas": _archive(pipeline.schemas.items()),
         }
         self.table.put(pipeline.fingerprint, 1, [row])
 
     def as_pinned(self, pipeline: Pipeline, fingerprint: str) -> Pipeline:
-        """Return the pipeline as it was under a fingerprint; its files other than the dbt project are today's."""
+        """Return the pipeline and its schemas as they were under a fingerprint; the dbt project is in `dbt_project`."""
         if pipeline.fingerprint == fingerprint:
             return pipeline
         row = self.table.rows(fingerprint=fingerprint)[0]
         spec = Spec.model_validate_json(str(row["spec"]))
-        return replace(pipeline, spec=spec, fingerprint=fingerprint)
+        return replace(pipeline, spec=spec, fingerprint=fingerprint, schemas=_unpacked(row["schemas"]))
 
     def dbt_project(self, fingerprint: str, folder: Path) -> Path:
         """Unpack the dbt project of a fingerprint into a folder and return it."""
@@ -53,12 +64,22 @@ class Pipelines:
         return folder
 
 
-def _archive(project: Path) -> bytes:
-    """Return the project's files as an archive whose bytes depend on nothing but their names and contents."""
+def _project(folder: Path) -> bytes:
+    names = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+    return _archive((name.as_posix(), path.read_bytes()) for name, path in names.items() if in_project(name))
+
+
+def _archive(files: Iterable[tuple[str, bytes]]) -> bytes:
+    """Return an archive whose bytes depend on nothing but the files' names and contents."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(project.rglob("*")):
-            name = path.relative_to(project)
-            if path.is_file() and in_project(name):
-                archive.writestr(zipfile.ZipInfo(name.as_posix(), EPOCH), path.read_bytes())
+        for name, content in sorted(files):
+            archive.writestr(zipfile.ZipInfo(name, EPOCH), content)
     return buffer.getvalue()
+
+
+def _unpacked(content: object) -> dict[str, bytes]:
+    if not isinstance(content, bytes):
+        return {}
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}

@@ -105,6 +105,18 @@ def test_columns_are_found_by_standard_name_or_as_declared(cleanser: Any, row: M
     assert [(r["customer_id"], r["price"]) for r in done.silver] == [("c1", "5")]
 
 
+def test_from_may_also_name_a_column_as_bronze_does(cleanser: Any, row: Make) -> None:
+    """So one file reads a source whose names have spaces, and another that allows none."""
+    dataset = cleanser.dataset(
+        columns={
+            "customer": {"type": "string", "from": "Customer ID"},
+            "price": {"type": "string", "from": "Unit_Price"},
+        }
+    )
+    done = cleanser.run(dataset, [row(**{"Customer_ID": "c1", "Unit Price": "5"})])
+    assert [(r["customer"], r["price"]) for r in done.silver] == [("c1", "5")]
+
+
 def test_columns_that_the_source_lacks_are_all_named(cleanser: Any, row: Make) -> None:
     """The error says which are missing, what there is, and what to do."""
     dataset = cleanser.dataset(columns={"x": {"type": "string"}, "y": {"type": "string", "from": "Y"}})

@@ -1,39 +1,33 @@
-"""Messages decoded into columns of text: the fields of a JSON object, or the reason why a message is none."""
+"""Messages in JSON: the fields of an object as columns of text, or the reason why a payload is none."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import pyarrow as pa
 from podium_contracts.names import collisions, storable_name
 
-MOST_FIELDS = 1_000
-"""Columns that messages may bring: a producer that puts data into names must not widen the table without end."""
+from podium_ingest.payloads.decoded import MOST_FIELDS, Decoded, Value
+
 _UNNAMEABLE = re.compile(r'[\x00-\x1f"\\]')
 """Characters that JSON writes in a name as an escape only."""
 
 _REFUSALS = (msgspec.DecodeError, ValueError)
 
-Value = bytes | None
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """Messages as columns: one text, or null, per message. The fields of a refused one are null, and `refused` says why it is."""
-
-    columns: dict[str, pa.Array]
-    refused: dict[int, str] = field(default_factory=dict)
-
 
 class Fields:
     """The fields that messages have brought so far, in the order they came; grows as new ones come."""
 
-    def __init__(self, known: Iterable[str], reserved: Iterable[str], max_bytes: int) -> None:
+    def __init__(self, known: Iterable[str], reserved: Iterable[str]) -> None:
         self.names: list[str] = list(known)
         self._reserved = frozenset(reserved)
-        self._max_bytes = max_bytes
         self._decoder = self._new_decoder()
+        self._nothing = self._decoder.decode(b"{}")
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """See `Format`."""
+        return {storable_name(name): name for name in self.names}
 
     def decode(self, values: Sequence[Value]) -> Decoded:
         """Return the fields of messages as text: numbers as they were written, objects and arrays as JSON, null as null."""
@@ -54,31 +48,24 @@ class Fields:
 
     def _one_by_one(self, values: Sequence[Value]) -> tuple[list[msgspec.Struct], dict[int, str]]:
         rows, refused = [], {}
-        nothing = self._decoder.decode(b"{}")
         for index, value in enumerate(values):
-            row = nothing
+            row = self._nothing
             try:
                 row = self._row(value)
-            except msgspec.DecodeError as error:
+            except _REFUSALS as error:
                 refused[index] = f"not a JSON object that is taken: {error}"
-            except ValueError as error:
-                refused[index] = str(error)
             rows.append(row)
         return rows, refused
 
     def _row(self, value: Value) -> msgspec.Struct:
-        if value is None:
-            raise ValueError("a message without a value (a tombstone)")
-        if len(value) > self._max_bytes:
-            raise ValueError(f"{len(value):,} bytes, and {self._max_bytes:,} are taken")
-        return self._decoder.decode(value)
+        return self._nothing if value is None else self._decoder.decode(value)
 
     def _learn(self, values: Sequence[Value]) -> None:
         """Add the fields that these messages bring, save those that would be the same column as another."""
         plain = msgspec.json.Decoder(dict[str, msgspec.Raw])
         found: dict[str, None] = {}
         for value in values:
-            if value is not None and len(value) <= self._max_bytes:
+            if value is not None:
                 try:
                     found |= dict.fromkeys(plain.decode(value))
                 except _REFUSALS:
@@ -89,6 +76,7 @@ class Fields:
             if room and name and not _UNNAMEABLE.search(name) and not _clashes(name, taken):
                 self.names.append(name)
         self._decoder = self._new_decoder()
+        self._nothing = self._decoder.decode(b"{}")
 
     def _new_decoder(self) -> msgspec.json.Decoder[msgspec.Struct]:
         attributes = [f"field_{index}" for index in range(len(self.names))]
@@ -124,8 +112,3 @@ def _text(name: str, item: object, value: Value) -> str | None:
         return str(item)
     raw = msgspec.json.decode(value or b"", type=dict[str, msgspec.Raw])
     return bytes(raw[name]).decode()
-
-
-def kept(value: Value) -> str:
-    r"""Return what is kept of a message that is refused: all its text; bytes of it that are not UTF-8 as `\xff`."""
-    return (value or b"").decode("utf-8", "backslashreplace")
