@@ -110,7 +110,7 @@ class _Ingestion:
 
     def _plan(self, index: int, source: Source) -> Intent | None:
         """Pin what is new in a source, if there is anything."""
-        before = self._offsets()
+        before = self._offsets(self.lakehouse.completions.last_sequence(self.scope))
         if source.kafka:
             offsets = streams.news(source.kafka, before, self._reach(source.kafka), self._size(source.kafka))
             return self._pin(index, (), offsets) if offsets else None
@@ -158,10 +158,9 @@ class _Ingestion:
             self.pipeline,
         )
 
-    def _offsets(self) -> tuple[OffsetRange, ...]:
-        """Return how far every partition was read by the last intent that was completed."""
-        done = self.lakehouse.completions.last_sequence(self.scope)
-        return self.lakehouse.intents.read(self.scope, done).offsets if done else ()
+    def _offsets(self, number: int) -> tuple[OffsetRange, ...]:
+        """Return how far every partition was read when the intent of a number was completed, 0 for none."""
+        return self.lakehouse.intents.read(self.scope, number).offsets if number else ()
 
     def _reach(self, source: KafkaSource) -> Topics:
         if self.topics is None:
@@ -201,7 +200,7 @@ class _Ingestion:
                 tables=(table,),
                 ledger=ledgers.check(Ledger(flow=rows.flow, stocks=(stock,))),
                 timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
-                notes=streams.lost(intent, self._offsets()) if intent.offsets else (),
+                notes=streams.lost(intent, self._offsets(intent.after)) if intent.offsets else (),
             ),
         )
 

@@ -20,6 +20,8 @@ class Announcements:
 
     def put(self, scope: Scope, sequence: int) -> None:
         """Note that every completion of a scope up to this one is announced."""
+        if self.last(scope) >= sequence:
+            return
         row = {
             "pipeline": scope.pipeline,
             "stage": scope.stage,
