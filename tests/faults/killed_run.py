@@ -11,13 +11,14 @@ import sys
 import tempfile
 from dataclasses import replace
 from multiprocessing.context import ForkServerContext
-from multiprocessing.synchronize import Barrier
+from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 
 from podium import host
 from podium.opening import open_pipeline
 from podium_contracts.errors import TransientError
 from podium_contracts.names import EngineName
+from podium_lakehouse.lakehouse import Observer
 from podium_runtime.requests import request
 
 EXIT_TRANSIENT = 75
@@ -52,8 +53,36 @@ def together(file: Path, point: str, count: int) -> list[int | None]:
     return [process.exitcode for process in running]
 
 
+class Stopped:
+    """A run of a pipeline file that has stopped at a point, and may be killed at a later one."""
+
+    def __init__(self, file: Path, point: str, killed: str | None = None) -> None:
+        context = processes()
+        stopped, self._going = context.Event(), context.Event()
+
+        self._process = context.Process(target=_stop, args=(file, point, stopped, self._going, killed))
+        self._process.start()
+        assert stopped.wait(PATIENCE_SECONDS), point
+
+    def go_on(self) -> int | None:
+        """Let it go on to its end; return the exit code."""
+        self._going.set()
+        self._process.join()
+        return self._process.exitcode
+
+
+def _stop(file: Path, point: str, stopped: Event, going: Event, killed: str | None) -> None:
+    def reached(here: str) -> None:
+        if here == point:
+            stopped.set()
+            going.wait(PATIENCE_SECONDS)
+        if here == killed:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    _watched(file, reached)
+
+
 def _run(file: Path, point: str, meeting: Barrier | None, engine: EngineName = EngineName.DUCKDB) -> None:
-    tempfile.tempdir = str(file.parent)
     ahead = [point]
 
     def reached(here: str) -> None:
@@ -65,6 +94,11 @@ def _run(file: Path, point: str, meeting: Barrier | None, engine: EngineName = E
         else:
             meeting.wait(PATIENCE_SECONDS)
 
+    _watched(file, reached, engine)
+
+
+def _watched(file: Path, reached: Observer, engine: EngineName = EngineName.DUCKDB) -> None:
+    tempfile.tempdir = str(file.parent)
     opened = open_pipeline(file, reached)
     try:
         lakehouse = replace(opened.lakehouse, engine=engine)

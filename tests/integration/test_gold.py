@@ -76,11 +76,15 @@ class Stall:
     def write(self, model: str, text: str) -> None:
         (self.folder / "dbt" / "models" / model).write_text(text)
 
+    def deliver(self, *lines: str) -> None:
+        """Put one more file where the pipeline looks for it."""
+        number = len(list((self.folder / "in").iterdir()))
+        (self.folder / "in" / f"{number}.csv").write_text("\n".join(["id,at,town,price", *lines]) + "\n")
+
     def run(self, *lines: str) -> host.Outcome:
         """Deliver a file, if there are lines, and run."""
         if lines:
-            number = len(list((self.folder / "in").iterdir()))
-            (self.folder / "in" / f"{number}.csv").write_text("\n".join(["id,at,town,price", *lines]) + "\n")
+            self.deliver(*lines)
         opened = open_pipeline(self.folder / "pipeline.yaml")
         return host.run(opened.pipeline, opened.lakehouse, request(opened.pipeline))
 

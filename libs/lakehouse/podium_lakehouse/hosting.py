@@ -43,7 +43,9 @@ class HostedStage:
         stream = self.stream
         if stream is None:
             return self.answer(event, pipeline)
-        return self._answers(event, pipeline, lambda *of: stream(*of, look))
+        return self._answers(
+            event, pipeline, lambda event, pipeline, lakehouse: stream(event, pipeline, lakehouse, look)
+        )
 
     def outstanding(self, pipeline: Pipeline) -> list[CloudEvent]:
         """Return the completions that are still to be announced, of each scope the oldest first."""

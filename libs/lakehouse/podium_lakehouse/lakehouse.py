@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
-from podium_contracts.errors import TerminalError
+from podium_contracts.errors import CommitConflict, TerminalError
 from podium_contracts.events import CloudEvent, EventData, envelope
 from podium_contracts.events.v1 import TableVersion
 from podium_contracts.names import EngineName, Layer
@@ -146,13 +146,31 @@ class Lakehouse:
         return self.intents.pending(scope, completed, pipeline.fingerprint, versions or {})
 
     def pin(self, intent: Intent, pipeline: Pipeline) -> Intent:
-        """Write an intent; return the one that counts, should another try have been faster."""
+        """Write an intent; return the one that counts, should another try have been faster.
+
+        Raises:
+            CommitConflict: what it was planned on is no longer the last thing that its scope has completed or begun.
+        """
+        scope = intent.scope
         self.runs.put(intent.run, intent.traceparent)
         self.pipelines.put(pipeline)
-        last = self.completions.last(intent.scope)
-        numbered = intent.model_copy(update={"completion": int(last.sequence) + 1 if last else 1})
-        with self.step(f"{intent.scope.stage} {intent.scope.subject} intent"):
-            return self.intents.put(numbered)
+        after = self.intents.completed[scope.key]
+        number = int(self.completions.read(scope, after).sequence) + 1 if after else 1
+        with self.step(f"{scope.stage} {scope.subject} intent"):
+            pinned = self.intents.put(intent.model_copy(update={"completion": number, "after": after}))
+        self._check_order(pinned)
+        return pinned
+
+    def _check_order(self, intent: Intent) -> None:
+        """Check that an intent was not planned while another one of its scope was at work, which had been given up: it may have seen half of that."""
+        completed = self.completions.last_sequence(intent.scope)
+        if intent.sequence <= completed:
+            return
+        if intent.after != completed or self.intents.begun(intent.scope, completed, intent.sequence - 1):
+            raise CommitConflict(
+                f"{intent.scope.key} was at work elsewhere while intent {intent.sequence} was planned",
+                hint="run it again",
+            )
 
     @contextmanager
     def commit(self, intent: Intent, table: str) -> Iterator[None]:
@@ -161,7 +179,11 @@ class Lakehouse:
             yield
 
     def complete(self, intent: Intent, data: EventData) -> CloudEvent:
-        """Complete an intent; return the event to announce, the same at every try."""
+        """Complete an intent; return the event to announce, the same at every try.
+
+        Raises:
+            CommitConflict: another intent of the scope has been completed since this one was planned.
+        """
         event = envelope(
             data,
             stage=intent.scope.stage,
@@ -171,7 +193,9 @@ class Lakehouse:
             causation=intent.answers[-1],
         )
         with self.step(f"{intent.scope.stage} {intent.scope.subject} completion"):
-            return self.completions.put(intent, event)
+            completed = self.completions.put(intent, event)
+        self.intents.completed[intent.scope.key] = intent.sequence
+        return completed
 
     def version(self, uri: str) -> int:
         """Return a table's version now, `ABSENT` where there is no table."""

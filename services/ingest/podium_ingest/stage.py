@@ -104,7 +104,7 @@ class _Ingestion:
         return [last] if last else []
 
     def _message_batches(self, index: int, source: KafkaSource) -> Iterator[CloudEvent]:
-        while offsets := streams.news(source, self._offsets(), self._reach(source), self._size(source)):
+        while offsets := streams.news(source, self._read_so_far(), self._reach(source), self._size(source)):
             intent = self._pin(index, offsets=offsets)
             yield self._complete(intent)
             full = sum(part.span for part in intent.offsets) >= source.max_rows
@@ -117,7 +117,7 @@ class _Ingestion:
         for number, portion in enumerate(self.files.portions(unseen(listed, known))):
             known = self._known() if number else known  # another run may be at work on the same
             if found := self.files.news(portion, known):
-                offsets = streams.unmoved(self._offsets())
+                offsets = streams.unmoved(self._read_so_far())
                 yield self._complete(self._pin(index, found=tuple(found), offsets=offsets))
             self.files.drop_copies()
 
@@ -181,10 +181,12 @@ class _Ingestion:
             self.pipeline,
         )
 
-    def _offsets(self) -> tuple[OffsetRange, ...]:
-        """Return how far every partition was read by the last intent that was completed."""
-        done = self.lakehouse.completions.last_sequence(self.scope)
-        return self.lakehouse.intents.read(self.scope, done).offsets if done else ()
+    def _read_so_far(self) -> tuple[OffsetRange, ...]:
+        return self._offsets(self.lakehouse.completions.last_sequence(self.scope))
+
+    def _offsets(self, number: int) -> tuple[OffsetRange, ...]:
+        """Return how far every partition was read when the intent of a number was completed, 0 for none."""
+        return self.lakehouse.intents.read(self.scope, number).offsets if number else ()
 
     def _reach(self, source: KafkaSource) -> Topics:
         if self.topics is None:
@@ -224,7 +226,7 @@ class _Ingestion:
                 tables=(table,),
                 ledger=ledgers.check(Ledger(flow=rows.flow, stocks=(stock,))),
                 timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
-                notes=streams.lost(intent, self._offsets()) if intent.offsets else (),
+                notes=streams.lost(intent, self._offsets(intent.after)) if intent.offsets else (),
             ),
         )
 

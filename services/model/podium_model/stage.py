@@ -52,7 +52,7 @@ def model(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[C
         project = DbtProject(folder, engine)
         models = project.models()
         intent = intent or _plan(event, scope, silver, models, pipeline, lakehouse)
-        tables = _gold_tables(models, engine, intent, scope, lakehouse)
+        tables = _gold_tables(models, engine, intent, lakehouse)
         _offer(engine, intent, tables)
         totals = _build(project, tables)
         changes = {table: table.commit() for table in tables}
@@ -191,10 +191,10 @@ def _plan(
 
 
 def _gold_tables(
-    models: list[GoldModel], engine: Engine, intent: Intent, scope: Scope, lakehouse: Lakehouse
+    models: list[GoldModel], engine: Engine, intent: Intent, lakehouse: Lakehouse
 ) -> list[GoldTable]:
     """Decide which models run incrementally: those that exist, of an unchanged project, with incremental upstreams."""
-    previous = _previous(scope, lakehouse)
+    previous = lakehouse.intents.read(intent.scope, intent.after) if intent.after else None
     same = previous is not None and previous.fingerprint == intent.fingerprint
     incremental: dict[str, bool] = {}
     for gold in models:

@@ -1,9 +1,13 @@
 """Publish: certified Gold to where it is served from, as a whole or not at all."""
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
+from podium_contracts.errors import CommitConflict
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import Published, QualityEvaluated, Timings
 from podium_contracts.names import Layer, Stage, Verdict
@@ -19,7 +23,11 @@ SUBJECT = "duckdb"
 
 
 def publish(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[CloudEvent]:
-    """Publish the Gold that a verdict certifies; a failed verdict, and one that a later one has overtaken, publishes nothing."""
+    """Publish the Gold that a verdict certifies; a failed verdict, and one that a later one has overtaken, publishes nothing.
+
+    Raises:
+        CommitConflict: another publisher has been faster.
+    """
     destination = pipeline.spec.publish.duckdb
     assert isinstance(event.data, QualityEvaluated)
     if destination is None or event.data.layer != Layer.GOLD or event.data.verdict == Verdict.FAILED:
@@ -33,17 +41,20 @@ def publish(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
         last = lakehouse.completions.last(scope)
         return [last] if last else []
 
-    with lakehouse.commit(intent, path.name):
-        _replace(path, intent)
-    published = Published(
-        run=intent.run,
-        destination=SUBJECT,
-        uri=str(path),
-        sequence=intent.sequence,
-        tables=event.data.tables,
-        timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
-    )
-    return [lakehouse.complete(intent, published)]
+    with _draft(path, intent) as draft, _alone(path):
+        if lakehouse.completions.last_sequence(scope) != intent.after:
+            raise CommitConflict(f"{path} was published elsewhere meanwhile", hint="run it again")
+        with lakehouse.commit(intent, path.name):
+            draft.replace(path)
+        published = Published(
+            run=intent.run,
+            destination=SUBJECT,
+            uri=str(path),
+            sequence=intent.sequence,
+            tables=event.data.tables,
+            timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
+        )
+        return [lakehouse.complete(intent, published)]
 
 
 def _versions(event: CloudEvent) -> dict[str, int]:
@@ -85,8 +96,9 @@ def _holds(path: Path, last: CloudEvent) -> bool:
     return isinstance(last.data, Published) and last.data.uri == str(path) and path.exists()
 
 
-def _replace(path: Path, intent: Intent) -> None:
-    """Write a new file beside the old one and rename it: readers see the one or the other, never a part."""
+@contextmanager
+def _draft(path: Path, intent: Intent) -> Iterator[Path]:
+    """Write a new file beside the old one, which it is to replace: readers see the one or the other, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
@@ -94,10 +106,36 @@ def _replace(path: Path, intent: Intent) -> None:
         _write(draft, intent)
         with draft.open("rb") as file:
             os.fsync(file.fileno())
-        draft.replace(path)
+        yield draft
     finally:
         draft.unlink(missing_ok=True)
         draft.with_name(f"{draft.name}.wal").unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other publishers from the file until what is done to it is completed: one that was overtaken must not have the last word.
+
+    The lock goes with the process that holds it.
+    """
+    name = path.with_name(f".{path.name}.lock")
+    while True:
+        with name.open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not _is_at(name, lock.fileno()):
+                continue  # whoever had it has removed it
+            try:
+                yield
+            finally:
+                name.unlink()
+            return
+
+
+def _is_at(path: Path, file: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
 
 
 def _remove_abandoned(path: Path) -> None:

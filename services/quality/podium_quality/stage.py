@@ -39,7 +39,7 @@ def quality(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
         last = lakehouse.completions.last(scope)
         return [last] if last else []
 
-    known = lakehouse.metrics.read(scope, lakehouse.completions.last_sequence(scope))
+    known = lakehouse.metrics.read(scope, intent.after)
     with lakehouse.open_engine() as engine:
         measures = {
             name: _measure(engine, name, table, known.get(name, {}), pipeline)

@@ -160,7 +160,13 @@ class Past:
         run = Run(pipeline="shop", id=f"run-{number}", requested_at=time, datasets=("sales",))
         scope = Scope(pipeline="shop", stage=stage, subject=subject)
         return Intent(
-            scope=scope, sequence=number, run=run, traceparent=TRACE, fingerprint="f1", answers=("before",)
+            scope=scope,
+            sequence=number,
+            after=self.lakehouse.completions.last_sequence(scope),
+            run=run,
+            traceparent=TRACE,
+            fingerprint="f1",
+            answers=("before",),
         )
 
 

@@ -11,7 +11,7 @@ from podium_runtime.kafka.topics import ensure_topics
 from podium_runtime.requests import request
 
 from libs.cli.tests.conftest import PIPELINE, deliver
-from tests.integration.services.stack import Broker, Stack, events, eventually
+from tests.integration.services.stack import QUICK, Broker, Stack, events, eventually
 from tests.s3 import S3Server
 
 
@@ -26,7 +26,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, broker: Broker, s3: S3Server) -> Iterator[Stack]:
     """Return the five services, ready; a test that stops one starts it again."""
-    stack = Stack(tmp_path_factory.mktemp("services"), broker, more=s3.environment)
+    stack = Stack(tmp_path_factory.mktemp("services"), broker, settings={**QUICK, **s3.environment})
     ensure_topics(stack.kafka)
     try:
         stack.start()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from podium_contracts.events import TOPIC, CloudEvent, KafkaRecord, MalformedEvent, decode, encode
 from podium_contracts.names import Stage
 from podium_runtime.kafka.clients import Brokers
@@ -126,6 +126,14 @@ class Topic:
                 yield number, consumer.get_watermark_offsets(TopicPartition(self.name, number), 10)[1]
 
 
+QUICK = {
+    "PODIUM_PROCESSES": "1",
+    "PODIUM_RETRY__ATTEMPTS": "3",
+    "PODIUM_RETRY__FIRST_SECONDS": "0.1",
+}
+"""Settings of services that give up soon."""
+
+
 class Stack:
     """A broker, five services on it, and the folder where they look for pipelines."""
 
@@ -134,7 +142,7 @@ class Stack:
         folder: Path,
         broker: Broker,
         kafka: Mapping[str, str] | None = None,
-        more: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] = QUICK,
     ) -> None:
         self.folder, self.broker = folder, broker
         self.pipelines = folder / "pipelines"
@@ -144,10 +152,7 @@ class Stack:
         self.environment = {
             **{f"PODIUM_KAFKA__{name.upper()}": value for name, value in given.items()},
             "PODIUM_PIPELINES": str(self.pipelines),
-            "PODIUM_PROCESSES": "1",
-            "PODIUM_RETRY__ATTEMPTS": "3",
-            "PODIUM_RETRY__FIRST_SECONDS": "0.1",
-            **(more or {}),
+            **settings,
         }
         self.services = {stage: Service(stage, folder, self.environment) for stage in Stage}
 
@@ -160,6 +165,22 @@ class Stack:
     def kill(self) -> None:
         for service in self.services.values():
             service.kill()
+
+    def lag(self) -> int:
+        """Return how many events no offset of a stage's group has passed, summed over the stages."""
+        brokers = Brokers(self.kafka)
+        admin = brokers.admin()
+        with reader(brokers) as consumer:
+            ends = {
+                number: consumer.get_watermark_offsets(TopicPartition(TOPIC, number), 10)[1]
+                for number in partitions(brokers, consumer, TOPIC)
+            }
+        passed = 0
+        for stage in Stage:
+            group = ConsumerGroupTopicPartitions(f"podium.{stage}")
+            found = admin.list_consumer_group_offsets([group])[group.group_id].result(20).topic_partitions
+            passed += sum(max(place.offset, 0) for place in found or ())
+        return len(Stage) * sum(ends.values()) - passed
 
     def watch(self, topic: str = TOPIC) -> Topic:
         return Topic(self.kafka, topic)

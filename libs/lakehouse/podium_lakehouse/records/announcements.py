@@ -24,6 +24,9 @@ class Announcements:
 
     def put(self, scope: Scope, sequence: int) -> None:
         """Note that every completion of a scope up to this one is announced."""
+        last = self.table.last(scope.key)
+        if last is not None and last >= sequence:
+            return
         row = {
             "pipeline": scope.pipeline,
             "stage": scope.stage,

@@ -32,7 +32,11 @@ class Completions:
     table: RecordTable
 
     def put(self, intent: Intent, event: CloudEvent) -> CloudEvent:
-        """Complete an intent, once; return the event that announces it, which is the same at every try."""
+        """Complete an intent, once; return the event that announces it, which is the same at every try.
+
+        Raises:
+            CommitConflict: another intent of the scope has been completed since this one was planned.
+        """
         ledger = event.data.ledger if isinstance(event.data, LayerCompleted) else None
         row = {
             "pipeline": intent.scope.pipeline,
@@ -45,7 +49,7 @@ class Completions:
             "ledger": ledger.to_json().decode() if ledger else None,
             "event": event.model_dump_json(by_alias=True),
         }
-        won = self.table.put(intent.scope.key, intent.sequence, [row])
+        won = self.table.put(intent.scope.key, intent.sequence, [row], after=intent.after)
         return event if won else self.read(intent.scope, intent.sequence)
 
     def read(self, scope: Scope, sequence: int) -> CloudEvent:

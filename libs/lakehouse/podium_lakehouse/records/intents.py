@@ -11,7 +11,7 @@ from podium_contracts.model import Model
 from podium_contracts.names import Stage
 from pydantic import Field
 
-from podium_lakehouse.delta.commits import MAINTENANCE, TransactionId, is_committed
+from podium_lakehouse.delta.commits import MAINTENANCE, TransactionId
 from podium_lakehouse.delta.tables import current
 from podium_lakehouse.records.table import RecordTable
 
@@ -70,6 +70,8 @@ class Intent(Model):
     sequence: int
     completion: int = 0
     """The number of the completion it leads to: 1, 2, 3 …, without those that intents which were given up would have had."""
+    after: int = 0
+    """The number of the intent that its scope had completed last: what it builds on."""
     run: Run
     traceparent: str
     fingerprint: str
@@ -149,6 +151,8 @@ class Intents:
     table: RecordTable
     seen: dict[str, int] = field(default_factory=dict)
     """By scope: the last number that was there when `pending` looked."""
+    completed: dict[str, int] = field(default_factory=dict)
+    """By scope: the last number that was completed when `pending` looked."""
 
     def put(self, intent: Intent) -> Intent:
         """Write the intent if its number is still free; return the one that stands there."""
@@ -197,22 +201,29 @@ class Intents:
     ) -> Intent | None:
         """Return the scope's intent that is not completed, if it still stands.
 
-        It no longer stands if none of its tables has been committed and the pipeline has changed since, or a table it meant to
-        change has, or `versions`, by input, are not those that it pinned: then a new intent takes its place.
+        One that has begun, by a commit to one of its tables, stands until it is completed. Any other no longer stands if another has been completed since,
+        the pipeline or a table that it meant to change has changed, or `versions`, by input, are not those that it pinned: then a new intent takes its place.
         """
+        self.completed[scope.key] = completed
         last = self.seen[scope.key] = self.table.last(scope.key) or 0
         if last <= completed:
             return None
+        if begun := self.begun(scope, completed, last):
+            return begun
         intent = self.read(scope, last)
-        if any(_committed(intent, uri) for uri in intent.bases):
-            return intent
-        overtaken = any(_moved(uri, base) for uri, base in intent.bases.items())
+        overtaken = intent.after != completed or any(_moved(uri, base) for uri, base in intent.bases.items())
         return None if overtaken or intent.fingerprint != fingerprint or intent.differs(versions) else intent
 
+    def begun(self, scope: Scope, completed: int, last: int) -> Intent | None:
+        """Return the intent between two numbers, the first of them excluded, that has committed to a table; their bases let no second one do so."""
+        intents = (self.read(scope, number) for number in range(completed + 1, last + 1))
+        return next((intent for intent in intents if any(_begun(intent, uri) for uri in intent.bases)), None)
 
-def _committed(intent: Intent, uri: str) -> bool:
+
+def _begun(intent: Intent, uri: str) -> bool:
     table = current(uri)
-    return table is not None and is_committed(table, intent.transaction(table_name(uri)))
+    transaction = intent.transaction(table_name(uri))
+    return table is not None and table.transaction_version(transaction.app_id) == transaction.number
 
 
 def _moved(uri: str, base: int) -> bool:

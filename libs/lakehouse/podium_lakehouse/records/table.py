@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
+from podium_contracts.errors import CommitConflict
 
 from podium_lakehouse.delta.commits import TransactionId, commit_once
 from podium_lakehouse.delta.tables import current, ensure
@@ -28,11 +29,20 @@ class RecordTable:
     uri: str
     schema: pa.Schema
 
-    def put(self, key: str, number: int, rows: list[Row]) -> bool:
-        """Write the rows of a record unless the record is there; return whether this call wrote them."""
+    def put(self, key: str, number: int, rows: list[Row], *, after: int | None = None) -> bool:
+        """Write the rows of a record unless the record is there; return whether this call wrote them.
+
+        Raises:
+            CommitConflict: the record is not there, and a later one is; or the last one is not the one that it should come `after`.
+        """
         ensure(self.uri, self.schema)
 
         def append(table: DeltaTable, properties: CommitProperties) -> None:
+            last = table.transaction_version(key) or 0
+            if after is not None and last != after:
+                raise CommitConflict(
+                    f"{key}: {number} was to come after {after}, and {last} has", hint="run it again"
+                )
             batch = pa.Table.from_pylist([dict(row) for row in rows], schema=self.schema)
             write_deltalake(table, batch, mode="append", commit_properties=properties)
 

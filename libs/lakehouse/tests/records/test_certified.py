@@ -26,7 +26,13 @@ class Shop:
         scope = Scope(pipeline="shop", stage=stage, subject=subject)
         sequence = self.lakehouse.completions.last_sequence(scope) + 1
         intent = Intent(
-            scope=scope, sequence=sequence, run=RUN, traceparent=TRACE, fingerprint="f", answers=("e",)
+            scope=scope,
+            sequence=sequence,
+            after=self.lakehouse.completions.last_sequence(scope),
+            run=RUN,
+            traceparent=TRACE,
+            fingerprint="f",
+            answers=("e",),
         )
         layer, _, name = subject.partition(".")
         table = TableVersion(name=subject if name else f"{subject}.fact", to_version=version)

@@ -27,6 +27,7 @@ def complete(
         scope=scope,
         sequence=number,
         completion=number,
+        after=lakehouse.completions.last_sequence(scope),
         run=run,
         traceparent=TRACE,
         fingerprint="f",
