@@ -69,9 +69,7 @@ def _distinct(column: str, changes: str, table: str | None) -> str:
     """
     if table is None:
         return f"(SELECT count({column}) FROM (SELECT DISTINCT {column} FROM {changes}))"
-    changed = (
-        f"SELECT {column} AS value, sum(_sign) AS came FROM {changes} WHERE {column} IS NOT NULL GROUP BY {column}"
-    )
+    changed = f"SELECT {column} AS value, sum(_sign) AS came FROM {changes} WHERE {column} IS NOT NULL GROUP BY {column}"
     held = (
         f"SELECT {column} AS value, count(*) AS now FROM {table} "
         f"WHERE {column} IN (SELECT {column} FROM {changes}) GROUP BY {column}"
