@@ -123,6 +123,17 @@ def below(pid: int) -> tuple[float, int]:
     return sum(cpu_seconds.values()), peak
 
 
+def tree_seconds(pid: int) -> float:
+    """Return the CPU seconds that a process and those below it have taken so far, and those that these have waited for."""
+    root = psutil.Process(pid)
+    found = 0.0
+    for process in [root, *children(root)]:
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            found += times.user + times.system + times.children_user + times.children_system
+    return found
+
+
 def children(process: psutil.Process) -> list[psutil.Process]:
     """Return the processes below one, none if it has ended."""
     try:

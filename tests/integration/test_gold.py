@@ -8,6 +8,7 @@ from podium import host
 from podium.opening import open_pipeline
 from podium_contracts.errors import LedgerImbalance, ModelFailed
 from podium_contracts.events.v1 import LayerCompleted
+from podium_model.project import DbtProject
 from podium_runtime.requests import request
 
 PIPELINE = """
@@ -132,6 +133,37 @@ def test_a_model_without_a_setting_is_named(stall: Stall, setting: str, named: s
     with pytest.raises(ModelFailed, match=named):
         stall.run(*DAY_ONE)
     assert stall.versions() == {}
+
+
+def test_a_project_is_parsed_once_in_a_process(stall: Stall, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A later build takes what an earlier one has parsed, as good as new (ephemeral models are marked as injected), until the project changes."""
+    commands: list[str] = []
+    invoke = DbtProject._invoke
+    monkeypatch.setattr(
+        DbtProject, "_invoke", lambda self, command: commands.append(command) or invoke(self, command)
+    )
+    stall.write(
+        "priced.sql", "{{ config(materialized='ephemeral') }} select town, price from {{ ref('fact') }}"
+    )
+    stall.write("by_town.sql", BY_TOWN.replace("from {{ ref('fact') }}", "from {{ ref('priced') }}"))
+    stall.run(*DAY_ONE)
+    stall.run("d,1,Wells,3.00")
+    stall.run("e,1,Bath,8.00")
+    assert stall.prices() == {"Bath": 13.0, "Wells": 5.0}
+    assert commands == ["parse", "build", "build", "build"]
+    stall.write(
+        "priced.sql",
+        "{{ config(materialized='ephemeral') }} select town, 2 * price as price from {{ ref('fact') }}",
+    )
+    stall.write(
+        "by_town.sql",
+        BY_TOWN.replace("from {{ ref('fact') }}", "from {{ ref('priced') }}").replace(
+            "'equals': 'sum(price)'", "'equals': '2 * sum(price)'"
+        ),
+    )
+    stall.run()
+    assert stall.prices() == {"Bath": 26.0, "Wells": 10.0}
+    assert commands[4:] == ["parse", "build"]
 
 
 REFUSED = {

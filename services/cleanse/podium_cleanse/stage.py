@@ -21,8 +21,9 @@ from podium_contracts.names import Layer, Stage, Verdict
 from podium_contracts.pipeline import Dataset, Pipeline
 from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.cleansing import outcome
+from podium_lakehouse.cleansing.compiled import compiled_exceptions, compiled_staging
 from podium_lakehouse.cleansing.dispatch import Dispatch
-from podium_lakehouse.cleansing.staging import BRONZE, lookup_relation, staging_statement
+from podium_lakehouse.cleansing.staging import BRONZE, lookup_relation
 from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import Committed
 from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, arrow_schema, current, ensure
@@ -56,13 +57,13 @@ def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     with lakehouse.open_engine() as engine:
         _offer_inputs(engine, intent, lakehouse)
         source_names = lakehouse.catalogue.source_names(Layer.BRONZE, name)
-        staging = staging_statement(dataset, pipeline.spec.lookups, source_names, ROW_DIALECT)
+        staging = compiled_staging(dataset, pipeline.spec.lookups, source_names, ROW_DIALECT)
         engine.materialise_rows(outcome.STAGED, staging, BRONZE)
         silver = lakehouse.table_uri(Layer.SILVER, name)
         with_base = _offer_base(engine, Snapshot(silver, intent.bases[silver]), dataset)
         engine.materialise(outcome.REPEATED, outcome.repeated_statement(engine.dialect))
         engine.materialise(
-            outcome.EXCEPTIONS, outcome.exceptions_statement(dataset, engine.dialect, with_base=with_base)
+            outcome.EXCEPTIONS, compiled_exceptions(dataset, engine.dialect, with_base=with_base)
         )
         dispatch = Dispatch(dataset, ROW_DIALECT, intent.time)
         counts = _Counts.of(engine.execute(dispatch.counts()))

@@ -42,23 +42,35 @@ class GoldModel:
     layout: Layout = field(default=Layout())
 
 
-class DbtProject:
-    """A dbt project in a folder of its own, with Podium's package put into it, bound to an engine's database."""
+_parsed: dict[tuple[str, ...], Any] = {}
+"""The manifest of the project that this process has parsed last, by what it depends on: parsing costs a second, more than a small build."""
 
-    def __init__(self, folder: Path, engine: Engine) -> None:
+
+class DbtProject:
+    """A dbt project in a folder of its own, with Podium's package put into it, bound to an engine's database.
+
+    `fingerprint` stands for the content of its files.
+    """
+
+    def __init__(self, folder: Path, engine: Engine, fingerprint: str) -> None:
         self.folder = folder
+        self._made_of = (fingerprint, engine.dialect.name, engine.database)
         shutil.copytree(PACKAGE, folder / "dbt_packages" / "podium", dirs_exist_ok=True)
         profile = {PROFILE: {"target": "podium", "outputs": {"podium": _output(engine)}}}
         (self.folder / "profiles.yml").write_text(json.dumps(profile))
         self._manifest: Any = None
 
     def models(self) -> list[GoldModel]:
-        """Parse the project; return its models, upstream first.
+        """Parse the project, unless this process has; return its models, upstream first.
 
         Raises:
             ModelFailed: the project does not parse, or a model lacks a setting.
         """
-        self._manifest = self._invoke("parse").result
+        if self._made_of not in _parsed:
+            manifest = self._invoke("parse").result
+            _parsed.clear()
+            _parsed[self._made_of] = manifest
+        self._manifest = _parsed[self._made_of].deepcopy()  # a build leaves its marks on what it is given
         nodes = {
             identifier: node
             for identifier, node in self._manifest.nodes.items()
@@ -93,6 +105,7 @@ class DbtProject:
             "none",
             "--no-use-colors",
             "--no-send-anonymous-usage-stats",
+            "--no-write-json",
         ]
         result = dbtRunner(manifest=self._manifest).invoke([*arguments, *quiet])
         if isinstance(result.exception, KeyboardInterrupt | SystemExit):

@@ -2,24 +2,28 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
+import duckdb
 from podium_contracts.errors import CommitConflict
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import Published, QualityEvaluated, Timings
 from podium_contracts.names import Layer, Stage, Verdict
 from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.delta.tables import Snapshot
-from podium_lakehouse.engines.duckdb import duckdb_engine
+from podium_lakehouse.engines.changes import offer_additions
+from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
 from podium_lakehouse.engines.scratch import is_running
 from podium_lakehouse.expressions.dialects import DUCKDB
 from podium_lakehouse.lakehouse import Lakehouse
-from podium_lakehouse.records.intents import Input, Intent, Scope
+from podium_lakehouse.records.intents import ABSENT, Input, Intent, Scope
 
 SUBJECT = "duckdb"
+VERSIONS = "podium_versions"
 
 
 def publish(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[CloudEvent]:
@@ -41,7 +45,7 @@ def publish(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
         last = lakehouse.completions.last(scope)
         return [last] if last else []
 
-    with _draft(path, intent) as draft, _alone(path):
+    with _draft(path, intent, lakehouse.completions.last(scope)) as draft, _alone(path):
         if lakehouse.completions.last_sequence(scope) != intent.after:
             raise CommitConflict(f"{path} was published elsewhere meanwhile", hint="run it again")
         with lakehouse.commit(intent, path.name):
@@ -97,13 +101,15 @@ def _holds(path: Path, last: CloudEvent) -> bool:
 
 
 @contextmanager
-def _draft(path: Path, intent: Intent) -> Iterator[Path]:
-    """Write a new file beside the old one, which it is to replace: readers see the one or the other, never a part."""
+def _draft(path: Path, intent: Intent, last: CloudEvent | None) -> Iterator[Path]:
+    """Bring a copy of the file up to date, which is to replace it: readers see the old one or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        _write(draft, intent)
+        if path.exists():
+            shutil.copyfile(path, draft)
+        _write(draft, intent, last)
         with draft.open("rb") as file:
             os.fsync(file.fileno())
         yield draft
@@ -146,20 +152,56 @@ def _remove_abandoned(path: Path) -> None:
             draft.unlink(missing_ok=True)
 
 
-def _write(draft: Path, intent: Intent) -> None:
-    """Write the pinned tables, and `podium_versions`, which says what they are, to a DuckDB file."""
-    versions = [
-        f"({DUCKDB.text(name)}, {table.to_version}, {DUCKDB.text(intent.run.id)})"
-        for name, table in intent.inputs.items()
-    ]
+def _write(draft: Path, intent: Intent, last: CloudEvent | None) -> None:
+    """Bring the pinned tables, and `podium_versions`, which says what they are, into a DuckDB file."""
     with duckdb_engine() as engine:
-        engine.execute(f"ATTACH {DUCKDB.text(str(draft))} AS draft")
+        held = _attach(engine, draft, last)
+        for name in held.keys() - intent.inputs.keys():
+            engine.execute(f"DROP TABLE draft.{_plain(name)}")
         for name, table in intent.inputs.items():
-            plain = DUCKDB.identifier(name.split(".")[1])
-            engine.offer_table("published", Snapshot(table.uri, table.to_version))
-            engine.execute(f"CREATE TABLE draft.{plain} AS FROM published")
+            if held.get(name) != table.to_version:
+                _bring(engine, name, Snapshot(table.uri, table.to_version), held.get(name, ABSENT))
+        versions = [
+            f"({DUCKDB.text(name)}, {table.to_version}, {DUCKDB.text(intent.run.id)})"
+            for name, table in intent.inputs.items()
+        ]
         engine.execute(
-            "CREATE TABLE draft.podium_versions AS "
+            f"CREATE OR REPLACE TABLE draft.{VERSIONS} AS "
             f"FROM (VALUES {', '.join(versions)}) AS v(table_name, version, run_id)"
         )
         engine.execute("DETACH draft")
+
+
+def _attach(engine: DuckDbEngine, draft: Path, last: CloudEvent | None) -> Mapping[str, int]:
+    """Attach the file as `draft`; return the version of each table that it holds.
+
+    It is begun anew unless it is what this lakehouse published last: versions of another lakehouse, or of one that was put back, say
+    nothing of their rows.
+    """
+    attach = f"ATTACH {DUCKDB.text(str(draft))} AS draft"
+    if draft.exists() and last is not None:
+        try:
+            engine.execute(attach)
+            rows = engine.execute(f"SELECT table_name, version, run_id FROM draft.{VERSIONS}")
+        except duckdb.Error:
+            rows = []
+        if set(rows) == {(*table, last.run.id) for table in _versions(last).items()}:
+            return _versions(last)
+        engine.execute("DETACH DATABASE IF EXISTS draft")
+    draft.unlink(missing_ok=True)
+    engine.execute(attach)
+    return {}
+
+
+def _bring(engine: DuckDbEngine, name: str, now: Snapshot, since: int) -> None:
+    """Add to a table what came since the version that the file holds; put all of it there where other rows changed."""
+    if offer_additions(engine, "added", now, since):
+        engine.execute(f"INSERT INTO draft.{_plain(name)} BY NAME FROM added")
+        return
+    engine.offer_table("published", now)
+    engine.execute(f"CREATE OR REPLACE TABLE draft.{_plain(name)} AS FROM published")
+
+
+def _plain(name: str) -> str:
+    """Return what the file calls a table."""
+    return DUCKDB.identifier(name.split(".")[1])

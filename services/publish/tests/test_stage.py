@@ -1,6 +1,7 @@
 """Publish as a function: certified Gold in one DuckDB file, as a whole or not at all."""
 
 import os
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -14,8 +15,13 @@ from podium_contracts.events import CloudEvent, envelope
 from podium_contracts.events.v1 import Published, QualityEvaluated, Run, TableVersion
 from podium_contracts.names import Stage, Verdict
 from podium_contracts.pipeline import Pipeline, PipelineDocument
+from podium_lakehouse.delta.tables import CHANGE_FEED, ensure
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_publish.stage import publish
+
+
+def rows_of(*ids: int) -> pa.Table:
+    return pa.table({"id": pa.array(ids, pa.int64())})
 
 
 class Shelf:
@@ -44,16 +50,33 @@ class Shelf:
 
     def write(self, *ids: int, verdict: Verdict = Verdict.PASSED) -> CloudEvent:
         """Replace the rows of `gold.facts`; return the verdict on them."""
-        uri = f"{self.lakehouse.uri}/gold/facts"
-        batch = pa.table({"id": pa.array(ids, pa.int64())})
-        write_deltalake(uri, batch, mode="overwrite")
-        version = DeltaTable(uri).version()
+        write_deltalake(self.facts, rows_of(*ids), mode="overwrite")
+        return self.judge(verdict)
+
+    def add(self, *ids: int) -> CloudEvent:
+        """Add rows to `gold.facts`, which has a change feed; return the verdict on them."""
+        ensure(self.facts, rows_of().schema, CHANGE_FEED)
+        write_deltalake(self.facts, rows_of(*ids), mode="append")
+        return self.judge()
+
+    @property
+    def facts(self) -> str:
+        return f"{self.lakehouse.uri}/gold/facts"
+
+    def lose_files(self) -> None:
+        """Remove the data files that `gold.facts` has now: who reads them fails."""
+        for file in DeltaTable(self.facts).file_uris():
+            Path(file).unlink()
+
+    def judge(self, verdict: Verdict = Verdict.PASSED) -> CloudEvent:
+        """Return a verdict on `gold.facts` as it is."""
+        version = DeltaTable(self.facts).version()
         judged = QualityEvaluated(
             run=Run(pipeline="shop", id=f"run-{version}", requested_at=datetime(2026, 1, 1, tzinfo=UTC)),
             layer="gold",
             subject="shop",
             sequence=version + 1,
-            tables=(TableVersion(name="gold.facts", uri=uri, to_version=version),),
+            tables=(TableVersion(name="gold.facts", uri=self.facts, to_version=version),),
             verdict=verdict,
         )
         return envelope(
@@ -167,13 +190,64 @@ def test_a_reader_never_meets_a_missing_or_partial_file(shelf: Shelf) -> None:
     assert (reader.returncode, errors) == (0, "")
 
 
+def test_rows_that_came_are_added_to_what_is_served(shelf: Shelf) -> None:
+    """Where a table has only grown, nothing else of it is read."""
+    shelf.publish(shelf.add(1, 2))
+    shelf.lose_files()
+    shelf.publish(shelf.add(3))
+    assert shelf.served() == [(1,), (2,), (3,)]
+    with duckdb.connect(str(shelf.file), read_only=True) as connection:
+        assert connection.sql("SELECT version FROM podium_versions").fetchall() == [(2,)]
+
+
+def test_a_table_with_rows_that_changed_or_went_is_served_as_it_is(shelf: Shelf) -> None:
+    """A change, a removal and a replacement bring all of the table anew."""
+    shelf.publish(shelf.add(1, 2, 3))
+    DeltaTable(shelf.facts).update({"id": "id + 10"}, predicate="id = 1")
+    DeltaTable(shelf.facts).delete("id = 2")
+    shelf.publish(shelf.add(4))
+    assert shelf.served() == [(3,), (4,), (11,)]
+    shelf.publish(shelf.write(5))
+    assert shelf.served() == [(5,)]
+
+
+@pytest.mark.parametrize("old", ["a file of another lakehouse", "no database"])
+def test_a_file_that_is_not_what_was_published_last_is_begun_anew(shelf: Shelf, old: str) -> None:
+    """Versions of another lakehouse say nothing of this one's rows."""
+    shelf.publish(shelf.add(1))
+    if old == "no database":
+        shelf.file.write_text("not a database")
+    else:
+        other = Shelf(shelf.file.parent / "other")
+        other.publish(other.add(7))
+        other.publish(other.add(8))
+        shutil.copyfile(other.file, shelf.file)
+    shelf.publish(shelf.add(2))
+    assert shelf.served() == [(1,), (2,)]
+
+
+def test_a_table_that_is_no_longer_made_goes(shelf: Shelf) -> None:
+    """The file has the tables of the verdict, and no others."""
+    event = shelf.add(1)
+    assert isinstance(event.data, QualityEvaluated)
+    (facts,) = event.data.tables
+    old = facts.model_copy(update={"name": "gold.old"})
+    both = event.data.model_copy(update={"tables": (facts, old)})
+    shelf.publish(event.model_copy(update={"data": both}))
+    shelf.publish(shelf.add(2))
+    with duckdb.connect(str(shelf.file), read_only=True) as connection:
+        assert connection.sql("SELECT name FROM (SHOW TABLES)").fetchall() == [
+            ("facts",),
+            ("podium_versions",),
+        ]
+
+
 def test_a_failure_leaves_the_old_file_and_no_draft(shelf: Shelf) -> None:
     """A table that cannot be read ends with an error; what is served stays, and nothing lies beside it."""
     shelf.publish(shelf.write(1))
     event = shelf.write(1, 2)
-    for file in DeltaTable(f"{shelf.lakehouse.uri}/gold/facts").file_uris():
-        Path(file).unlink()
-    with pytest.raises(duckdb.IOException):
+    shelf.lose_files()
+    with pytest.raises(FileNotFoundError):
         shelf.publish(event)
     assert shelf.served() == [(1,)]
     assert shelf.leftovers() == []

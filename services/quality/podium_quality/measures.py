@@ -2,7 +2,7 @@
 
 All measures of a table come from one query over its changed rows, each weighted by `_sign`: +1 for a row that came, -1 for one
 that went. Distinct values do not add up that way, a value may be in rows that did not change: those of the changed rows are
-looked for in the whole column as it was and as it is. Metrics are the percentages and averages that thresholds speak of, rounded
+looked for in the whole column. Metrics are the percentages and averages that thresholds speak of, rounded
 to two places; only what is whole rounds to 100, and only nothing to 0.
 """
 
@@ -37,11 +37,11 @@ class Measured:
         tiers = {f"tier.{tier}" for tier, _ in TIERS}
         return {ROWS, *named, *(tiers | {SCORE} if self.scored else ())}
 
-    def query(self, changes: str, tables: tuple[str, str] | None, dialect: Dialect) -> str:
+    def query(self, changes: str, table: str | None, dialect: Dialect) -> str:
         """Return the one query; its columns are named by measure.
 
-        `changes` names the changed rows with `_sign`; `tables` the table as it was and as it is, or the part of each that may hold a
-        value of the changed rows; None where `changes` is all.
+        `changes` names the changed rows with `_sign`; `table` the table as it is, or the part of it that may hold a value of the changed
+        rows; None where `changes` is all.
         """
         parts = {ROWS: "sum(_sign)"}
         for name in self.complete:
@@ -49,7 +49,7 @@ class Measured:
         for name in self.keys:
             parts[f"unknown.{name}"] = _signed(f"{dialect.identifier(name)} = -1")
         for name in self.unique:
-            parts[f"distinct.{name}"] = _distinct(dialect.identifier(name), changes, tables)
+            parts[f"distinct.{name}"] = _distinct(dialect.identifier(name), changes, table)
         if self.scored:
             for tier, _ in TIERS:
                 parts[f"tier.{tier}"] = _signed(f"quality_tier = {dialect.text(tier)}")
@@ -62,17 +62,22 @@ def _signed(condition: str) -> str:
     return f"sum(CASE WHEN {condition} THEN _sign ELSE 0 END)"
 
 
-def _distinct(column: str, changes: str, tables: tuple[str, str] | None) -> str:
-    """By how many the distinct values have grown; counted apart, or Spark would carry every other sum along for each value."""
-    if tables is None:
+def _distinct(column: str, changes: str, table: str | None) -> str:
+    """By how many the distinct values have grown; counted apart, or Spark would carry every other sum along for each value.
+
+    A value that the table has `now` times, and that the changes brought `came` times, was there before if there are more than came.
+    """
+    if table is None:
         return f"(SELECT count({column}) FROM (SELECT DISTINCT {column} FROM {changes}))"
-    before, now = tables
-
-    def present(table: str) -> str:
-        changed = f"SELECT {column} FROM {changes}"
-        return f"(SELECT count(DISTINCT {column}) FROM {table} WHERE {column} IN ({changed}))"
-
-    return f"{present(now)} - {present(before)}"
+    changed = f"SELECT {column} AS value, sum(_sign) AS came FROM {changes} WHERE {column} IS NOT NULL GROUP BY {column}"
+    held = (
+        f"SELECT {column} AS value, count(*) AS now FROM {table} "
+        f"WHERE {column} IN (SELECT {column} FROM {changes}) GROUP BY {column}"
+    )
+    return (
+        "(SELECT count(now) - count(CASE WHEN coalesce(now, 0) > came THEN 1 END) "
+        f"FROM ({changed}) AS changed LEFT JOIN ({held}) AS held USING (value))"
+    )
 
 
 def add(before: Mapping[str, object], new: Mapping[str, object]) -> Measures:

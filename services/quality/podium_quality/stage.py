@@ -135,10 +135,8 @@ def _measure(
     added = judged_before and wanted.names == set(known)
     offer_signed(engine, "changes", now, table.from_version if added else ABSENT)
     if added:
-        prune = _where_values_are(engine, wanted.unique)
-        engine.offer_table("judged", now, prune)
-        engine.offer_table("before", Snapshot(table.uri, table.from_version), prune)
-    query = wanted.query("changes", ("before", "judged") if added else None, engine.dialect)
+        engine.offer_table("judged", now, _where_values_are(engine, wanted.unique))
+    query = wanted.query("changes", "judged" if added else None, engine.dialect)
     return add(known if added else {}, engine.records(query)[0])
 
 

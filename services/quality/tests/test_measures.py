@@ -57,9 +57,7 @@ def measure(engine: DuckDbEngine, uri: str, version: int, since: int) -> dict[st
     """Measure what changed after a version, all rows where it is negative."""
     offer_signed(engine, "changes", Snapshot(uri, version), since)
     engine.offer_table("judged", Snapshot(uri, version))
-    if since >= 0:
-        engine.offer_table("before", Snapshot(uri, since))
-    query = MEASURED.query("changes", ("before", "judged") if since >= 0 else None, DUCKDB)
+    query = MEASURED.query("changes", "judged" if since >= 0 else None, DUCKDB)
     (row,) = engine.connection.sql(query).to_arrow_table().to_pylist()
     return dict(row)
 

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import Message, TopicPartition
 from confluent_kafka.admin import NewPartitions  # type: ignore[attr-defined]
 from podium_contracts.errors import BadSource
 from podium_contracts.events.v1 import LayerCompleted
+from podium_contracts.messages import OffsetRange
 
 from tests.integration.topics.conftest import Shop
 
@@ -187,6 +188,27 @@ def test_a_batch_that_was_cut_off_is_read_once(shop: Shop, when: str, step: str)
     sequences = [int(event.sequence) for event in completed]
     assert sequences == sorted(set(sequences))
     assert sequences[-1] == (1 if (when, step) == ("before", "intent") else 2)
+
+
+def test_no_more_messages_are_asked_for_than_are_pinned(shop: Shop) -> None:
+    """A client that is asked for more than there are waits until its time is up, batch after batch."""
+    topics, asked = shop.topics, []
+    consumer = topics._consumer
+
+    class Asked:
+        def consume(self, count: int, timeout: float) -> list[Message]:
+            asked.append(count)
+            return consumer.consume(count, timeout)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(consumer, name)
+
+    topics.__dict__["_consumer"] = Asked()
+    shop.sell(*(sale(number) for number in range(5)))
+    part = OffsetRange(topic=shop.topic, partition=0, start=1, end=4)
+    assert [messages.offsets for messages in topics.read([part])] == [[1, 2, 3]]
+    assert asked
+    assert max(asked) <= 3
 
 
 def test_a_topic_that_is_not_there_is_an_error(shop: Shop) -> None:

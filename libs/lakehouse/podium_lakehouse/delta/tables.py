@@ -79,14 +79,16 @@ def current(uri: str) -> DeltaTable | None:
     """Return the table as it is now, or None where there is none.
 
     The handle is this thread's own and moves on with every call for the same table, so it is to be used at once: that saves reading
-    the whole log again (0.6 ms instead of 15).
+    the whole log again (15 ms). While the next version's file is not there, nothing is read: delta-rs would list all of the log, which
+    grows with every commit.
     """
     kept = _handles.by_uri.get(uri)
     if kept is None or kept.stamp is None or kept.stamp != _stamp(uri, kept.table.version()):
         table = find(uri)
     else:
         table = kept.table
-        table.update_incremental()
+        if _stamp(uri, table.version() + 1):
+            table.update_incremental()
     if table:
         _handles.by_uri[uri] = _Handle(table, _stamp(uri, table.version()))
     return table

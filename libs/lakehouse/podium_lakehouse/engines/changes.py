@@ -1,6 +1,6 @@
 """What changed in a table, as relations: the images of changed rows, and rows with a sign."""
 
-from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot
+from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, column_names
 from podium_lakehouse.engines.engine import Engine
 
 
@@ -11,13 +11,24 @@ def offer_changes(engine: Engine, name: str, now: Snapshot, since: int) -> None:
     """
     if since == now.version:
         engine.offer_table(name, now, where="FALSE")
-    elif since < 0 or not CHANGE_FEED.items() <= now.open().metadata().configuration.items():
+    elif since < 0 or not _has_feed(now):
         engine.offer_table(f"before_{name}", Snapshot(now.uri, max(since, 0)))
         engine.offer_table(f"after_{name}", now)
         union = f"SELECT * FROM before_{name} UNION ALL BY NAME SELECT * FROM after_{name}"
         engine.execute(f"CREATE OR REPLACE VIEW {name} AS {union}")
     else:
         engine.offer_feed(name, now, since)
+
+
+def offer_additions(engine: Engine, name: str, now: Snapshot, since: int) -> bool:
+    """Offer the rows that came after version `since`; return False where others changed or went, or it cannot be told."""
+    if not 0 <= since < now.version or not _has_feed(now) or now.replaced_since(since):
+        return False
+    feed = f"feed_{name}"
+    engine.offer_feed(feed, now, since)
+    columns = ", ".join(engine.dialect.identifier(column) for column in column_names(now.open()))
+    engine.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {columns} FROM {feed}")
+    return not engine.execute(f"SELECT 1 FROM {feed} WHERE _change_type <> 'insert' LIMIT 1")
 
 
 def offer_signed(engine: Engine, name: str, now: Snapshot, since: int) -> None:
@@ -35,3 +46,7 @@ def offer_signed(engine: Engine, name: str, now: Snapshot, since: int) -> None:
         )
         engine.offer_feed(source, now, since)
     engine.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT *, {sign} AS _sign FROM {source}")
+
+
+def _has_feed(table: Snapshot) -> bool:
+    return CHANGE_FEED.items() <= table.open().metadata().configuration.items()

@@ -9,12 +9,14 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, WriterProperties
 from sqlglot import exp
 
@@ -39,6 +41,8 @@ SPILL_BYTES = 500_000_000
 """Z-ordering sorts on disk above this."""
 MERGE_BATCH_ROWS = 100_000
 SHARED_DATABASE = "podium.duckdb"
+KEPT_COLUMNS = 50_000
+"""Files whose columns a process remembers."""
 
 
 @dataclass(frozen=True)
@@ -98,11 +102,9 @@ class DuckDbEngine:
         self.connection.unregister("feed")
 
     def _read(self, files: Sequence[str], schema: pa.Schema, partitions: Sequence[str]) -> str:
-        present: set[str] = set()
-        if files:
-            paths = [unquote(uri.removeprefix("file://")) for uri in files]
-            source = read_parquet(paths, "union_by_name = true", "filename = true")
-            present = set(self.connection.sql(f"FROM {source}").columns)
+        paths = [unquote(uri.removeprefix("file://")) for uri in files]
+        held = {_columns_of(path) for path in paths}
+        present = {name for names in held for name in names}
         columns = []
         for field in schema:
             name = DUCKDB.identifier(field.name)
@@ -111,7 +113,11 @@ class DuckDbEngine:
                 columns.append(f"TRY_CAST({value} AS {self._type(field.type)}) AS {name}")
                 continue
             columns.append(name if field.name in present else f"NULL::{self._type(field.type)} AS {name}")
-        source = source if files else "(SELECT 1 WHERE FALSE)"
+        options = [
+            *(["union_by_name = true"] if len(held) > 1 else []),
+            *(["filename = true"] if partitions else []),
+        ]
+        source = read_parquet(paths, *options) if files else "(SELECT 1 WHERE FALSE)"
         return f"SELECT {', '.join(columns)} FROM {source}"
 
     def _type(self, kind: pa.DataType) -> str:
@@ -216,6 +222,12 @@ class DuckDbEngine:
     def each(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         """See `Engine`."""
         return [function(item) for item in items]
+
+
+@lru_cache(KEPT_COLUMNS)
+def _columns_of(path: str) -> tuple[str, ...]:
+    """Return the columns of a table's data file, which never changes: DuckDB would open every file to unite them, for each statement."""
+    return tuple(pq.read_schema(path).names)
 
 
 def _text(statement: Statement) -> str:

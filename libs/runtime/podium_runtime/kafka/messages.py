@@ -173,7 +173,7 @@ class _Reading:
         """Yield the messages as they come."""
         heard = time.monotonic()
         while self.ends:
-            polled = self.consumer.consume(POLLED, timeout=0.5)
+            polled = self.consumer.consume(min(POLLED, max(self._left(), 1)), timeout=0.5)
             if polled:
                 heard = time.monotonic()
                 self._take(polled)
@@ -185,6 +185,10 @@ class _Reading:
             if self.rows >= CHUNK_ROWS or self.size >= CHUNK_BYTES:
                 yield from self._flush()
         yield from self._flush()
+
+    def _left(self) -> int:
+        """Return how many messages are still wanted at most: asked for more, the client waits for them until its time is up."""
+        return sum(end - self.next[place] for place, end in self.ends.items())
 
     def _flush(self) -> Iterator[Messages]:
         chunks, self.open, self.rows, self.size = self.open, {}, 0, 0

@@ -1,8 +1,9 @@
 """What happens in the child process: find the pipeline, call the stage, and bring back events or the reason why not."""
 
 import importlib
+import os
 import traceback
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +23,8 @@ LEAST_SECONDS = 0.2
 """What a stream waits at least between two looks that found nothing."""
 LONGEST_MESSAGE = 10_000
 """Characters that a failure says at most, so that the dead letter fits its topic."""
+RECORDS = "_podium"
+"""The folder of Podium's own records: what holds it is a lakehouse."""
 
 
 class Hosted(Hashable, Protocol):
@@ -155,9 +158,10 @@ def prepare(module: str) -> None:
 
 
 def files(folder: Path) -> list[Path]:
-    """Return the files with a pipeline below a folder, or the one that is named; what is hidden is left out.
+    """Return the files with a pipeline below a folder, or the one that is named; what is hidden is left out, and so is a lakehouse.
 
-    Hidden are the copies that editors make, and the folders behind a volume's links in Kubernetes.
+    Hidden are the copies that editors make, and the folders behind a volume's links in Kubernetes. A lakehouse beside its pipeline has
+    thousands of folders, which come and go.
 
     Raises:
         TransientError: there is no such folder.
@@ -167,14 +171,14 @@ def files(folder: Path) -> list[Path]:
             f"there is no folder {folder} with pipeline files",
             hint="mount or make it, or set PODIUM_PIPELINES to where it is",
         )
-    paths = [folder] if folder.is_file() else sorted(folder.rglob("*.yaml"))
-    return [
-        path for path in paths if not _hidden(path.relative_to(folder)) and path.is_file() and name_in(path)
-    ]
+    paths = [folder] if folder.is_file() else sorted(_below(folder))
+    return [path for path in paths if path.is_file() and name_in(path)]
 
 
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def _below(folder: Path) -> Iterator[Path]:
+    for home, folders, names in os.walk(folder):
+        folders[:] = [] if RECORDS in folders else [name for name in folders if not name.startswith(".")]
+        yield from (Path(home, name) for name in names if name.endswith(".yaml") and not name.startswith("."))
 
 
 def find(hosted: Hosted, folder: Path, name: str) -> Pipeline:

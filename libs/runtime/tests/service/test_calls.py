@@ -95,6 +95,14 @@ def test_hidden_files_are_left_out(tmp_path: Path) -> None:
     assert calls.files(tmp_path) == [tmp_path / "shop.yaml"]
 
 
+def test_a_lakehouse_is_not_searched(tmp_path: Path) -> None:
+    """A lakehouse may lie beside its pipeline; what is in it is no pipeline, and is not looked through."""
+    path = write(tmp_path, "shop/pipeline.yaml")
+    write(tmp_path, "shop/lakehouse/silver/sales/copy.yaml")
+    (tmp_path / "shop/lakehouse/_podium").mkdir()
+    assert calls.files(tmp_path) == [path]
+
+
 def test_an_unknown_pipeline_is_for_a_person(tmp_path: Path) -> None:
     """The next step is to put its file there and replay."""
     found = failure(tmp_path)
