@@ -10,9 +10,10 @@ import pytest
 from podium_contracts.events.cloudevents import KafkaRecord
 from podium_runtime.service import calls, streams
 from podium_runtime.service.answering import Answering
+from podium_runtime.service.notices import Notices
 from podium_runtime.service.processes import Processes
 from podium_runtime.service.streams import Streams
-from podium_runtime.settings import RetrySettings
+from podium_runtime.settings import KafkaSettings, RetrySettings
 
 from libs.runtime.tests.service.test_calls import PIPELINE, Hosted, write
 
@@ -30,7 +31,7 @@ def with_streams(folder: Path, test: Callable[[Streams, Processes], Awaitable[No
         processes = Processes(1, partial(calls.prepare, "json"))
         retry = RetrySettings(first_seconds=0.01, longest_seconds=0.01)
         answering = Answering(Hosted(), folder, retry, processes, send)
-        given = Streams(answering, lambda pipeline: pipeline != "foreign")
+        given = Streams(answering, lambda pipeline: pipeline != "foreign", Notices(KafkaSettings()))
         try:
             await asyncio.wait_for(test(given, processes), 30)
         finally:
