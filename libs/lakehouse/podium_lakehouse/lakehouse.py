@@ -14,6 +14,7 @@ from podium_contracts.events.v1 import TableVersion
 from podium_contracts.names import EngineName, Layer
 from podium_contracts.pipeline import Pipeline
 
+from podium_lakehouse.delta.compaction import compact
 from podium_lakehouse.delta.tables import Snapshot, current, schema_fingerprint
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.engines.opening import open_engine
@@ -195,6 +196,8 @@ class Lakehouse:
         with self.step(f"{intent.scope.stage} {intent.scope.subject} completion"):
             completed = self.completions.put(intent, event)
         self.intents.completed[intent.scope.key] = intent.sequence
+        for uri, base in intent.bases.items():
+            compact(uri, since=base)
         return completed
 
     def version(self, uri: str) -> int:

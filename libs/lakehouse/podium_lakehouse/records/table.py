@@ -1,23 +1,20 @@
 """A Delta table of Podium's own records: each record is put once, under a key and a number, and never changed."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import CommitFailedError
 from podium_contracts.errors import CommitConflict
 
 from podium_lakehouse.delta.commits import TransactionId, commit_once
+from podium_lakehouse.delta.compaction import compact
 from podium_lakehouse.delta.tables import current, ensure
 from podium_lakehouse.expressions.dialects import DUCKDB
 
-COMPACTED_EVERY = 64
-"""Commits between two compactions."""
-COMPACTED_BYTES = 1_000_000
-"""Larger files are left alone, so that what a record costs does not grow with their number."""
+SMALL_BYTES = 1_000_000
+"""Of a file of records: a record is found by the statistics of the files."""
 
 Row = Mapping[str, object]
 
@@ -47,14 +44,9 @@ class RecordTable:
             write_deltalake(table, batch, mode="append", commit_properties=properties)
 
         committed = commit_once(self.uri, TransactionId(key, number), append)
-        if committed.version % COMPACTED_EVERY == 0 and not committed.repeated:
-            self._compact()
+        if not committed.repeated:
+            compact(self.uri, since=committed.version - 1, small_bytes=SMALL_BYTES)
         return not committed.repeated
-
-    def _compact(self) -> None:
-        """Put the small files of many records into one: a record is found by the statistics of the files."""
-        with suppress(CommitFailedError):  # another writer was faster: the next one does it
-            DeltaTable(self.uri).optimize.compact(target_size=COMPACTED_BYTES)
 
     def last(self, key: str) -> int | None:
         """Return the largest number put under a key, or None."""

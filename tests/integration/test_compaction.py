@@ -1,0 +1,49 @@
+"""Many small batches leave few files, and whoever reads them, or goes on from them, notices nothing."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from podium_lakehouse.delta import compaction
+
+from tests.integration.test_layout import LaidOut
+
+BATCHES = 9
+TABLES = ("bronze/sales", "silver/sales", "gold/fact", "quarantine/sales", "_podium/completions")
+
+
+def table(stall: LaidOut, name: str) -> DeltaTable:
+    return DeltaTable(str(stall.folder / "lakehouse" / name))
+
+
+@pytest.mark.timeout(300)
+def test_small_batches_become_few_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A correction of a row that was compacted meanwhile finds it; every row is there once."""
+    monkeypatch.setattr(compaction, "EVERY_COMMITS", 3)
+    stall = LaidOut(tmp_path / "stall", "none")
+    for number in range(BATCHES):
+        stall.run(f"n{number},1,Wells,1.00,2010-01-05", f"bad{number},1,Bath,x,")
+    stall.run("n0,2,Bath,7.00,2010-01-05")
+    for name in TABLES:
+        found = table(stall, name)
+        assert "compaction" in {entry.get("podium.maintenance") for entry in found.history()}, name
+        assert len(found.file_uris()) < BATCHES, name
+    assert table(stall, "bronze/sales").count() == 2 * BATCHES + 1
+    assert table(stall, "quarantine/sales").count() == BATCHES
+    assert stall.prices() == {"Wells": float(BATCHES - 1), "Bath": 7.0}
+    assert sorted(stall.gold("fact")) == [f"n{number}" for number in range(BATCHES)]
+
+
+def test_a_table_is_compacted_once_in_so_many_commits(tmp_path: Path) -> None:
+    """Not by every batch, and large files not at all."""
+    uri = str(tmp_path / "table")
+    for version in range(compaction.EVERY_COMMITS + 1):
+        write_deltalake(uri, pa.table({"number": [version]}), mode="append")
+        compaction.compact(uri, since=version - 1)
+    found = DeltaTable(uri)
+    assert [entry["operation"] for entry in found.history(2)] == ["OPTIMIZE", "WRITE"]
+    assert (found.version(), len(found.file_uris())) == (compaction.EVERY_COMMITS + 1, 1)
+    write_deltalake(uri, pa.table({"number": [0]}), mode="append")
+    compaction.compact(uri, since=found.version())
+    assert len(DeltaTable(uri).file_uris()) == 2
