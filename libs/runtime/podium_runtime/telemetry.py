@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from collections.abc import Mapping
 
 import structlog
@@ -30,6 +31,31 @@ CALL_SECONDS = Histogram(
     ["stage"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
 )
+
+
+SELDOM_SECONDS = 10.0
+"""How often a library may say the same: while no broker answers, Kafka's clients say so thirty times a second."""
+MOST_REMEMBERED = 1_000
+
+
+class Seldom(logging.Filter):
+    """Lets what a library says through once in `SELDOM_SECONDS`, whatever the details; Podium's own lines all pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is to be written."""
+        if record.name.partition(".")[0] == "podium":
+            return True
+        said, now = (record.name, str(record.msg)), time.monotonic()
+        if now - self._said.get(said, -SELDOM_SECONDS) < SELDOM_SECONDS:
+            return False
+        if len(self._said) >= MOST_REMEMBERED:
+            self._said.clear()
+        self._said[said] = now
+        return True
 
 
 def configure(settings: ServiceSettings, stage: str) -> None:
@@ -67,6 +93,7 @@ def configure(settings: ServiceSettings, stage: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(Seldom())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)

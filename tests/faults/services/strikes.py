@@ -2,10 +2,12 @@
 
 import random
 import time
-from bisect import bisect
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
 from statistics import median
 
 import psutil
@@ -18,6 +20,16 @@ from tests.integration.services.stack import PATIENCE_SECONDS, Service, Stack, e
 
 LIMITS = {"service": 30, "process": 30, "broker": 60}
 """Seconds in which each must be back at work."""
+WAY = (
+    "",
+    "ingest/bronze.sales",
+    "cleanse/silver.sales",
+    "quality/silver.sales",
+    "model/gold",
+    "quality/gold",
+    "publish/duckdb",
+)
+"""Each answers what the one before it completes."""
 HEADER = """\
 | killed | strikes | struck again before | p50, s | max, s | limit, s |
 |---|---:|---:|---:|---:|---:|"""
@@ -31,6 +43,10 @@ class Strike:
     stage: Stage | None
     at: float
     over: float
+
+    def __str__(self) -> str:
+        """As people look for it in a log."""
+        return f"{datetime.fromtimestamp(self.at, UTC):%H:%M:%S} {self.kind} {self.stage or ''}"
 
 
 @dataclass
@@ -93,49 +109,85 @@ def _processes(service: Service) -> list[psutil.Process]:
 
 @dataclass(frozen=True)
 class Recovery:
-    """How long a kind took to be back at work: seconds of every strike that was not followed by another one meanwhile."""
+    """How long a kind took to be back at work: the strikes that were not followed by another one meanwhile, with their seconds."""
 
     kind: str
     strikes: int
-    seconds: list[float]
+    felt: list[tuple[Strike, float]]
+
+    @property
+    def slowest(self) -> float:
+        """The longest, in seconds."""
+        return max(seconds for _, seconds in self.felt)
 
     def __str__(self) -> str:
         """A row of a table in Markdown."""
-        again = self.strikes - len(self.seconds)
-        figures = f"{median(self.seconds):.1f} | {max(self.seconds):.1f}" if self.seconds else "|"
-        return f"| {self.kind} | {self.strikes} | {again} | {figures} | {LIMITS[self.kind]} |"
+        seconds = [seconds for _, seconds in self.felt]
+        figures = f"{median(seconds):.1f} | {max(seconds):.1f}" if seconds else "|"
+        return f"| {self.kind} | {self.strikes} | {self.strikes - len(seconds)} | {figures} | {LIMITS[self.kind]} |"
 
 
-def recoveries(strikes: Sequence[Strike], shops: Sequence[Opened]) -> list[Recovery]:
+def recoveries(strikes: Sequence[Strike], shop: Opened) -> list[Recovery]:
     """Return how long each kind took until the stage that was struck, of a broker every stage, completed something again."""
-    work = _work(shops)
-    found = {
-        kind: [_seconds(strike, strikes, work) for strike in strikes if strike.kind == kind]
-        for kind in LIMITS
-    }
-    return [
-        Recovery(kind, len(times), [time for time in times if time is not None])
-        for kind, times in found.items()
-    ]
+    steps = _steps(shop)
+    found: dict[str, list[tuple[Strike, float]]] = {kind: [] for kind in LIMITS}
+    for strike in strikes:
+        if seconds := _seconds(strike, strikes, steps):
+            found[strike.kind].append((strike, seconds))
+    counts = Counter(strike.kind for strike in strikes)
+    return [Recovery(kind, counts[kind], felt) for kind, felt in found.items()]
 
 
-def _seconds(
-    strike: Strike, strikes: Sequence[Strike], work: Mapping[Stage, Sequence[float]]
-) -> float | None:
+def _seconds(strike: Strike, strikes: Sequence[Strike], steps: Sequence["_Step"]) -> float | None:
     """Return how long a strike was felt, None where whatever it struck was struck again before it was back."""
     felt = []
-    for stage in [strike.stage] if strike.stage else Stage:
-        back = work[stage][bisect(work[stage], strike.over)]
-        again = [other for other in strikes if strike.at < other.at < back and other.stage in {stage, None}]
-        felt += [] if again else [back - strike.at]
+    for step in steps:
+        if strike.stage in {step.stage, None} and (back := step.back(strike.over)):
+            again = (other.stage in {step.stage, None} for other in strikes if strike.at < other.at < back)
+            since = max(strike.at, step.waiting(strike.over)) if strike.stage else strike.at
+            felt += [] if any(again) else [back - since]
     return max(felt, default=None)
 
 
-def _work(shops: Sequence[Opened]) -> dict[Stage, list[float]]:
-    """Return when each stage completed something, as the commits of the completions say."""
-    found: dict[Stage, list[float]] = {stage: [] for stage in Stage}
-    for shop in shops:
-        for entry in DeltaTable(shop.lakehouse.record_uri("completions")).history():
-            if key := entry.get(TRANSACTION_KEY):
-                found[Stage(key.split("/")[1])].append(entry["timestamp"] / 1000)
-    return {stage: sorted(times) for stage, times in found.items()}
+@dataclass(frozen=True)
+class _Step:
+    """What a stage has done of one kind, and what it answers."""
+
+    stage: Stage
+    pinned: Mapping[int, float]
+    completed: Sequence[tuple[float, int]]
+    upstream: Sequence[tuple[float, int]]
+
+    def back(self, moment: float) -> float | None:
+        """Return when something was completed after a moment."""
+        return next((time for time, _ in self.completed if time > moment), None)
+
+    def waiting(self, moment: float) -> float:
+        """Return since when something waited to be answered at a moment, or when that came: an upstream that was struck, too, has nothing to offer."""
+        done = [number for time, number in self.completed if time < moment]
+        last = self.pinned[done[-1]] if done else 0.0
+        return next((time for time, _ in self.upstream if time > last), last)
+
+
+def _steps(shop: Opened) -> list[_Step]:
+    """Return the steps of a shop, with the times of their commits in seconds since 1970."""
+    pinned, completed = _commits(shop, "intents"), _commits(shop, "completions")
+    return [
+        _Step(
+            Stage(name.split("/")[0]),
+            {number: time for time, number in pinned[name]},
+            completed[name],
+            completed[upstream],
+        )
+        for upstream, name in pairwise(WAY)
+    ]
+
+
+def _commits(shop: Opened, records: str) -> defaultdict[str, list[tuple[float, int]]]:
+    """Return the times and numbers of records, oldest first, by the stage and subject that they are counted for."""
+    found: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
+    for entry in reversed(DeltaTable(shop.lakehouse.record_uri(records)).history()):
+        if transaction := entry.get(TRANSACTION_KEY):
+            scope, _, number = transaction.partition("#")
+            found[scope.partition("/")[2]].append((entry["timestamp"] / 1000, int(number)))
+    return found

@@ -152,9 +152,10 @@ def bring(hosted: Hosted, folder: Path, stream: Stream, look: Look) -> list[Clou
     return _guarded(call)
 
 
-def prepare(module: str) -> None:
+def prepare(*modules: str) -> None:
     """Import what a stage needs before the first event is there."""
-    importlib.import_module(module)
+    for module in modules:
+        importlib.import_module(module)
 
 
 def files(folder: Path) -> list[Path]:

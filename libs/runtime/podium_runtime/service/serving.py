@@ -22,8 +22,8 @@ from podium_runtime.settings import ServiceSettings
 EXIT_SETTINGS = 2
 
 
-def serve(hosted: Hosted, module: str) -> None:
-    """Run the service of a stage until SIGTERM or SIGINT. `module` is the stage's own, imported in each child process.
+def serve(hosted: Hosted, *modules: str) -> None:
+    """Run the service of a stage until SIGTERM or SIGINT. `modules`, the stage's own first, are imported in each child process.
 
     The process ends with 2 where its settings or its rights on Kafka are wrong, and with 0 where it was told to stop.
     """
@@ -33,7 +33,7 @@ def serve(hosted: Hosted, module: str) -> None:
         settings = environment.load()
         telemetry.configure(settings, hosted.stage)
         _wait_for_topics(settings)
-        app = build(hosted, settings, Processes(settings.processes, partial(calls.prepare, module)))
+        app = build(hosted, settings, Processes(settings.processes, partial(calls.prepare, *modules)))
     except TerminalError as error:
         _refuse(error)
     worker = faust.Worker(app, quiet=True, redirect_stdouts=False, override_logging=False)
