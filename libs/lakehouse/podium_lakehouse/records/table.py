@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from podium_lakehouse.delta.commits import TransactionId, commit_once
@@ -14,7 +14,11 @@ from podium_lakehouse.delta.tables import current, ensure
 from podium_lakehouse.expressions.dialects import DUCKDB
 
 COMPACTED_EVERY = 64
-"""Commits between two compactions."""
+"""Commits between two compactions, which also remove what has expired in the log."""
+NOT_CLEANED = PostCommitHookProperties(cleanup_expired_logs=False)
+LOG = {"delta.logRetentionDuration": "interval 1 hours"}
+"""What a record says is in its row, not in the history of its table: some thirteen commits for every batch would make a log that takes
+longer to list than a batch takes."""
 COMPACTED_BYTES = 1_000_000
 """Larger files are left alone, so that what a record costs does not grow with their number."""
 
@@ -30,11 +34,17 @@ class RecordTable:
 
     def put(self, key: str, number: int, rows: list[Row]) -> bool:
         """Write the rows of a record unless the record is there; return whether this call wrote them."""
-        ensure(self.uri, self.schema)
+        ensure(self.uri, self.schema, LOG)
 
         def append(table: DeltaTable, properties: CommitProperties) -> None:
             batch = pa.Table.from_pylist([dict(row) for row in rows], schema=self.schema)
-            write_deltalake(table, batch, mode="append", commit_properties=properties)
+            write_deltalake(
+                table,
+                batch,
+                mode="append",
+                commit_properties=properties,
+                post_commithook_properties=NOT_CLEANED,
+            )
 
         committed = commit_once(self.uri, TransactionId(key, number), append)
         if committed.version % COMPACTED_EVERY == 0 and not committed.repeated:
