@@ -9,7 +9,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.transaction import AddAction, RemoveAction
 
-from podium_lakehouse.delta.commits import Committed, TransactionId, commit_once
+from podium_lakehouse.delta.commits import Committed, TransactionId, afterwards, commit_once
 from podium_lakehouse.delta.parquet import DataFile, data_files
 
 
@@ -66,6 +66,7 @@ def overwrite_once(
             mode="overwrite",
             schema=Schema.from_arrow(schema),
             commit_properties=properties,
+            post_commithook_properties=afterwards(table),
         )
 
     committed = commit_once(table_uri, transaction, change, base=base, metadata=metadata)
@@ -81,7 +82,11 @@ def append_files(table: DeltaTable, properties: CommitProperties, files: Sequenc
         FileNotFoundError: a file is gone; delta-rs itself would commit it all the same.
     """
     table.create_write_transaction(
-        _actions(files), mode="append", schema=table.schema(), commit_properties=properties
+        _actions(files),
+        mode="append",
+        schema=table.schema(),
+        commit_properties=properties,
+        post_commithook_properties=afterwards(table),
     )
 
 

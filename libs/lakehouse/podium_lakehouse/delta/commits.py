@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
 from deltalake.exceptions import CommitFailedError
 from podium_contracts.errors import CommitConflict
 
@@ -23,6 +23,8 @@ MAX_ATTEMPTS = 50
 FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.005, 0.2
 RECENT = 5
 """Commits to look through before reading a table's whole history."""
+LOG_CLEANED_EVERY = 64
+"""Commits between two looks for what has expired in a table's log: delta-rs would list all of the log after each."""
 TRANSACTION_KEY = "podium.transaction"
 MAINTENANCE = frozenset({"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD COLUMN"})
 """Operations that change no row, so that a pinned base stays what it was."""
@@ -86,6 +88,11 @@ def commit_once(
             table.update_incremental()
             return Committed(committed_version(table, transaction), repeated=False, metrics=numbers)
     raise CommitConflict(f"{uri}: lost {MAX_ATTEMPTS} races to commit {transaction}", hint="run it again")
+
+
+def afterwards(table: DeltaTable) -> PostCommitHookProperties:
+    """Return what delta-rs does after the next commit to a table, beside the commit."""
+    return PostCommitHookProperties(cleanup_expired_logs=(table.version() + 1) % LOG_CLEANED_EVERY == 0)
 
 
 def commit_metadata(transaction: TransactionId, metadata: Mapping[str, str]) -> dict[str, str]:

@@ -21,7 +21,7 @@ from deltalake import CommitProperties, DeltaTable, WriterProperties
 from sqlglot import exp
 
 from podium_lakehouse.delta.appends import append_files, append_once, discard, new_folder
-from podium_lakehouse.delta.commits import Committed, TransactionId, commit_once
+from podium_lakehouse.delta.commits import Committed, TransactionId, afterwards, commit_once
 from podium_lakehouse.delta.ordering import is_out_of_order
 from podium_lakehouse.delta.tables import Snapshot
 from podium_lakehouse.engines.bounds import bounds, within
@@ -193,6 +193,7 @@ class DuckDbEngine:
                 target_alias="t",
                 streamed_exec=False,
                 commit_properties=properties,
+                post_commithook_properties=afterwards(table),
                 writer_properties=ZSTD,
             )
             if delete_where:

@@ -8,13 +8,16 @@ import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from podium_contracts.errors import CommitConflict
 
-from podium_lakehouse.delta.commits import TransactionId, commit_once
+from podium_lakehouse.delta.commits import TransactionId, afterwards, commit_once
 from podium_lakehouse.delta.compaction import compact
 from podium_lakehouse.delta.tables import current, ensure
 from podium_lakehouse.expressions.dialects import DUCKDB
 
 SMALL_BYTES = 1_000_000
 """Of a file of records: a record is found by the statistics of the files."""
+LOG = {"delta.logRetentionDuration": "interval 1 hours"}
+"""What a record says is in its row, not in the history of its table: some thirteen commits for every batch would make a log that takes
+longer to list than a batch takes."""
 
 Row = Mapping[str, object]
 
@@ -32,7 +35,7 @@ class RecordTable:
         Raises:
             CommitConflict: the record is not there, and a later one is; or the last one is not the one that it should come `after`.
         """
-        ensure(self.uri, self.schema)
+        ensure(self.uri, self.schema, LOG)
 
         def append(table: DeltaTable, properties: CommitProperties) -> None:
             last = table.transaction_version(key) or 0
@@ -41,7 +44,13 @@ class RecordTable:
                     f"{key}: {number} was to come after {after}, and {last} has", hint="run it again"
                 )
             batch = pa.Table.from_pylist([dict(row) for row in rows], schema=self.schema)
-            write_deltalake(table, batch, mode="append", commit_properties=properties)
+            write_deltalake(
+                table,
+                batch,
+                mode="append",
+                commit_properties=properties,
+                post_commithook_properties=afterwards(table),
+            )
 
         committed = commit_once(self.uri, TransactionId(key, number), append)
         if not committed.repeated:
