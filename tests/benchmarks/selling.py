@@ -56,4 +56,10 @@ def sell(brokers: str, topic: str, file: Path, count: int, rate: float | None) -
 
 
 if __name__ == "__main__":
-    sell(sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]) if sys.argv[5:] else None)
+    sell(
+        sys.argv[1],
+        sys.argv[2],
+        Path(sys.argv[3]),
+        int(sys.argv[4]),
+        float(sys.argv[5]) if sys.argv[5:] else None,
+    )
