@@ -5,85 +5,90 @@ version of Silver has, and which version of Silver is in what was published; the
 when. So every message has its two latencies, computed when all is over.
 """
 
+import os
 import time
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 from podium.opening import Opened
+from podium_contracts.events.routing import origin
 from podium_contracts.events.v1 import LayerCompleted, Published, QualityEvaluated
 from podium_contracts.names import Layer, Stage, Verdict
+from podium_lakehouse.delta.tables import Snapshot
+from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
 from podium_lakehouse.records.intents import Intent, Scope
 
-from tests.benchmarks.running import Heard, Running, difference, load
+from tests.benchmarks.running import Heard, Running, Services, declare
 
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 GOALS = ("silver", "gold")
-BIN_SECONDS = 1
+TAKEN = """
+    CREATE TABLE taken AS
+    SELECT epoch_ms(kafka_timestamp) AS produced, (silver - produced) / 1000 AS silver, (gold - produced) / 1000 AS gold
+    FROM bronze JOIN batches
+      ON bronze.kafka_partition = batches.kafka_partition AND kafka_offset >= start AND kafka_offset < stop
+"""
+"""Every message with when it was produced (milliseconds since 1970), and its latencies in seconds."""
 SETTLED_SECONDS, PATIENCE_SECONDS = 10, 300
 
 
 @dataclass(frozen=True)
 class Latencies:
-    """Latencies in seconds: of each goal its quantiles, and the longest of every second of production; what it cost, and the load before."""
+    """Latencies in seconds: of each goal its quantiles, and the longest of every second of production; and what all of it took."""
 
     trigger_seconds: float
-    rate: float
     messages: int
     quantiles: dict[str, dict[str, float]]
     course: dict[str, list[float]]
     cpu_seconds: dict[str, float]
+    """Of each service, the broker and the producer, from the first message to the last event."""
     wall_seconds: float
     batches: dict[str, int]
-    load: str
+    """Events that each stage announced."""
 
 
-def measure(
-    folder: Path, csv: Path, rate: float, minutes: float, trigger_seconds: float, engine: str
-) -> Latencies:
+def measure(folder: Path, csv: Path, rate: float, minutes: float, trigger_seconds: float) -> Latencies:
     """Sell at a rate, wait until all is published, and compute the latencies."""
     lines = round(rate * minutes * 60)
-    before = load()
-    with Running(folder) as running:
-        opened = running.declare(trigger_seconds, engine)
-        running.start()
-        seconds, started = running.seconds(), time.monotonic()
-        with running.sell(csv, lines, rate) as seller:
-            selling = seller.wait()
-            if selling:
-                raise SystemExit(selling)
-        _settle(running, opened, trigger_seconds)
-        taken, wall = difference(running.seconds(), seconds), time.monotonic() - started
-        running.stop()
+    with Running(folder) as running, Services(folder / "services", running.broker) as services:
+        opened = declare(services.pipelines, trigger_seconds)
+        before, started = {**services.seconds(), "broker": running.seconds()}, time.monotonic()
+        seller = running.sell(csv, lines, rate)
+        _, status, usage = os.wait4(seller.pid, 0)
+        seller.returncode = os.waitstatus_to_exitcode(status)
+        if seller.returncode:
+            raise SystemExit(seller.returncode)
+        _settle(running, trigger_seconds)
+        after, wall = {**services.seconds(), "broker": running.seconds()}, time.monotonic() - started
+        services.stop()
         heard = list(running.events.heard)
-    found = latencies(opened, heard, lines)
-    stages = {stage: sum(each.event.source.endswith(f"/{stage}") for each in heard) for stage in Stage}
+    taken = {name: after[name] - before[name] for name in after}
+    taken["producer"] = usage.ru_utime + usage.ru_stime
     return Latencies(
         trigger_seconds,
-        rate,
         lines,
-        *found,
-        {name: round(each, 1) for name, each in taken.items()},
-        round(wall, 1),
-        stages,
-        before,
+        *latencies(opened, heard, lines),
+        cpu_seconds={name: round(seconds, 1) for name, seconds in taken.items()},
+        wall_seconds=round(wall, 1),
+        batches=dict(Counter(origin(each.event) for each in heard)),
     )
 
 
-def _settle(running: Running, opened: Opened, trigger_seconds: float) -> None:
+def _settle(running: Running, trigger_seconds: float) -> None:
     """Wait until nothing more is announced after what was published last."""
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
         time.sleep(1)
         quiet = time.monotonic() - running.events.last
-        last = running.events.heard[-1].event.data if running.events.heard else None
-        if quiet > trigger_seconds + SETTLED_SECONDS and isinstance(last, Published):
+        newest = max(running.events.heard, key=lambda each: each.at, default=None)
+        if newest and quiet > trigger_seconds + SETTLED_SECONDS and isinstance(newest.event.data, Published):
             return
-    raise SystemExit(f"{opened.pipeline.name} is not done; the logs are in {running.folder}")
+    raise SystemExit(f"not everything was published; the logs are in {running.folder}")
 
 
 @dataclass(frozen=True)
@@ -115,34 +120,35 @@ def latencies(
         for part in intent.offsets
         if part.span
     ]
-    with duckdb.connect() as db:
-        db.register("batches", pa.Table.from_pylist(rows))
-        db.execute(
-            "CREATE TABLE taken AS SELECT epoch_ms(kafka_timestamp) AS produced, "
-            + ", ".join(f"({goal} - epoch_ms(kafka_timestamp)) / 1000 AS {goal}" for goal in GOALS)
-            + f" FROM read_parquet('{opened.lakehouse.uri}/bronze/sales/data/*/*.parquet') AS rows JOIN batches "
-            "ON rows.kafka_partition = batches.kafka_partition AND kafka_offset >= start AND kafka_offset < stop"
+    bronze = opened.lakehouse.table_uri(Layer.BRONZE, "sales")
+    with duckdb_engine() as engine:
+        engine.offer_table("bronze", Snapshot(bronze, opened.lakehouse.version(bronze)))
+        engine.connection.register("batches", pa.Table.from_pylist(rows))
+        engine.execute(TAKEN)
+        ((count, measured),) = engine.execute(
+            "SELECT count(*), count(*) FILTER (WHERE silver IS NOT NULL AND gold IS NOT NULL) FROM taken"
         )
-        ((count, measured),) = db.execute(
-            f"SELECT count(*), count(*) FILTER (WHERE {' AND '.join(f'{goal} IS NOT NULL' for goal in GOALS)}) FROM taken"
-        ).fetchall()
         if (count, measured) != (messages, messages):
             raise SystemExit(f"{messages} were sold, {count} are in Bronze, {measured} have been published")
-        quantiles = {
-            goal: {
-                name: round(
-                    float(db.execute(f"SELECT quantile_disc({goal}, {part}) FROM taken").fetchall()[0][0]), 3
-                )
-                for name, part in QUANTILES.items()
-            }
-            for goal in GOALS
+        return {goal: _quantiles(engine, goal) for goal in GOALS}, {
+            goal: _course(engine, goal) for goal in GOALS
         }
-        longest = ", ".join(f"max({goal})" for goal in GOALS)
-        course = db.execute(
-            f"SELECT (produced - (SELECT min(produced) FROM taken)) // {BIN_SECONDS * 1000} AS second, {longest} FROM taken "
-            "GROUP BY second ORDER BY second"
-        ).fetchall()
-    return quantiles, {goal: [float(row[1 + index]) for row in course] for index, goal in enumerate(GOALS)}
+
+
+def _quantiles(engine: DuckDbEngine, goal: str) -> dict[str, float]:
+    """Return the quantiles of a goal's latencies: each is one that a message has."""
+    parts = ", ".join(map(str, QUANTILES.values()))
+    found = engine.connection.sql(f"SELECT unnest(quantile_disc({goal}, [{parts}])) FROM taken").fetchall()
+    return dict(zip(QUANTILES, (round(seconds, 3) for (seconds,) in found), strict=True))
+
+
+def _course(engine: DuckDbEngine, goal: str) -> list[float]:
+    """Return the longest latency among the messages of every second."""
+    second = "produced // 1000 - (SELECT min(produced) // 1000 FROM taken)"
+    found = engine.connection.sql(
+        f"SELECT {second} AS second, max({goal}) FROM taken GROUP BY second ORDER BY second"
+    )
+    return [seconds for _, seconds in found.fetchall()]
 
 
 def _reached(moments: Sequence[Moment], batch: int) -> int | None:

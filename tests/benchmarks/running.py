@@ -1,4 +1,4 @@
-"""A broker and services while something is measured: the topic, the pipeline, what was announced, and the CPU time of each process."""
+"""A broker and services while something is measured: the topic, the pipeline, what is announced, and the CPU time of each process."""
 
 import os
 import shutil
@@ -7,9 +7,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -24,7 +24,7 @@ from podium_runtime.kafka.topics import ensure_topics
 from podium_runtime.settings import KafkaSettings
 from ruamel.yaml import YAML
 
-from tests.benchmarks.measuring import tree_seconds
+from tests.benchmarks.measuring import emptied, tree_seconds
 from tests.broker import Broker
 from tests.integration.services.stack import Service, eventually
 
@@ -32,6 +32,7 @@ HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parents[1] / "examples"
 SALES = "sales-events"
 PARTITIONS = 4
+REAL_ROWS = 525_461
 STOP_SECONDS = 60
 
 
@@ -44,16 +45,15 @@ class Heard:
 
 
 class Events(threading.Thread):
-    """What is announced on a new topic, each event once, as it comes."""
+    """All that is announced on a new broker, as it comes."""
 
     def __init__(self, brokers: str) -> None:
         super().__init__(daemon=True)
         self.heard: list[Heard] = []
         self.last = time.monotonic()
-        self._known: set[tuple[str, str]] = set()
         self._ended = threading.Event()
         settings = {"bootstrap.servers": brokers, "group.id": "bench", "enable.auto.commit": False}
-        self._consumer = Consumer({**settings, "fetch.wait.max.ms": 50, "log_level": 0})
+        self._consumer = Consumer({**settings, "log_level": 0})
         partitions = self._consumer.list_topics(TOPIC, 10).topics[TOPIC].partitions
         self._consumer.assign([TopicPartition(TOPIC, number, 0) for number in partitions])
 
@@ -66,10 +66,8 @@ class Events(threading.Thread):
                 event = decode(message.headers() or [], message.value())
             except MalformedEvent:
                 continue
-            if (event.source, event.id) not in self._known:
-                self._known.add((event.source, event.id))
-                self.heard.append(Heard(event, message.timestamp()[1]))
-                self.last = time.monotonic()
+            self.heard.append(Heard(event, message.timestamp()[1]))
+            self.last = time.monotonic()
         self._consumer.close()
 
     def stop(self) -> None:
@@ -77,34 +75,21 @@ class Events(threading.Thread):
         self.join()
 
 
-@dataclass
 class Running:
-    """A broker with a topic of sales, and the services of some stages, which look for pipelines in `pipelines`. A context manager."""
+    """A broker with a topic of sales, and what is announced on it. A context manager."""
 
-    folder: Path
-    stages: tuple[Stage, ...] = tuple(Stage)
-    broker: Broker = field(init=False)
-    services: dict[Stage, Service] = field(init=False)
-
-    def __post_init__(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.pipelines.mkdir(parents=True)
-        self.broker = Broker(self.folder / "broker")
-        self._undo = ExitStack()
+    def __init__(self, folder: Path) -> None:
+        self.folder = emptied(folder)
+        self.broker = Broker(folder / "broker")
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
             self.broker.start()
             undo.callback(self.broker.stop)
-            self.kafka = KafkaSettings(bootstrap_servers=self.broker.address)
-            admin = Brokers(self.kafka).admin()  # kept: the future fails when it is gone
+            kafka = KafkaSettings(bootstrap_servers=self.broker.address)
+            admin = Brokers(kafka).admin()  # kept: the future fails when it is gone
             admin.create_topics([NewTopic(SALES, PARTITIONS, 1)])[SALES].result(20)
-            ensure_topics(self.kafka)
-            environment = {
-                "PODIUM_KAFKA__BOOTSTRAP_SERVERS": self.broker.address,
-                "PODIUM_PIPELINES": str(self.pipelines),
-            }
-            self.services = {stage: Service(stage, self.folder, environment) for stage in self.stages}
+            ensure_topics(kafka)
             self.events = Events(self.broker.address)
             self.events.start()
             undo.callback(self.events.stop)
@@ -114,51 +99,67 @@ class Running:
     def __exit__(self, *_: object) -> None:
         self._undo.close()
 
-    @property
-    def pipelines(self) -> Path:
-        """The folder that the services search."""
-        return self.folder / "pipelines"
-
-    def start(self) -> None:
-        """Start the services and wait until they are ready."""
-        for service in self.services.values():
-            service.start()
-            self._undo.callback(service.kill)
-        for service in self.services.values():
-            eventually(service.is_ready)
-
-    def stop(self) -> None:
-        """Tell the services to stop, and wait for them."""
-        for service in self.services.values():
-            assert service.process
-            service.process.send_signal(signal.SIGTERM)
-        for service in self.services.values():
-            assert service.process
-            service.process.wait(STOP_SECONDS)
-
-    def declare(self, trigger_seconds: float, engine: str = "duckdb") -> Opened:
-        """Put the streaming example among the pipelines, with another trigger and engine; return it."""
-        return declare(self.pipelines, trigger_seconds, engine)
-
     def sell(self, csv: Path, lines: int, rate: float | None = None) -> subprocess.Popen[bytes]:
         """Start to put lines of a CSV file on the topic."""
         program = [sys.executable, HERE / "selling.py", self.broker.address, SALES, csv, str(lines)]
         return subprocess.Popen([*program, *([str(rate)] if rate else [])])
 
+    def seconds(self) -> float:
+        """Return the CPU seconds that the broker has taken so far."""
+        return tree_seconds(int((self.broker.folder / "pid").read_text()))
+
+
+class Services:
+    """The services of some stages on a broker, ready, with a folder of pipelines of their own. A context manager."""
+
+    def __init__(self, folder: Path, broker: Broker, stages: Iterable[Stage] = Stage) -> None:
+        self.pipelines = folder / "pipelines"
+        self.pipelines.mkdir(parents=True)
+        environment = {
+            "PODIUM_KAFKA__BOOTSTRAP_SERVERS": broker.address,
+            "PODIUM_PIPELINES": str(self.pipelines),
+        }
+        self.by_stage = {stage: Service(stage, folder, environment) for stage in stages}
+
+    def __enter__(self) -> Self:
+        with ExitStack() as undo:
+            for service in self.by_stage.values():
+                undo.callback(service.kill)
+                service.start()
+            for service in self.by_stage.values():
+                eventually(service.is_ready)
+            self._undo = undo.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._undo.close()
+
+    def stop(self) -> None:
+        """Tell the services to stop, and wait for them."""
+        for pid in self.pids.values():
+            os.kill(pid, signal.SIGTERM)
+        for service in self.by_stage.values():
+            assert service.process
+            service.process.wait(STOP_SECONDS)
+
+    @property
+    def pids(self) -> Mapping[Stage, int]:
+        """The process of each service."""
+        return {stage: service.process.pid for stage, service in self.by_stage.items() if service.process}
+
     def seconds(self) -> dict[str, float]:
-        """Return the CPU seconds that the broker and each service have taken so far."""
-        pids = {"broker": int((self.broker.folder / "pid").read_text())}
-        pids |= {stage: service.process.pid for stage, service in self.services.items() if service.process}
-        return {name: tree_seconds(pid) for name, pid in pids.items()}
+        """Return the CPU seconds that each service has taken so far, with its stage's processes."""
+        return {stage: tree_seconds(pid) for stage, pid in self.pids.items()}
 
 
-def declare(folder: Path, trigger_seconds: float, engine: str) -> Opened:
-    """Copy the streaming example below a folder, with another trigger and engine; return it."""
+def declare(folder: Path, trigger_seconds: float, engine: str = "duckdb") -> Opened:
+    """Put a copy of the streaming example into a folder of pipelines, with another trigger and engine; return it."""
     for part in ("dbt", "lookups"):
         ignored = shutil.ignore_patterns("target", "logs")
         shutil.copytree(EXAMPLES / "retail" / part, folder / "retail" / part, ignore=ignored)
     yaml = YAML()
     pipeline = yaml.load(EXAMPLES / "streaming" / "pipeline.yaml")
+    pipeline["metadata"]["name"] = f"retail-{engine}"
     pipeline["spec"]["engine"] = engine
     pipeline["spec"]["datasets"]["sales"]["sources"][0]["kafka"]["trigger_seconds"] = trigger_seconds
     home = folder / "streaming"
@@ -169,9 +170,14 @@ def declare(folder: Path, trigger_seconds: float, engine: str) -> Opened:
     return open_pipeline(home / "pipeline.yaml")
 
 
-def difference(after: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
-    """Return what each process has taken in between."""
-    return {name: after[name] - before.get(name, 0.0) for name in after}
+def lines(count: int, scratch: Path) -> Path:
+    """Return a CSV file with so many lines: the real one, as often as it takes, made unless an earlier bench did."""
+    copies = -(-count // REAL_ROWS)
+    csv = scratch / f"online_retail_x{copies}.csv"
+    if not csv.exists():
+        real = EXAMPLES / "retail" / "data" / "online_retail_2009_2010.csv.gz"
+        subprocess.run([sys.executable, HERE / "scaled.py", real, str(copies), csv], check=True)
+    return csv
 
 
 def load() -> str:
