@@ -26,7 +26,7 @@ from sqlglot import exp
 from tests.integration.conftest import Line, Shop
 from tests.integration.test_batches import real_lines
 
-pytestmark = [pytest.mark.spark, pytest.mark.integration]
+pytestmark = [pytest.mark.spark, pytest.mark.integration, pytest.mark.timeout(600)]
 TIME = datetime(2026, 11, 1, 12, tzinfo=UTC)
 LOOKUP = "countries"
 GOOD: Line = ["489434", "85048", "LIGHTS", "12", "2009-12-01 07:45:00", "6.95", "13085.0", "United Kingdom"]

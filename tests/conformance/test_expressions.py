@@ -19,7 +19,7 @@ from tests.conformance.cases import COLUMNS, every_character, mixed_rows, texts
 from tests.conformance.conftest import Engines, Lowered
 from tests.conformance.generated import expressions, patterns
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(600)]
 
 
 def repeatable(examples: int) -> settings:

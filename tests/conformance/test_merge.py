@@ -13,7 +13,7 @@ from podium_lakehouse.delta.tables import CHANGE_FEED, arrow_schema, ensure
 from podium_lakehouse.engines.duckdb import duckdb_engine
 from pyspark.sql import SparkSession
 
-pytestmark = [pytest.mark.spark, pytest.mark.integration]
+pytestmark = [pytest.mark.spark, pytest.mark.integration, pytest.mark.timeout(600)]
 COLUMNS = {
     name: ColumnType.parse(kind)
     for name, kind in {

@@ -19,7 +19,7 @@ from podium_runtime.settings import KafkaSettings
 from tests.broker import Broker
 from tests.integration.conftest import PER_INTENT
 
-pytestmark = [pytest.mark.spark, pytest.mark.integration]
+pytestmark = [pytest.mark.spark, pytest.mark.integration, pytest.mark.timeout(600)]
 
 TOPIC = "sales-events"
 PIPELINE = """\

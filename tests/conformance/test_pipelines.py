@@ -14,7 +14,7 @@ from tests.benchmarks.sameness import FROM_THE_RUN, figures, unequal
 from tests.integration.conftest import REAL_FILE, RETAIL, Line, Shop
 from tests.integration.test_batches import GOLD, real_lines
 
-pytestmark = [pytest.mark.spark, pytest.mark.integration]
+pytestmark = [pytest.mark.spark, pytest.mark.integration, pytest.mark.timeout(600)]
 TABLES = ("bronze/sales", "silver/sales", "quarantine/sales", *GOLD)
 DUCKDB, SPARK = EngineName.DUCKDB, EngineName.SPARK
 KEYED_BY_LINE = (

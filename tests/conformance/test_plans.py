@@ -15,7 +15,7 @@ from podium_lakehouse.expressions.dialects import DUCKDB, SPARK
 from podium_quality.measures import Measured
 from pyspark.sql import SparkSession
 
-pytestmark = [pytest.mark.spark, pytest.mark.integration]
+pytestmark = [pytest.mark.spark, pytest.mark.integration, pytest.mark.timeout(600)]
 COLUMNS = ("id", "a", "b", "c", "d_key", "e_key")
 OPERATORS = (
     r"\b(FileScan|Scan|Exchange|BroadcastExchange|SortMergeJoin|BroadcastHashJoin|HashAggregate|Expand)\b"

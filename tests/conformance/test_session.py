@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from tests.integration.conftest import Shop
 from tests.integration.test_batches import real_lines
 
-pytestmark = [pytest.mark.spark, pytest.mark.integration]
+pytestmark = [pytest.mark.spark, pytest.mark.integration, pytest.mark.timeout(600)]
 REFERENCE = {
     "spark.sql.adaptive.enabled": "true",
     "spark.sql.adaptive.coalescePartitions.enabled": "true",

@@ -13,7 +13,7 @@ from podium_lakehouse.cleansing.columns import CORRUPT_REASON, CORRUPT_RECORD, R
 from tests.integration.topics.conftest import Shop
 from tests.integration.topics.test_topics import Killed
 
-pytestmark = [pytest.mark.integration, pytest.mark.spark]
+pytestmark = [pytest.mark.integration, pytest.mark.spark, pytest.mark.timeout(600)]
 
 VALUES = (
     *(f'{{"id": "{number}", "at": {number}, "price": {number}.50}}'.encode() for number in range(40)),
