@@ -3,7 +3,7 @@
 from podium_contracts import ledger as ledgers
 from podium_contracts.errors import BadSource, PodiumError
 from podium_contracts.events.v1 import Flow, Ledger
-from podium_contracts.names import storable_name
+from podium_contracts.names import Layer, storable_name
 from podium_contracts.pipeline import CsvDialect, FileSource
 from podium_lakehouse.delta.appends import discard
 from podium_lakehouse.engines.duckdb_csv import (
@@ -34,7 +34,7 @@ def read_files(
     """
     inputs = _inputs(intent, source, files)
     named = (dict(zip(file.columns, file.header, strict=True)) for file in inputs)
-    names = merged_names(dataset, named, lakehouse)
+    names = merged_names(dataset, lakehouse.catalogue.source_names(Layer.BRONZE, dataset), named)
     mark = Ingestion(intent.time, intent.batch_id, intent.sequence, source.source_system)
     with lakehouse.open_engine() as engine:
         written = write_csv(engine, uri, inputs, list(names), source.csv, mark)

@@ -7,10 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 from podium_contracts.errors import BadSource
 from podium_contracts.events.v1 import Flow
-from podium_contracts.names import Layer, collisions
+from podium_contracts.names import collisions
 from podium_lakehouse.cleansing.columns import BRONZE_METADATA, BRONZE_POSITION, KAFKA_METADATA
 from podium_lakehouse.delta.tables import arrow_schema
-from podium_lakehouse.lakehouse import Lakehouse
 
 SCORE = "data_quality_score"
 RESERVED = frozenset({*BRONZE_METADATA, *BRONZE_POSITION, *KAFKA_METADATA, SCORE})
@@ -29,13 +28,13 @@ class Rows:
     flow: Flow
 
 
-def merged_names(dataset: str, news: Iterable[Names], lakehouse: Lakehouse) -> dict[str, str]:
-    """Return Bronze's columns with those that these sources bring.
+def merged_names(dataset: str, known: Names, news: Iterable[Names]) -> dict[str, str]:
+    """Return the columns that Bronze is known to have with those that these sources bring.
 
     Raises:
         BadSource: two names would be one column, or one is Podium's own.
     """
-    merged = lakehouse.catalogue.source_names(Layer.BRONZE, dataset)
+    merged = dict(known)
     for names in news:
         merged |= names
     reserved = [[name] for name in merged if name.lower() in RESERVED]

@@ -15,7 +15,7 @@ from podium_contracts.errors import BadSource, PodiumError
 from podium_contracts.events.cloudevents import Header
 from podium_contracts.events.v1 import Flow
 from podium_contracts.messages import Extent, Messages, OffsetRange, TopicPartition, Topics
-from podium_contracts.names import collisions
+from podium_contracts.names import Layer, collisions
 from podium_contracts.pipeline import KafkaSource, Pipeline
 from podium_lakehouse.cleansing.columns import BATCH, CORRUPT_REASON, CORRUPT_RECORD, ROW
 from podium_lakehouse.delta.appends import discard, new_folder
@@ -133,12 +133,12 @@ def read_messages(
         BadSource: messages are gone, or their schema cannot be used; nothing is left behind.
         TransientError: the brokers stopped answering; nothing is left behind.
     """
-    known = merged_names(dataset, (), lakehouse)
-    merged_names(dataset, [reader(source, pipeline.schemas, known).columns], lakehouse)
+    known = lakehouse.catalogue.source_names(Layer.BRONZE, dataset)
+    merged_names(dataset, known, [reader(source, pipeline.schemas, known).columns])
     read = partial(_read_share, intent, source, pipeline.schemas, known, uri, topics)
     parts = _shared_out(read, intent.offsets, lakehouse) or _checked([read(intent.offsets)])
     flow = Flow(rows_in=sum(part.taken for part in parts), inserted=sum(part.rows for part in parts))
-    return Rows(tuple(part.folder for part in parts), merged_names(dataset, [_names(parts)], lakehouse), flow)
+    return Rows(tuple(part.folder for part in parts), merged_names(dataset, known, [_names(parts)]), flow)
 
 
 @dataclass(frozen=True)
