@@ -3,6 +3,7 @@
 Every method returns SQL text in the engine's own dialect; `build` makes it part of a sqlglot tree.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import sqlglot
@@ -18,7 +19,7 @@ UTC_MARK = "(?:Z|[+]00:?00)$"
 
 
 @dataclass(frozen=True)
-class Dialect:
+class Dialect(ABC):
     """An engine's SQL. `name` is sqlglot's name for it."""
 
     name: str
@@ -41,21 +42,21 @@ class Dialect:
         """Return a string literal."""
         return exp.Literal.string(value).sql(dialect=self.name)
 
+    @abstractmethod
     def type_name(self, kind: ColumnType) -> str:
         """Return the engine's name for a column type."""
-        raise NotImplementedError
 
+    @abstractmethod
     def matches(self, text: str, pattern: str, *, whole: bool) -> str:
         """Return whether a text matches a shared pattern, as a whole or somewhere."""
-        raise NotImplementedError
 
+    @abstractmethod
     def matches_verbatim(self, text: str, pattern: str) -> str:
         """Return whether a whole text matches a pattern that is portable as it stands."""
-        raise NotImplementedError
 
+    @abstractmethod
     def try_cast(self, text: str, kind: ColumnType) -> str:
         """Return an accepted text as a value of a type, null where no such value exists (30 February)."""
-        raise NotImplementedError
 
     def operand(self, kind: ColumnType, result: ColumnType) -> ColumnType:
         """Return the decimal in which an operand of type `kind` enters a sum or a product of type `result`."""
@@ -63,29 +64,29 @@ class Dialect:
             return kind
         return ColumnType.decimal(max(kind.precision, self.narrow_digits + 1), kind.scale)
 
+    @abstractmethod
     def canonical(self, value: str, kind: ColumnType) -> str:
         """Return the one text form of a value that content hashes are made of."""
-        raise NotImplementedError
 
+    @abstractmethod
     def hash60(self, text: str) -> str:
         """Return the first 60 bits of the text's MD5 as a bigint, 0 to 2^60 - 1."""
-        raise NotImplementedError
 
+    @abstractmethod
     def row_hash(self, values: list[str]) -> str:
         """Return a fast hash, a bigint, for finding candidates; it never leaves the engine."""
-        raise NotImplementedError
 
+    @abstractmethod
     def list_of(self, items: list[tuple[str, str]]) -> str:
         """Return the array of those texts whose condition holds, from (condition, text) pairs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def record(self, members: list[tuple[str, str]]) -> str:
         """Return one value that holds the members, (name, text value) pairs, as they are."""
-        raise NotImplementedError
 
+    @abstractmethod
     def json_object(self, record: str) -> str:
         """Return a record as a JSON object's text; nulls stay as null."""
-        raise NotImplementedError
 
     def hash_text(self, values: list[tuple[str, ColumnType]]) -> str:
         """Return what a content hash is made of: the canonical texts, separated, nulls marked."""
