@@ -7,7 +7,7 @@ pytest := $(bin)/pytest
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: .venv/run.stamp ## Run the retail example from raw files to certified Gold (needs only Python)
@@ -85,6 +85,10 @@ bench-growth: .venv/dev.stamp ## Measure how the cost grows with the rows, and a
 bench-spark: spark ## Measure engine spark beside two jobs written by hand, and a wide table (an hour)
 	$(bin)/python tests/benchmarks/retail.py --engine spark --rounds 2
 	$(bin)/python tests/benchmarks/wide.py
+
+.PHONY: bench-stream
+bench-stream: spark kafka ## Measure streams: events per CPU second, and latencies at 3,000 events a second (half an hour)
+	$(bin)/python -m tests.benchmarks.streaming
 
 .PHONY: clean
 clean: ## Remove the environment, the tools and all caches

@@ -23,7 +23,8 @@ from podium_lakehouse.delta.tables import Snapshot
 from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
 from podium_lakehouse.records.intents import Intent, Scope
 
-from tests.benchmarks.running import Heard, Running, Services, declare
+from tests.benchmarks.running import Heard, Running, Services, declare, rows_in
+from tests.integration.services.stack import eventually
 
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 GOALS = ("silver", "gold")
@@ -34,7 +35,7 @@ TAKEN = """
       ON bronze.kafka_partition = batches.kafka_partition AND kafka_offset >= start AND kafka_offset < stop
 """
 """Every message with when it was produced (milliseconds since 1970), and its latencies in seconds."""
-SETTLED_SECONDS, PATIENCE_SECONDS = 10, 300
+LOOK_SECONDS, PATIENCE_SECONDS = 0.5, 300
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def measure(folder: Path, csv: Path, rate: float, minutes: float, trigger_second
         seller.returncode = os.waitstatus_to_exitcode(status)
         if seller.returncode:
             raise SystemExit(seller.returncode)
-        _settle(running, trigger_seconds)
+        eventually(lambda: _all_published(opened, running.events.heard, lines), PATIENCE_SECONDS)
         after, wall = {**services.seconds(), "broker": running.seconds()}, time.monotonic() - started
         services.stop()
         heard = list(running.events.heard)
@@ -79,16 +80,14 @@ def measure(folder: Path, csv: Path, rate: float, minutes: float, trigger_second
     )
 
 
-def _settle(running: Running, trigger_seconds: float) -> None:
-    """Wait until nothing more is announced after what was published last."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < end:
-        time.sleep(1)
-        quiet = time.monotonic() - running.events.last
-        newest = max(running.events.heard, key=lambda each: each.at, default=None)
-        if newest and quiet > trigger_seconds + SETTLED_SECONDS and isinstance(newest.event.data, Published):
-            return
-    raise SystemExit(f"not everything was published; the logs are in {running.folder}")
+def _all_published(opened: Opened, heard: Sequence[Heard], lines: int) -> bool:
+    """Whether all lines are in Bronze, and something published has their last batch."""
+    time.sleep(LOOK_SECONDS)
+    bronze = [each.event for each in heard if origin(each.event) == Stage.INGEST]
+    published = any(isinstance(each.event.data, Published) for each in heard)
+    if sum(map(rows_in, bronze)) < lines or not published:
+        return False
+    return reached(list(Chain(opened).published(heard)), bronze[-1].number) is not None
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def latencies(
             "kafka_partition": part.partition,
             "start": part.start,
             "stop": part.end,
-            **{goal: _reached(moments[goal], intent.sequence) for goal in GOALS},
+            **{goal: reached(moments[goal], intent.sequence) for goal in GOALS},
         }
         for intent in chain.intents[Stage.INGEST, "bronze.sales"].values()
         for part in intent.offsets
@@ -151,7 +150,7 @@ def _course(engine: DuckDbEngine, goal: str) -> list[float]:
     return [seconds for _, seconds in found.fetchall()]
 
 
-def _reached(moments: Sequence[Moment], batch: int) -> int | None:
+def reached(moments: Sequence[Moment], batch: int) -> int | None:
     """Return when a batch was there."""
     furthest = list(accumulate((moment.batch for moment in moments), max))
     index = bisect_left(furthest, batch)

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from confluent_kafka.cimpl import NewTopic
 from podium.opening import Opened, open_pipeline
 from podium_contracts.errors import MalformedEvent
 from podium_contracts.events import TOPIC, CloudEvent, decode
+from podium_contracts.events.v1 import LayerCompleted
 from podium_contracts.names import Stage
 from podium_runtime.kafka.clients import Brokers
 from podium_runtime.kafka.topics import ensure_topics
@@ -50,7 +50,6 @@ class Events(threading.Thread):
     def __init__(self, brokers: str) -> None:
         super().__init__(daemon=True)
         self.heard: list[Heard] = []
-        self.last = time.monotonic()
         self._ended = threading.Event()
         settings = {"bootstrap.servers": brokers, "group.id": "bench", "enable.auto.commit": False}
         self._consumer = Consumer({**settings, "log_level": 0})
@@ -67,7 +66,6 @@ class Events(threading.Thread):
             except MalformedEvent:
                 continue
             self.heard.append(Heard(event, message.timestamp()[1]))
-            self.last = time.monotonic()
         self._consumer.close()
 
     def stop(self) -> None:
@@ -168,6 +166,16 @@ def declare(folder: Path, trigger_seconds: float, engine: str = "duckdb") -> Ope
     yaml.dump(pipeline, draft)
     draft.rename(home / "pipeline.yaml")
     return open_pipeline(home / "pipeline.yaml")
+
+
+def rows_in(event: CloudEvent) -> int:
+    """Return the rows that a completion of Bronze added."""
+    data = event.data
+    return (
+        data.ledger.flow.inserted
+        if isinstance(data, LayerCompleted) and data.ledger and data.ledger.flow
+        else 0
+    )
 
 
 def lines(count: int, scratch: Path) -> Path:

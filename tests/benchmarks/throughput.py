@@ -14,12 +14,11 @@ from functools import partial
 from pathlib import Path
 
 from podium.opening import Opened
-from podium_contracts.events.v1 import LayerCompleted
 from podium_contracts.names import Stage
 from rich.table import Table
 
 from tests.benchmarks.measuring import LAYERS, Run, below, emptied, measured, size, tree_seconds
-from tests.benchmarks.running import HERE, SALES, Heard, Running, Services, declare
+from tests.benchmarks.running import HERE, SALES, Heard, Running, Services, declare, rows_in
 from tests.integration.services.stack import eventually
 
 ROOT = HERE.parents[1]
@@ -66,7 +65,10 @@ class Backlog:
             watch = pool.submit(below, pid)
             before = tree_seconds(pid)
             opened = declare(services.pipelines, trigger_seconds=0.1, engine=engine)
-            eventually(lambda: sum(map(_rows, self._completed(opened))) >= self.events, PATIENCE_SECONDS)
+            eventually(
+                lambda: sum(rows_in(each.event) for each in self._completed(opened)) >= self.events,
+                PATIENCE_SECONDS,
+            )
             seconds = tree_seconds(pid) - before
             services.stop()
             _, peak = watch.result()
@@ -81,18 +83,11 @@ class Backlog:
         return list(found.values())
 
 
-def _rows(completed: Heard) -> int:
-    data = completed.event.data
-    return (
-        data.ledger.flow.inserted
-        if isinstance(data, LayerCompleted) and data.ledger and data.ledger.flow
-        else 0
-    )
-
-
 def measure(scratch: Path, csv: Path, events: int) -> dict[str, Taken]:
     """Put a backlog on the topic, and let each side read it; the bare consumer first and last."""
-    fetch_jars()
+    subprocess.run(
+        [ROOT / "scripts" / "maven", "tests/benchmarks/kafka_source", JARS.relative_to(ROOT)], check=True
+    )
     with Running(scratch / "backlog") as running:
         with running.sell(csv, events) as seller:
             if seller.wait():
@@ -141,11 +136,3 @@ def table(taken: Mapping[str, Taken], events: int, title: str) -> Table:
             f"{each.broker_seconds:,.1f}",
         )
     return found
-
-
-def fetch_jars() -> None:
-    """Fetch Spark's Kafka source for the job by hand, unless it is here."""
-    if not list(JARS.glob("*.jar")):
-        pom = HERE / "kafka_source" / "pom.xml"
-        goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={JARS}"]
-        subprocess.run(["mvn", "--batch-mode", "--quiet", "--file", pom, *goal], check=True)
