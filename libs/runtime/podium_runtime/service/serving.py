@@ -1,5 +1,6 @@
 """From the environment to a running service."""
 
+import os
 import signal
 import sys
 from functools import partial
@@ -7,6 +8,7 @@ from types import FrameType
 from typing import NoReturn
 
 import faust
+from aiokafka.errors import KafkaError
 from podium_contracts.errors import TerminalError, TransientError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
@@ -38,7 +40,24 @@ def serve(hosted: Hosted, *modules: str) -> None:
         _refuse(error)
     worker = faust.Worker(app, quiet=True, redirect_stdouts=False, override_logging=False)
     worker.spinner = None  # it writes to standard output, where the log is
-    worker.execute_from_commandline()
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as ended:
+        if _was_cut_off(ended):
+            _begin_again()
+        raise
+
+
+def _was_cut_off(ended: SystemExit) -> bool:
+    """Whether a worker ended because the brokers went away just as it started: later it waits for them by itself."""
+    cause = ended.__context__
+    return isinstance(cause, KafkaError) and bool(cause.retriable)
+
+
+def _begin_again() -> NoReturn:
+    """Become a new process of the same command: a faust app starts only once."""
+    telemetry.log.warning("starting again: the brokers went away")
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the same command as before
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
