@@ -1,14 +1,27 @@
 """When a table is worth Z-ordering again: the cost must stay in proportion to the news."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
-from deltalake import DeltaTable
+from deltalake import DeltaTable, WriterProperties
+from deltalake.transaction import AddAction, RemoveAction
 
-from podium_lakehouse.delta.compaction import COMPACTION
+from podium_lakehouse.delta.appends import discard, new_folder
+from podium_lakehouse.delta.commits import MAINTENANCE_KEY
+from podium_lakehouse.delta.parquet import data_files
+from podium_lakehouse.delta.replacing import LiveFile, live_files, partition_folder, replace_files
 
 UNORDERED_SHARE = 0.2
 """Of a table's rows; below it, most files still leave out most of what is not asked for."""
+ORDERING = {MAINTENANCE_KEY: "ordering"}
+"""What such a commit says of itself."""
+FILE_BYTES = 64_000_000
+SPILL_BYTES = 500_000_000
+"""It sorts on disk above this."""
+ZSTD = WriterProperties(compression="ZSTD", compression_level=3)
 LEAST_BYTES = 128_000_000
 """A smaller table is one file or two, of which nothing can be left out."""
 
@@ -19,7 +32,7 @@ def is_out_of_order(table: DeltaTable) -> bool:
     if sum(now["size_bytes"].to_pylist()) < LEAST_BYTES:
         return False
     ordered: set[str] = set()
-    last = next(filter(_orders, table.history()), None)
+    last = next(filter(is_ordering, table.history()), None)
     if last is not None:
         ordered = set(_files(DeltaTable(table.table_uri, version=int(last["version"])))["path"].to_pylist())
     rows = dict(zip(now["path"].to_pylist(), now["num_records"].to_pylist(), strict=True))
@@ -27,8 +40,50 @@ def is_out_of_order(table: DeltaTable) -> bool:
     return bool(new > UNORDERED_SHARE * sum(rows.values()))
 
 
-def _orders(entry: Mapping[str, object]) -> bool:
-    return entry.get("operation") == "OPTIMIZE" and not entry.items() >= COMPACTION.items()
+def reorder(table: DeltaTable, columns: Sequence[str]) -> int | None:
+    """Z-order a table by columns; return the version, None where its files were replaced meanwhile."""
+    uri = table.table_uri.removeprefix("file://")
+    old = live_files(table)
+    folder = new_folder(uri)
+    try:
+        ordered = _ordered(table, old, folder / "copy", columns)
+        for file in ordered:
+            home = partition_folder(folder / "ordered", file)
+            home.mkdir(parents=True, exist_ok=True)
+            (folder / "copy" / file.path).rename(home / Path(file.path).name)
+        version = replace_files(uri, old, data_files(Path(uri), folder / "ordered"), ORDERING)
+    finally:
+        discard([folder / "copy"])
+    if version is None:
+        discard([folder])
+    return version
+
+
+def _ordered(
+    table: DeltaTable, files: Sequence[LiveFile], copy: Path, columns: Sequence[str]
+) -> list[LiveFile]:
+    """Z-order a copy of a table, made of links to its files; return the new files."""
+    actions: list[AddAction | RemoveAction] = []
+    for file in files:
+        linked = copy / unquote(file.path)
+        linked.parent.mkdir(parents=True, exist_ok=True)
+        linked.hardlink_to(file.location(table))
+        stats = json.dumps({"numRecords": file.rows})
+        actions.append(AddAction(file.path, file.size, dict(file.partition), file.modified, True, stats))
+    copied = DeltaTable.create(str(copy), table.schema(), partition_by=table.metadata().partition_columns)
+    copied.create_write_transaction(actions, "append", table.schema())
+    copied.update_incremental()
+    copied.optimize.z_order(
+        columns, target_size=FILE_BYTES, max_spill_size=SPILL_BYTES, writer_properties=ZSTD
+    )
+    before = {file.path for file in files}
+    return [file for file in live_files(copied) if file.path not in before]
+
+
+def is_ordering(entry: Mapping[str, object]) -> bool:
+    """Whether a commit of a table's history Z-ordered it, on either engine."""
+    by_spark = entry.get("operation") == "OPTIMIZE" and MAINTENANCE_KEY not in entry
+    return by_spark or entry.items() >= ORDERING.items()
 
 
 def _files(table: DeltaTable) -> pa.Table:
