@@ -71,7 +71,7 @@ class Crowd:
         self.started += 1
         folder = self.stack.folder / f"replica-{self.started}"
         folder.mkdir()
-        service = Service(stage, folder, self.stack.environment)
+        service = Service(stage, folder, {**self.stack.environment, "PODIUM_MEMBER": str(self.started)})
         service.start()
         return service
 

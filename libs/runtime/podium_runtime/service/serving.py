@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-from functools import partial
 from types import FrameType
 from typing import NoReturn
 
@@ -15,7 +14,6 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_ran
 from podium_runtime import settings as environment
 from podium_runtime import telemetry
 from podium_runtime.kafka.topics import ensure_topics
-from podium_runtime.service import calls
 from podium_runtime.service.app import build
 from podium_runtime.service.calls import Hosted
 from podium_runtime.service.processes import Processes
@@ -25,7 +23,7 @@ EXIT_SETTINGS = 2
 
 
 def serve(hosted: Hosted, *modules: str) -> None:
-    """Run the service of a stage until SIGTERM or SIGINT. `modules`, the stage's own first, are imported in each child process.
+    """Run the service of a stage until SIGTERM or SIGINT. `modules` are what its child processes need; see `processes`.
 
     The process ends with 2 where its settings or its rights on Kafka are wrong, and with 0 where it was told to stop.
     """
@@ -35,7 +33,7 @@ def serve(hosted: Hosted, *modules: str) -> None:
         settings = environment.load()
         telemetry.configure(settings, hosted.stage)
         _wait_for_topics(settings)
-        app = build(hosted, settings, Processes(settings.processes, partial(calls.prepare, *modules)))
+        app = build(hosted, settings, Processes(settings.processes, modules))
     except TerminalError as error:
         _refuse(error)
     worker = faust.Worker(app, quiet=True, redirect_stdouts=False, override_logging=False)
