@@ -48,7 +48,7 @@ class Processes:
             self._free.put_nowait(process)
 
     def warm(self) -> None:
-        """Start one process, so that the first event does not wait for it."""
+        """Start one process in the background, so that the first event does not wait for it."""
         self._all[0].warm()
 
     def stop(self) -> None:
