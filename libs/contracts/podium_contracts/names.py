@@ -1,10 +1,25 @@
 """The words that name things across Podium: layers, stages, verdicts, and how a column's name is standardised."""
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """What a schema says of a text with a pattern of its own."""
+
+    pattern: str
+    longest: int
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Add the pattern and the length to the schema of a text."""
+        return {**handler(schema), "pattern": f"^(?:{self.pattern})$", "maxLength": self.longest}
 
 
 def _spelled(pattern: str, advice: str) -> AfterValidator:
@@ -18,20 +33,19 @@ def _spelled(pattern: str, advice: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+_NAME = "[a-z][a-z0-9_]{0,62}"
 Name = Annotated[
     str,
-    _spelled(
-        "[a-z][a-z0-9_]{0,62}", "lower-case letters, digits and _, a letter first, at most 63 characters"
-    ),
+    _spelled(_NAME, "lower-case letters, digits and _, a letter first, at most 63 characters"),
+    Spelling(_NAME, 63),
 ]
 """A dataset, column, rule or lookup: lower case, starts with a letter, at most 63 characters."""
 
+_RESOURCE_NAME = "[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?"
 ResourceName = Annotated[
     str,
-    _spelled(
-        "[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?",
-        "lower-case letters, digits and - between them, at most 53 characters",
-    ),
+    _spelled(_RESOURCE_NAME, "lower-case letters, digits and - between them, at most 53 characters"),
+    Spelling(_RESOURCE_NAME, 53),
 ]
 """A pipeline: a Kubernetes resource name, at most 53 characters so that derived names fit in 63."""
 

@@ -1,6 +1,7 @@
 """The pipeline file: read, validated, and its mistakes shown where they stand, all at once."""
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -155,7 +156,7 @@ def line_of(tree: Any, path: Place) -> int:
 
 def fingerprint(path: Path, document: PipelineDocument, schemas: Mapping[str, bytes]) -> str:
     """Return a SHA-256 over the document and everything it refers to but the data: lookups, schemas of messages, the dbt project."""
-    digest = hashlib.sha256(document.model_dump_json(by_alias=True).encode())
+    digest = hashlib.sha256(json.dumps(document.makes(), sort_keys=True).encode())
     contents = {name: file.read_bytes() for name, file in _referred(path.parent, document)}
     for name, content in sorted({**contents, **schemas}.items()):
         digest.update(f"\0{name}\0".encode())

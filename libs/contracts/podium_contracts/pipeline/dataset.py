@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
 
-from podium_contracts.model import Model
+from podium_contracts.model import Model, checked
 from podium_contracts.names import Name
 from podium_contracts.pipeline.objects import ObjectPattern, is_object, known_path
 from podium_contracts.pipeline.patterns import Pattern
@@ -13,6 +13,7 @@ from podium_contracts.pipeline.scoring import Scoring
 from podium_contracts.pipeline.types import TypeName
 
 TOPIC_NAME = r"^[a-zA-Z0-9._-]{1,249}$"
+MOST_COLUMNS = 500
 
 
 class CsvDialect(Model):
@@ -35,11 +36,20 @@ class Notifications(Model):
     topic: str = Field(pattern=TOPIC_NAME)
 
 
+_NOTIFIED = "notifications tell of objects: path must be s3://bucket/key"
+_SWEPT = "notifications may be lost: give watch_seconds, too, to find what none told of"
+
+
 class FileSource(Model):
     """Files by a glob pattern, relative to the pipeline file, or objects of a store that speaks S3: `s3://bucket/in/*.csv.gz`.
 
     `.gz` files are decompressed. Where the store is, and what it is asked with, the environment says.
     """
+
+    model_config = checked(
+        ("!has(self.notifications) || self.path.startsWith('s3://')", _NOTIFIED),
+        ("!has(self.notifications) || has(self.watch_seconds)", _SWEPT),
+    )
 
     path: Annotated[str, Field(min_length=1), AfterValidator(known_path)]
     format: Literal["csv"] = "csv"
@@ -54,9 +64,9 @@ class FileSource(Model):
     @model_validator(mode="after")
     def _notified_of_objects(self) -> Self:
         if self.notifications and not is_object(self.path):
-            raise ValueError("notifications tell of objects: path must be s3://bucket/key")
+            raise ValueError(_NOTIFIED)
         if self.notifications and self.watch_seconds is None:
-            raise ValueError("notifications may be lost: give watch_seconds, too, to find what none told of")
+            raise ValueError(_SWEPT)
         return self
 
     @property
@@ -65,11 +75,26 @@ class FileSource(Model):
         return ObjectPattern.parse(self.path) if is_object(self.path) else None
 
 
+_ONE_TOPIC = "give either `topic` or `topic_pattern`"
+_JSON_NAMES = "format `json` takes no `schema` and no `message`: its fields have names"
+_NEEDS_SCHEMA = "formats `avro` and `protobuf` need `schema`, the file that says how to read them"
+_NEEDS_MESSAGE = "format `protobuf` needs `message`, the full name of one, as shop.Sale"
+_TAKES_NO_MESSAGE = "format `avro` takes no `message`: the record at the top of its schema is meant"
+
+
 class KafkaSource(Model):
     """Messages of a Kafka topic, or of every topic that matches a pattern; where the brokers are, the environment says.
 
     `start` says where the first batch begins: `earliest`, `latest`, or a time; later ones go on where the one before ended.
     """
+
+    model_config = checked(
+        ("has(self.topic) != has(self.topic_pattern)", _ONE_TOPIC),
+        ("self.format != 'json' || !(has(self.schema) || has(self.message))", _JSON_NAMES),
+        ("self.format == 'json' || has(self.schema)", _NEEDS_SCHEMA),
+        ("self.format != 'protobuf' || has(self.message)", _NEEDS_MESSAGE),
+        ("self.format != 'avro' || !has(self.message)", _TAKES_NO_MESSAGE),
+    )
 
     topic: str | None = Field(default=None, pattern=TOPIC_NAME)
     topic_pattern: Pattern | None = None
@@ -98,19 +123,19 @@ class KafkaSource(Model):
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if (self.topic is None) == (self.topic_pattern is None):
-            raise ValueError("give either `topic` or `topic_pattern`")
+            raise ValueError(_ONE_TOPIC)
         return self
 
     @model_validator(mode="after")
     def _described(self) -> Self:
         if self.format == "json" and (self.schema_path or self.message):
-            raise ValueError("format `json` takes no `schema` and no `message`: its fields have names")
+            raise ValueError(_JSON_NAMES)
         if self.format != "json" and self.schema_path is None:
-            raise ValueError(f"format `{self.format}` needs `schema`, the file that says how to read it")
+            raise ValueError(_NEEDS_SCHEMA)
         if self.format == "protobuf" and self.message is None:
-            raise ValueError("format `protobuf` needs `message`, the full name of one, as shop.Sale")
+            raise ValueError(_NEEDS_MESSAGE)
         if self.format == "avro" and self.message:
-            raise ValueError("format `avro` takes no `message`: the record at the top of its schema is meant")
+            raise ValueError(_TAKES_NO_MESSAGE)
         return self
 
     @property
@@ -119,8 +144,13 @@ class KafkaSource(Model):
         return f"topic {self.topic}" if self.topic else f"topics like {self.topic_pattern}"
 
 
+_ONE_SOURCE = "give either `files` or `kafka`"
+
+
 class Source(Model):
     """Where a dataset's rows come from: exactly one kind."""
+
+    model_config = checked(("has(self.files) != has(self.kafka)", _ONE_SOURCE))
 
     files: FileSource | None = None
     kafka: KafkaSource | None = None
@@ -128,8 +158,11 @@ class Source(Model):
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if (self.files is None) == (self.kafka is None):
-            raise ValueError("give either `files` or `kafka`")
+            raise ValueError(_ONE_SOURCE)
         return self
+
+
+_ONE_ORIGIN = "a column has either `from` or `expression`"
 
 
 class Column(Model):
@@ -139,6 +172,8 @@ class Column(Model):
     an expression over the other columns, computed after standardisation.
     """
 
+    model_config = checked(("!(has(self.from) && has(self.expression))", _ONE_ORIGIN))
+
     type: TypeName
     source: str | None = Field(default=None, alias="from", min_length=1)
     expression: str | None = Field(default=None, min_length=1)
@@ -147,7 +182,7 @@ class Column(Model):
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
         if self.source is not None and self.expression is not None:
-            raise ValueError("a column has either `from` or `expression`")
+            raise ValueError(_ONE_ORIGIN)
         return self
 
 
@@ -158,11 +193,20 @@ def _written_out(value: Any) -> Any:
     raise ValueError("write a text in quotes, a whole number, true or false")
 
 
+_NEEDS_DEFAULT = "strategy `default` needs a default_value"
+_TAKES_NO_DEFAULT = "strategy `drop` takes no default_value"
+
+
 class NullStrategy(Model):
     """What happens where a column is null: `drop` the row, fill in `default_value`, or `flag` it.
 
     `flag` adds the column `<column>_is_null_flag`, and fills in `default_value` where one is given.
     """
+
+    model_config = checked(
+        ("self.strategy != 'default' || has(self.default_value)", _NEEDS_DEFAULT),
+        ("self.strategy != 'drop' || !has(self.default_value)", _TAKES_NO_DEFAULT),
+    )
 
     strategy: Literal["drop", "default", "flag"]
     default_value: Annotated[str | int | bool | None, BeforeValidator(_written_out)] = None
@@ -170,10 +214,13 @@ class NullStrategy(Model):
     @model_validator(mode="after")
     def _default_given(self) -> Self:
         if self.strategy == "default" and self.default_value is None:
-            raise ValueError("strategy `default` needs a default_value")
+            raise ValueError(_NEEDS_DEFAULT)
         if self.strategy == "drop" and self.default_value is not None:
-            raise ValueError("strategy `drop` takes no default_value")
+            raise ValueError(_TAKES_NO_DEFAULT)
         return self
+
+
+_ONE_WAY = "give either `expression` or `lookup`"
 
 
 class Standardise(Model):
@@ -182,6 +229,8 @@ class Standardise(Model):
     `missing` says what becomes of a value that the lookup does not know: `quarantine` the row, or `keep` the value.
     """
 
+    model_config = checked(("has(self.expression) != has(self.lookup)", _ONE_WAY))
+
     expression: str | None = Field(default=None, min_length=1)
     lookup: Name | None = None
     missing: Literal["quarantine", "keep"] = "quarantine"
@@ -189,7 +238,7 @@ class Standardise(Model):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if (self.expression is None) == (self.lookup is None):
-            raise ValueError("give either `expression` or `lookup`")
+            raise ValueError(_ONE_WAY)
         return self
 
 
@@ -204,10 +253,10 @@ class Duplicates(Model):
 class Dataset(Model):
     """One logical table as it passes through the layers."""
 
-    sources: tuple[Source, ...] = Field(min_length=1)
-    columns: dict[Name, Column] = Field(min_length=1)
-    nulls: dict[Name, NullStrategy] = Field(default_factory=dict)
-    standardise: dict[Name, Standardise] = Field(default_factory=dict)
-    rules: dict[Name, Rule] = Field(default_factory=dict)
+    sources: tuple[Source, ...] = Field(min_length=1, max_length=16)
+    columns: dict[Name, Column] = Field(min_length=1, max_length=MOST_COLUMNS)
+    nulls: dict[Name, NullStrategy] = Field(default_factory=dict, max_length=MOST_COLUMNS)
+    standardise: dict[Name, Standardise] = Field(default_factory=dict, max_length=MOST_COLUMNS)
+    rules: dict[Name, Rule] = Field(default_factory=dict, max_length=MOST_COLUMNS)
     duplicates: Duplicates
     scoring: Scoring = Scoring()

@@ -1,24 +1,55 @@
 """The pipeline file as a whole: the same document that `kubectl apply` takes."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, FiniteFloat
+from pydantic import Field, FiniteFloat, model_validator
 
-from podium_contracts.model import Model
+from podium_contracts.model import Model, checked
 from podium_contracts.names import EngineWish, Name, ResourceName
 from podium_contracts.pipeline.dataset import Dataset
+from podium_contracts.pipeline.objects import SCHEME
+from podium_contracts.resources.pipeline_run import MOST_DATASETS, RunTemplate
+from podium_contracts.resources.resource import Duration
+
+CRON = r"^[0-9*,/-]+( [0-9*,/?L-]+){2} [0-9A-Za-z*,/-]+ [0-9A-Za-z*,/#L-]+$"
 
 
 class Metadata(Model):
-    """What identifies the pipeline."""
+    """What identifies the pipeline, and what Kubernetes keeps beside its name."""
 
     name: ResourceName
+    namespace: str | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
 
 
 class Lakehouse(Model):
     """Where the tables lie: a URI, or a path relative to the pipeline file."""
 
-    uri: str = Field(min_length=1)
+    uri: str = Field(min_length=1, max_length=1024)
+
+
+class Bundle(Model):
+    """The archive of what the pipeline refers to: lookups, schemas of messages, the dbt project. `podium bundle` makes it."""
+
+    uri: str = Field(pattern=f"^({SCHEME}|/).+", max_length=1024)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class Scheduling(Model):
+    """How a schedule is kept."""
+
+    time_zone: str = Field(default="Etc/UTC", pattern="^[A-Za-z0-9_+/-]{1,64}$")
+    """As in the IANA database: `Europe/Berlin`."""
+    concurrency: Literal["allow", "forbid", "replace"] = "forbid"
+    """What happens when the last run is still under way: another one beside it, none, or another one in its place."""
+    deadline: Duration = "1h"
+    """A run that could not be made in time is made later, up to so long; then it is missed."""
+    keep_succeeded: int = Field(default=3, ge=0, le=1000)
+    """Finished runs of the schedule that are kept."""
+    keep_failed: int = Field(default=3, ge=0, le=1000)
+    suspend: bool = False
+    """Make no run."""
 
 
 class Lookup(Model):
@@ -43,10 +74,13 @@ class Threshold(Model):
     severity: Literal["WARNING", "CRITICAL"] = "WARNING"
 
 
+Thresholds = Annotated[dict[Name, Threshold], Field(max_length=200)]
+
+
 class Quality(Model):
     """Thresholds by table (`sales`, `fact_sale`) and metric, and what a failed verdict does."""
 
-    thresholds: dict[Name, dict[Name, Threshold]] = Field(default_factory=dict)
+    thresholds: dict[Name, Thresholds] = Field(default_factory=dict, max_length=128)
     on_failure: Literal["hold"] = "hold"
 
 
@@ -70,13 +104,28 @@ class Publish(Model):
 class Spec(Model):
     """What the pipeline does."""
 
+    model_config = checked(("has(self.schedule) || !has(self.scheduling)", "`scheduling` needs a `schedule`"))
+
     lakehouse: Lakehouse
     engine: EngineWish = EngineWish.DUCKDB
-    lookups: dict[Name, Lookup] = Field(default_factory=dict)
-    datasets: dict[Name, Dataset] = Field(min_length=1)
+    bundle: Bundle | None = None
+    """Needed in a cluster, where nothing lies beside the pipeline file."""
+    schedule: str | None = Field(default=None, pattern=CRON, max_length=100)
+    """When a run is made in a cluster: minute, hour, day of the month, month, day of the week."""
+    scheduling: Scheduling | None = None
+    runs: RunTemplate | None = None
+    """How the runs of the schedule are made."""
+    lookups: dict[Name, Lookup] = Field(default_factory=dict, max_length=64)
+    datasets: dict[Name, Dataset] = Field(min_length=1, max_length=MOST_DATASETS)
     model: Modelling | None = None
     quality: Quality = Quality()
     publish: Publish = Publish()
+
+    @model_validator(mode="after")
+    def _scheduled(self) -> Self:
+        if self.scheduling and self.schedule is None:
+            raise ValueError("`scheduling` needs a `schedule`")
+        return self
 
 
 class PipelineDocument(Model):
@@ -86,3 +135,8 @@ class PipelineDocument(Model):
     kind: Literal["Pipeline"]
     metadata: Metadata
     spec: Spec
+
+    def makes(self) -> dict[str, Any]:
+        """Return what decides the tables: not when and where runs are made, nor by what way files come along."""
+        spec = self.spec.model_dump(mode="json", by_alias=True, exclude={"bundle", "schedule", "scheduling", "runs"})
+        return {"name": self.metadata.name, "spec": spec}

@@ -7,12 +7,14 @@ from pydantic import Field, model_validator
 
 from podium_contracts.model import Model
 from podium_contracts.names import Name
-from podium_contracts.pipeline.bounds import check_bounds
+from podium_contracts.pipeline.bounds import bounded, check_bounds
 from podium_contracts.pipeline.patterns import Pattern
 
 
 class RangeCheck(Model):
     """A value between `min` and `max`, both included; null passes."""
+
+    model_config = bounded("min", "max")
 
     type: Literal["range_check"]
     column: Name

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from podium_contracts.model import Model
 from podium_contracts.names import Name
-from podium_contracts.pipeline.bounds import check_bounds
+from podium_contracts.pipeline.bounds import bounded, check_bounds
 
 FULL_SCORE = 100
 TIERS = (("HIGH", 90), ("MEDIUM", 70), ("LOW", 50), ("POOR", 0))
@@ -27,6 +27,8 @@ class NullDeduction(Model):
 class RangeDeduction(Model):
     """Points off where the value lies outside `min_value` to `max_value`; null is no deduction."""
 
+    model_config = bounded("min_value", "max_value")
+
     condition: Literal["out_of_range"]
     column: Name
     deduction: Points
@@ -45,4 +47,4 @@ Deduction = Annotated[NullDeduction | RangeDeduction, Field(discriminator="condi
 class Scoring(Model):
     """The deductions of a dataset, by name."""
 
-    deductions: dict[Name, Deduction] = Field(default_factory=dict)
+    deductions: dict[Name, Deduction] = Field(default_factory=dict, max_length=200)

@@ -89,6 +89,7 @@ _PATTERNS = {
     "date": DATE,
     "timestamp": f"{DATE}(?:[ T]{TIME}(?:Z|[+]00:?00)?)?",
 }
+_WRITTEN = rf"^({'|'.join(_PLAIN)}|decimal\([0-9]{{1,2}}, ?[0-9]{{1,2}}\))$"
 STRING = ColumnType("string")
 BOOLEAN = ColumnType("boolean")
 INTEGER = ColumnType("integer")
@@ -102,7 +103,8 @@ TypeName = Annotated[
         lambda _source, _handler: core_schema.no_info_plain_validator_function(
             lambda value: value if isinstance(value, ColumnType) else ColumnType.parse(str(value)),
             serialization=core_schema.plain_serializer_function_ser_schema(str),
-        )
+        ),
+        lambda _schema, _handler: {"type": "string", "pattern": _WRITTEN, "maxLength": 20},
     ),
 ]
 """A `ColumnType` in a pydantic model, written as its name."""

@@ -1,0 +1,198 @@
+"""The conditions of runs and the closed list of their reasons, with what each means and what to do."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from podium_contracts.resources.resource import Observed, Time
+
+
+class ConditionType(StrEnum):
+    """What a condition is about."""
+
+    SUCCEEDED = "Succeeded"
+    FINISHED = "Finished"
+    CONSERVED = "Conserved"
+    QUALITY_PASSED = "QualityPassed"
+    PUBLISHED = "Published"
+    SOURCES_HEALTHY = "SourcesHealthy"
+
+
+MEANINGS = {
+    ConditionType.SUCCEEDED: "Whether the run did all that it was to do; Unknown while it is under way.",
+    ConditionType.FINISHED: "True once the run has ended, well or not: what `kubectl wait` waits for.",
+    ConditionType.CONSERVED: "Whether the ledgers of all stages that completed balance: no row lost or made up.",
+    ConditionType.QUALITY_PASSED: "Whether no verdict of the run is `failed`.",
+    ConditionType.PUBLISHED: "Whether every destination serves the certified versions.",
+    ConditionType.SOURCES_HEALTHY: "Whether every source could be read.",
+}
+
+
+class FailureClass(StrEnum):
+    """What kind of thing went wrong: how often it is tried again is said for each."""
+
+    INFRASTRUCTURE = "infrastructure"
+    SCHEDULING = "scheduling"
+    DATA = "data"
+    BUG = "bug"
+
+
+class Reason(StrEnum):
+    """Why a condition has its status: one word for programs."""
+
+    PENDING = "Pending"
+    SUSPENDED = "Suspended"
+    STARTING = "Starting"
+    RUNNING = "Running"
+    RETRYING = "Retrying"
+    WAITING_FOR_SERVICE = "WaitingForService"
+    COMPLETED = "Completed"
+    NOTHING_NEW = "NothingNew"
+    PIPELINE_NOT_FOUND = "PipelineNotFound"
+    INVALID_PIPELINE = "InvalidPipeline"
+    INVALID_SPEC = "InvalidSpec"
+    BUNDLE_UNREADABLE = "BundleUnreadable"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason
+    IMAGE_UNAVAILABLE = "ImageUnavailable"
+    UNSCHEDULABLE = "Unschedulable"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    FORBIDDEN = "Forbidden"
+    NAMESPACE_TERMINATING = "NamespaceTerminating"
+    START_TIMED_OUT = "StartTimedOut"
+    TIMED_OUT = "TimedOut"
+    CANCELLED = "Cancelled"
+    FENCED = "Fenced"
+    OUT_OF_MEMORY = "OutOfMemory"
+    DRIVER_LOST = "DriverLost"
+    EXECUTOR_LOST = "ExecutorLost"
+    STORAGE_UNAVAILABLE = "StorageUnavailable"
+    BAD_SOURCE = "BadSource"
+    QUALITY_FAILED = "QualityFailed"
+    LEDGER_IMBALANCE = "LedgerImbalance"
+    MODEL_FAILED = "ModelFailed"
+    REFUSED = "Refused"
+    INTERNAL_ERROR = "InternalError"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a reason means, what to do, and the class of failure that it belongs to, if it is one that may be tried again."""
+
+    meaning: str
+    advice: str = ""
+    failure: FailureClass | None = None
+
+
+_INFRASTRUCTURE, _SCHEDULING = FailureClass.INFRASTRUCTURE, FailureClass.SCHEDULING
+_DATA, _BUG = FailureClass.DATA, FailureClass.BUG
+
+EXPLANATIONS = {
+    Reason.PENDING: Explanation("The run waits to be started."),
+    Reason.SUSPENDED: Explanation("`suspend` holds the run: nothing is started.", "Set `spec.suspend` to false."),
+    Reason.STARTING: Explanation("The driver of a stage is about to start; the message has what the scheduler says."),
+    Reason.RUNNING: Explanation("A stage is at work."),
+    Reason.RETRYING: Explanation("A stage failed and is tried again after a pause."),
+    Reason.WAITING_FOR_SERVICE: Explanation(
+        "A stage has completed, and the service of the next one has not taken up its event yet.",
+        "Look at the service that the message names, and at Kafka.",
+    ),
+    Reason.COMPLETED: Explanation("Every stage completed."),
+    Reason.NOTHING_NEW: Explanation("The sources had nothing new, and all they had before is certified."),
+    Reason.PIPELINE_NOT_FOUND: Explanation(
+        "There is no Pipeline of that name in the run's namespace.", "Apply it; the run starts by itself."
+    ),
+    Reason.INVALID_PIPELINE: Explanation(
+        "The pipeline has mistakes that only its stages can see; the message lists them.",
+        "Correct the Pipeline (`podium validate` finds the same), then make a new run.",
+        _DATA,
+    ),
+    Reason.INVALID_SPEC: Explanation(
+        "The run asks for what cannot be done.", "Correct what the message names, then make a new run."
+    ),
+    Reason.BUNDLE_UNREADABLE: Explanation(
+        "The pipeline's bundle is not there, or is not the one that its sha256 names.",
+        "Run `podium bundle` again and apply what it prints.",
+        _DATA,
+    ),
+    Reason.SECRET_NOT_FOUND: Explanation(
+        "The driver waits for a Secret or ConfigMap that does not exist.", "Make it; the driver starts by itself.", _SCHEDULING
+    ),
+    Reason.IMAGE_UNAVAILABLE: Explanation(
+        "The driver's image cannot be pulled.", "Correct `images` in the chart's values, or the pull secret.", _SCHEDULING
+    ),
+    Reason.UNSCHEDULABLE: Explanation(
+        "No node takes the driver; the message has the scheduler's reason.",
+        "Ask for less, or correct selectors and tolerations.",
+        _SCHEDULING,
+    ),
+    Reason.QUOTA_EXCEEDED: Explanation(
+        "The namespace's quota leaves no room.", "Wait for other work to end, ask for less, or raise the quota.", _SCHEDULING
+    ),
+    Reason.FORBIDDEN: Explanation(
+        "The API server refused the driver's pod; the message has its words.",
+        "Correct what it names: a service account, a pod security level, a policy.",
+        _SCHEDULING,
+    ),
+    Reason.NAMESPACE_TERMINATING: Explanation("The namespace is being deleted: nothing more is started."),
+    Reason.START_TIMED_OUT: Explanation(
+        "A driver did not start within `startTimeout`; the message has why.", "Mend the cause, then make a new run."
+    ),
+    Reason.TIMED_OUT: Explanation(
+        "The run took longer than `timeout`.", "Give it more time; a new run goes on where this one stopped."
+    ),
+    Reason.CANCELLED: Explanation("`cancel` ended the run.", "A new run goes on where this one stopped."),
+    Reason.FENCED: Explanation(
+        "Another driver of the same stage had already committed: this one ended without a change.",
+        "Nothing: the other driver's result counts.",
+        _INFRASTRUCTURE,
+    ),
+    Reason.OUT_OF_MEMORY: Explanation(
+        "The kernel ended the driver because it used more memory than its limit.",
+        "Raise `resources.memory` of the driver, or use engine spark.",
+        _INFRASTRUCTURE,
+    ),
+    Reason.DRIVER_LOST: Explanation(
+        "The driver's pod ended without a word: evicted, deleted, or its node is gone.", "", _INFRASTRUCTURE
+    ),
+    Reason.EXECUTOR_LOST: Explanation(
+        "Too many executors were lost for Spark to go on.", "Raise `executors.resources.memory`, or look at the nodes.", _INFRASTRUCTURE
+    ),
+    Reason.STORAGE_UNAVAILABLE: Explanation(
+        "A store, a broker or a lost race with another writer kept the stage from completing.", "It may pass by itself.", _INFRASTRUCTURE
+    ),
+    Reason.BAD_SOURCE: Explanation(
+        "A source cannot be read as the pipeline declares it; nothing of that batch was taken.",
+        "Correct the source or its declaration, then make a new run.",
+        _DATA,
+    ),
+    Reason.QUALITY_FAILED: Explanation(
+        "A verdict is `failed`: readers keep the last certified version.",
+        "Look at the checks that failed and at the quarantine.",
+        _DATA,
+    ),
+    Reason.LEDGER_IMBALANCE: Explanation(
+        "Rows in and rows accounted for differ; nothing was completed.", "Report it with the message.", _BUG
+    ),
+    Reason.MODEL_FAILED: Explanation(
+        "dbt refused a model or a test; no Gold table was touched.", "Correct the model or the data it refuses.", _DATA
+    ),
+    Reason.REFUSED: Explanation(
+        "The stage refused its work for another reason, which a person must remove.", "Do what the message says.", _DATA
+    ),
+    Reason.INTERNAL_ERROR: Explanation(
+        "The stage ended with an error that nobody foresaw.", "Look at the driver's log, and report it.", _BUG
+    ),
+}
+
+
+class Condition(Observed):
+    """A condition as the Kubernetes API has them."""
+
+    type: ConditionType
+    status: Literal["True", "False", "Unknown"]
+    reason: Reason
+    message: Annotated[str, Field(max_length=1024)] = ""
+    last_transition_time: Time
+    observed_generation: int = 0

@@ -1,0 +1,179 @@
+"""PipelineRun: one pass of a pipeline."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from podium_contracts.durations import seconds
+from podium_contracts.events.v1 import Flow
+from podium_contracts.model import checked
+from podium_contracts.names import EngineWish, Name, ResourceName, Verdict
+from podium_contracts.resources.conditions import Condition, Reason
+from podium_contracts.resources.pods import PodTemplate
+from podium_contracts.resources.resource import API_VERSION, Duration, ObjectMeta, Observed, Resource, Time
+
+MOST_DATASETS = 64
+CHANGEABLE = ("suspend", "cancel", "ttlSecondsAfterFinished")
+"""What may change once a run has started."""
+SPARK_SETTINGS = (
+    r"^spark\.(sql\.(adaptive|shuffle|files|parquet|join|optimizer|autoBroadcastJoinThreshold|broadcastTimeout)"
+    r"|databricks\.delta\.(merge|optimize|optimizeWrite|autoCompact|snapshotPartitions|stats)"
+    r"|shuffle|speculation|memory|task|locality|scheduler)(\.[A-Za-z0-9]{1,60}){0,6}$"
+)
+"""Settings of Spark that change how a job runs, and not what runs, where, or as whom."""
+
+
+class Retries(Resource):
+    """How often a stage is tried again, by the class of its failure; what data or code cause is not, unless somebody says so."""
+
+    infrastructure: Annotated[int, Field(ge=0, le=20)] = 3
+    scheduling: Annotated[int, Field(ge=0, le=20)] = 3
+    data: Annotated[int, Field(ge=0, le=20)] = 0
+    bug: Annotated[int, Field(ge=0, le=20)] = 0
+
+
+class Backoff(Resource):
+    """The pause before a stage is tried again: it doubles from the first to the longest."""
+
+    model_config = checked(
+        ("duration(self.first) <= duration(self.longest)", "`first` must not be longer than `longest`")
+    )
+
+    first: Duration = "10s"
+    longest: Duration = "5m"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if seconds(self.first) > seconds(self.longest):
+            raise ValueError("`first` must not be longer than `longest`")
+        return self
+
+
+class RunTemplate(Resource):
+    """How a run is made: what a schedule gives its runs, and a person one of theirs."""
+
+    model_config = checked(
+        (
+            "duration(self.startTimeout) < duration(self.timeout)",
+            "`startTimeout` must be shorter than `timeout`",
+        ),
+        ("duration(self.startTimeout) > duration('0s')", "`startTimeout` must be more than nothing"),
+    )
+
+    datasets: Annotated[tuple[Name, ...], Field(max_length=MOST_DATASETS, json_schema_extra={"x-kubernetes-list-type": "set"})] = ()
+    """Those to bring up to date; all without it."""
+    engine: EngineWish | None = None
+    """What the pipeline says, without it."""
+    timeout: Duration = "24h"
+    """From the start of the run to its end, pauses in `suspend` included."""
+    start_timeout: Duration = "15m"
+    """How long a driver may take to start: its image, its secrets, a node."""
+    retries: Retries = Retries()
+    backoff: Backoff = Backoff()
+    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=2_147_483_647)] | None = None
+    """A finished run is deleted after so long; it stays without it."""
+    pods: PodTemplate = PodTemplate()
+    spark: Annotated[dict[Annotated[str, Field(pattern=SPARK_SETTINGS)], Annotated[str, Field(max_length=1000)]], Field(max_length=50)] = (
+        Field(default_factory=dict)
+    )
+    """Settings of engine spark that tune it."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not 0 < seconds(self.start_timeout):
+            raise ValueError("`startTimeout` must be more than nothing")
+        if seconds(self.start_timeout) >= seconds(self.timeout):
+            raise ValueError("`startTimeout` must be shorter than `timeout`")
+        return self
+
+
+class PipelineRunSpec(RunTemplate):
+    """What is wanted; nothing but `suspend`, `cancel` and the time it is kept changes once the run has started."""
+
+    pipeline: ResourceName
+    """The Pipeline, of the same namespace."""
+    suspend: bool = False
+    """Start nothing, and end the drivers that run; they go on where they were once it is false."""
+    cancel: bool = False
+    """End the run for good."""
+
+
+class StageProgress(Observed):
+    """One stage of a run."""
+
+    name: str
+    """The StageRun."""
+    stage: str
+    subject: str
+    reason: Reason
+    message: Annotated[str, Field(max_length=256)] = ""
+    attempts: int = 0
+    started: Time | None = None
+    finished: Time | None = None
+
+
+class TableProgress(Observed):
+    """A table as the run left it."""
+
+    name: str
+    from_version: int | None = None
+    to_version: int
+    rows: int
+
+
+class Account(Flow):
+    """Where the rows of a dataset went in a layer."""
+
+    subject: str = ""
+    """As `silver.sales`."""
+
+
+class Judgement(Observed):
+    """A verdict of the run."""
+
+    subject: str
+    """As `silver.sales`; `gold` for Gold."""
+    verdict: Verdict
+    failed: Annotated[tuple[str, ...], Field(max_length=10)] = ()
+    """The checks that did not pass, in words."""
+
+
+class PipelineRunStatus(Observed):
+    """What has become of a run: bounded, whatever the pipeline's size."""
+
+    observed_generation: int = 0
+    run: str = ""
+    """The run's id in events, logs and commits."""
+    trace: str = ""
+    """The trace's id, of 32 hexadecimal digits."""
+    start_time: Time | None = None
+    completion_time: Time | None = None
+    duration: str = ""
+    stage: str = ""
+    """What is at work, or was last."""
+    attempt: int = 0
+    """Of that stage, from 1."""
+    rows: int = 0
+    """Rows that the run took in."""
+    quarantined: int = 0
+    gold: int | None = None
+    """The number of the Gold completion that the run left: what consumers call Gold's version."""
+    stages: Annotated[tuple[StageProgress, ...], Field(max_length=2 * MOST_DATASETS + 8)] = ()
+    ledger: Annotated[tuple[Account, ...], Field(max_length=2 * MOST_DATASETS)] = ()
+    verdicts: Annotated[tuple[Judgement, ...], Field(max_length=MOST_DATASETS + 1)] = ()
+    tables: Annotated[tuple[TableProgress, ...], Field(max_length=200)] = ()
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=8)] = ()
+
+    def condition(self, kind: str) -> Condition | None:
+        """Return the condition of a type."""
+        return next((condition for condition in self.conditions if condition.type == kind), None)
+
+
+class PipelineRun(Observed):
+    """A PipelineRun resource."""
+
+    api_version: Literal["podium.dev/v1alpha1"] = API_VERSION
+    kind: Literal["PipelineRun"] = "PipelineRun"
+    metadata: ObjectMeta
+    spec: PipelineRunSpec
+    status: PipelineRunStatus = PipelineRunStatus()
