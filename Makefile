@@ -2,7 +2,7 @@
 .DELETE_ON_ERROR:
 SHELL := /bin/sh
 bin := .venv/bin
-pyprojects := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
+pyprojects := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml operators/*/pyproject.toml)
 pytest := $(bin)/pytest
 
 .PHONY: help
@@ -31,7 +31,7 @@ test: lint spark kafka s3 ## Check the code and run every test that is quick
 
 .PHONY: test-unit
 test-unit: .venv/dev.stamp ## Run the unit tests, without Java
-	$(pytest) -m "not spark and not slow" libs services
+	$(pytest) -m "not spark and not slow" libs services operators
 
 .PHONY: test-spark
 test-spark: spark ## Run the tests that need Spark
@@ -56,6 +56,7 @@ lint: .venv/dev.stamp ## Check style, types, imports, generated files and locks
 	$(bin)/mypy
 	$(bin)/lint-imports
 	$(bin)/python proto/generate.py --check
+	$(bin)/python charts/generate.py --check
 	$(bin)/python scripts/functions.py --check
 	$(bin)/python scripts/lock.py --check
 
@@ -67,6 +68,7 @@ format: .venv/dev.stamp ## Format the code and mend what can be mended
 .PHONY: generate
 generate: .venv/dev.stamp ## Write the generated files anew
 	$(bin)/python proto/generate.py
+	$(bin)/python charts/generate.py
 	$(bin)/python scripts/functions.py
 
 .PHONY: lock
@@ -93,7 +95,7 @@ bench-stream: spark kafka ## Measure streams: events per CPU second, and latenci
 .PHONY: clean
 clean: ## Remove the environment, the tools and all caches
 	rm -rf .venv .tools .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
-	find libs services proto scripts tests -name __pycache__ -prune -exec rm -rf {} +
+	find libs services operators proto charts scripts tests -name __pycache__ -prune -exec rm -rf {} +
 
 .PHONY: spark
 spark: .venv/dev.stamp ## Set up engine spark: pyspark, Java, Delta's jars

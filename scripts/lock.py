@@ -25,7 +25,7 @@ COMPILE = (
 def declared() -> dict[str, dict[str, object]]:
     """What each pyproject file asks for, by package name; the root's groups under ''."""
     files = [ROOT / "pyproject.toml", *sorted(ROOT.glob("libs/*/pyproject.toml"))]
-    files += sorted(ROOT.glob("services/*/pyproject.toml"))
+    files += sorted([*ROOT.glob("services/*/pyproject.toml"), *ROOT.glob("operators/*/pyproject.toml")])
     found: dict[str, dict[str, object]] = {}
     for file in files:
         content = tomllib.loads(file.read_text())
@@ -63,6 +63,8 @@ def write(options: list[str]) -> None:
     for project in sorted(ROOT.glob("services/*/pyproject.toml")):
         lock = LOCKS / "services" / f"{project.parent.name}.txt"
         parts[lock] = ("--extra", "service", str(project.relative_to(ROOT)))
+    for project in sorted(ROOT.glob("operators/*/pyproject.toml")):
+        parts[LOCKS / "operators" / f"{project.parent.name}.txt"] = (str(project.relative_to(ROOT)),)
     for lock, inputs in parts.items():
         shutil.copy(dev, lock)  # uv keeps the pins that it finds in the file it is to write
         resolve(lock, *inputs)

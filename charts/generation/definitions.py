@@ -14,9 +14,17 @@ HEAD = "# Generated from libs/contracts by `make generate`: do not edit.\n"
 SUCCEEDED = '.status.conditions[?(@.type=="Succeeded")]'
 
 
-def column(name: str, path: str, kind: str = "string", *, wide: bool = False, description: str = "") -> dict[str, Any]:
+def column(
+    name: str, path: str, kind: str = "string", *, wide: bool = False, description: str = ""
+) -> dict[str, Any]:
     """Return a column of `kubectl get`."""
-    shown = {"name": name, "type": kind, "jsonPath": path, "description": description, "priority": 1 if wide else 0}
+    shown = {
+        "name": name,
+        "type": kind,
+        "jsonPath": path,
+        "description": description,
+        "priority": 1 if wide else 0,
+    }
     return {key: value for key, value in shown.items() if value != ""}
 
 
@@ -59,11 +67,23 @@ def definitions() -> dict[str, str]:
     return {
         "pipelines.yaml": _text(
             _definition(
-                PipelineDocument, "Pipeline", (), PIPELINE_COLUMNS, "What a pipeline does, as its file says it.", [SHORT_NAME]
+                PipelineDocument,
+                "Pipeline",
+                (),
+                PIPELINE_COLUMNS,
+                "What a pipeline does, as its file says it.",
+                [SHORT_NAME],
             )
         ),
         "pipelineruns.yaml": _text(
-            _definition(PipelineRun, "PipelineRun", ("pdr",), RUN_COLUMNS, "One pass of a Pipeline.", _kept_once_started())
+            _definition(
+                PipelineRun,
+                "PipelineRun",
+                ("pdr",),
+                RUN_COLUMNS,
+                "One pass of a Pipeline.",
+                _kept_once_started(),
+            )
         ),
         "stageruns.yaml": _text(
             _definition(
@@ -72,7 +92,12 @@ def definitions() -> dict[str, str]:
                 (),
                 STAGE_COLUMNS,
                 "One stage of a PipelineRun. Services make them; a person has no need to.",
-                [_rule("self.spec == oldSelf.spec", "a StageRun never changes: delete the PipelineRun, or make a new one")],
+                [
+                    _rule(
+                        "self.spec == oldSelf.spec",
+                        "a StageRun never changes: delete the PipelineRun, or make a new one",
+                    )
+                ],
             )
         ),
     }
@@ -89,7 +114,9 @@ def _kept_once_started() -> list[dict[str, str]]:
             same = f"has({now}) == has({was}) && (!has({now}) || {now} == {was})"
             message = f"spec.{shown} cannot change once the run has started: make a new PipelineRun"
             rules.append(_rule(f"!({started}) || ({same})", message))
-    undone = "!(has(oldSelf.spec.cancel) && oldSelf.spec.cancel) || (has(self.spec.cancel) && self.spec.cancel)"
+    undone = (
+        "!(has(oldSelf.spec.cancel) && oldSelf.spec.cancel) || (has(self.spec.cancel) && self.spec.cancel)"
+    )
     return [SHORT_NAME, *rules, _rule(undone, "a cancelled run stays cancelled: make a new PipelineRun")]
 
 
@@ -114,8 +141,15 @@ def _definition(
         "spec": schema["properties"]["spec"],
     }
     if "status" in schema["properties"]:
-        properties["status"] = {key: value for key, value in schema["properties"]["status"].items() if key != "default"}
-    root: Schema = {"type": "object", "description": description, "required": ["spec"], "properties": properties}
+        properties["status"] = {
+            key: value for key, value in schema["properties"]["status"].items() if key != "default"
+        }
+    root: Schema = {
+        "type": "object",
+        "description": description,
+        "required": ["spec"],
+        "properties": properties,
+    }
     if rules:
         root[VALIDATIONS] = rules
     names: dict[str, Any] = {

@@ -92,7 +92,10 @@ class _Conversion:
         found.setdefault("maxProperties", schema.get("maxProperties", MOST_ITEMS))
         if pattern:
             rule = f"self.all(key, key.matches({_text(pattern)}))"
-            found[VALIDATIONS] = [*schema.get(VALIDATIONS, ()), {"rule": rule, "message": f"a key must match {pattern}"}]
+            found[VALIDATIONS] = [
+                *schema.get(VALIDATIONS, ()),
+                {"rule": rule, "message": f"a key must match {pattern}"},
+            ]
         return found
 
     def _fields(self, schema: Schema) -> Schema:
@@ -123,14 +126,19 @@ class _Conversion:
         """Return one object for several of which a field says which it is, and rules that hold each to its own fields."""
         tag = schema["discriminator"]["propertyName"]
         options = {
-            word: self.convert({"$ref": reference}) for word, reference in schema["discriminator"]["mapping"].items()
+            word: self.convert({"$ref": reference})
+            for word, reference in schema["discriminator"]["mapping"].items()
         }
         fields: Schema = {}
         for option in options.values():
             fields |= {name: field for name, field in option["properties"].items() if name not in fields}
         fields[tag] = {"type": "string", "enum": list(options)}
         required = set.intersection(*(set(option["required"]) for option in options.values()))
-        rules = [rule for word, option in options.items() for rule in _rules_of(tag, word, option, fields, required)]
+        rules = [
+            rule
+            for word, option in options.items()
+            for rule in _rules_of(tag, word, option, fields, required)
+        ]
         described = " ".join(f"`{word}`: {option.get('description', '')}" for word, option in options.items())
         return {
             "type": "object",

@@ -17,7 +17,9 @@ class Spelling:
     pattern: str
     longest: int
 
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
         """Add the pattern and the length to the schema of a text."""
         return {**handler(schema), "pattern": f"^(?:{self.pattern})$", "maxLength": self.longest}
 

@@ -138,5 +138,7 @@ class PipelineDocument(Model):
 
     def makes(self) -> dict[str, Any]:
         """Return what decides the tables: not when and where runs are made, nor by what way files come along."""
-        spec = self.spec.model_dump(mode="json", by_alias=True, exclude={"bundle", "schedule", "scheduling", "runs"})
+        spec = self.spec.model_dump(
+            mode="json", by_alias=True, exclude={"bundle", "schedule", "scheduling", "runs"}
+        )
         return {"name": self.metadata.name, "spec": spec}

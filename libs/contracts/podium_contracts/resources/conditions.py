@@ -90,8 +90,12 @@ _DATA, _BUG = FailureClass.DATA, FailureClass.BUG
 
 EXPLANATIONS = {
     Reason.PENDING: Explanation("The run waits to be started."),
-    Reason.SUSPENDED: Explanation("`suspend` holds the run: nothing is started.", "Set `spec.suspend` to false."),
-    Reason.STARTING: Explanation("The driver of a stage is about to start; the message has what the scheduler says."),
+    Reason.SUSPENDED: Explanation(
+        "`suspend` holds the run: nothing is started.", "Set `spec.suspend` to false."
+    ),
+    Reason.STARTING: Explanation(
+        "The driver of a stage is about to start; the message has what the scheduler says."
+    ),
     Reason.RUNNING: Explanation("A stage is at work."),
     Reason.RETRYING: Explanation("A stage failed and is tried again after a pause."),
     Reason.WAITING_FOR_SERVICE: Explanation(
@@ -117,10 +121,14 @@ EXPLANATIONS = {
         _DATA,
     ),
     Reason.SECRET_NOT_FOUND: Explanation(
-        "The driver waits for a Secret or ConfigMap that does not exist.", "Make it; the driver starts by itself.", _SCHEDULING
+        "The driver waits for a Secret or ConfigMap that does not exist.",
+        "Make it; the driver starts by itself.",
+        _SCHEDULING,
     ),
     Reason.IMAGE_UNAVAILABLE: Explanation(
-        "The driver's image cannot be pulled.", "Correct `images` in the chart's values, or the pull secret.", _SCHEDULING
+        "The driver's image cannot be pulled.",
+        "Correct `images` in the chart's values, or the pull secret.",
+        _SCHEDULING,
     ),
     Reason.UNSCHEDULABLE: Explanation(
         "No node takes the driver; the message has the scheduler's reason.",
@@ -128,7 +136,9 @@ EXPLANATIONS = {
         _SCHEDULING,
     ),
     Reason.QUOTA_EXCEEDED: Explanation(
-        "The namespace's quota leaves no room.", "Wait for other work to end, ask for less, or raise the quota.", _SCHEDULING
+        "The namespace's quota leaves no room.",
+        "Wait for other work to end, ask for less, or raise the quota.",
+        _SCHEDULING,
     ),
     Reason.FORBIDDEN: Explanation(
         "The API server refused the driver's pod; the message has its words.",
@@ -137,7 +147,9 @@ EXPLANATIONS = {
     ),
     Reason.NAMESPACE_TERMINATING: Explanation("The namespace is being deleted: nothing more is started."),
     Reason.START_TIMED_OUT: Explanation(
-        "A driver did not start within `startTimeout`; the message has why.", "Mend the cause, then make a new run."
+        "A driver did not start within `startTimeout`; the message has why.",
+        "Mend the cause, then make a new run.",
+        _SCHEDULING,
     ),
     Reason.TIMED_OUT: Explanation(
         "The run took longer than `timeout`.", "Give it more time; a new run goes on where this one stopped."
@@ -157,10 +169,14 @@ EXPLANATIONS = {
         "The driver's pod ended without a word: evicted, deleted, or its node is gone.", "", _INFRASTRUCTURE
     ),
     Reason.EXECUTOR_LOST: Explanation(
-        "Too many executors were lost for Spark to go on.", "Raise `executors.resources.memory`, or look at the nodes.", _INFRASTRUCTURE
+        "Too many executors were lost for Spark to go on.",
+        "Raise `executors.resources.memory`, or look at the nodes.",
+        _INFRASTRUCTURE,
     ),
     Reason.STORAGE_UNAVAILABLE: Explanation(
-        "A store, a broker or a lost race with another writer kept the stage from completing.", "It may pass by itself.", _INFRASTRUCTURE
+        "A store, a broker or a lost race with another writer kept the stage from completing.",
+        "It may pass by itself.",
+        _INFRASTRUCTURE,
     ),
     Reason.BAD_SOURCE: Explanation(
         "A source cannot be read as the pipeline declares it; nothing of that batch was taken.",
@@ -176,10 +192,14 @@ EXPLANATIONS = {
         "Rows in and rows accounted for differ; nothing was completed.", "Report it with the message.", _BUG
     ),
     Reason.MODEL_FAILED: Explanation(
-        "dbt refused a model or a test; no Gold table was touched.", "Correct the model or the data it refuses.", _DATA
+        "dbt refused a model or a test; no Gold table was touched.",
+        "Correct the model or the data it refuses.",
+        _DATA,
     ),
     Reason.REFUSED: Explanation(
-        "The stage refused its work for another reason, which a person must remove.", "Do what the message says.", _DATA
+        "The stage refused its work for another reason, which a person must remove.",
+        "Do what the message says.",
+        _DATA,
     ),
     Reason.INTERNAL_ERROR: Explanation(
         "The stage ended with an error that nobody foresaw.", "Look at the driver's log, and report it.", _BUG

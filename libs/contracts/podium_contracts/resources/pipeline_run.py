@@ -60,7 +60,9 @@ class RunTemplate(Resource):
         ("duration(self.startTimeout) > duration('0s')", "`startTimeout` must be more than nothing"),
     )
 
-    datasets: Annotated[tuple[Name, ...], Field(max_length=MOST_DATASETS, json_schema_extra={"x-kubernetes-list-type": "set"})] = ()
+    datasets: Annotated[
+        tuple[Name, ...], Field(max_length=MOST_DATASETS, json_schema_extra={"x-kubernetes-list-type": "set"})
+    ] = ()
     """Those to bring up to date; all without it."""
     engine: EngineWish | None = None
     """What the pipeline says, without it."""
@@ -73,14 +75,15 @@ class RunTemplate(Resource):
     ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=2_147_483_647)] | None = None
     """A finished run is deleted after so long; it stays without it."""
     pods: PodTemplate = PodTemplate()
-    spark: Annotated[dict[Annotated[str, Field(pattern=SPARK_SETTINGS)], Annotated[str, Field(max_length=1000)]], Field(max_length=50)] = (
-        Field(default_factory=dict)
-    )
+    spark: Annotated[
+        dict[Annotated[str, Field(pattern=SPARK_SETTINGS)], Annotated[str, Field(max_length=1000)]],
+        Field(max_length=50),
+    ] = Field(default_factory=dict)
     """Settings of engine spark that tune it."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if not 0 < seconds(self.start_timeout):
+        if not seconds(self.start_timeout) > 0:
             raise ValueError("`startTimeout` must be more than nothing")
         if seconds(self.start_timeout) >= seconds(self.timeout):
             raise ValueError("`startTimeout` must be shorter than `timeout`")

@@ -11,7 +11,9 @@ from podium_contracts.model import checked
 from podium_contracts.resources.resource import Resource
 
 KubernetesName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$", max_length=253)]
-Quantity = Annotated[str, Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,3})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$", max_length=20)]
+Quantity = Annotated[
+    str, Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,3})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$", max_length=20)
+]
 """An amount as Kubernetes writes it: `500m` cores, `2Gi` of memory."""
 
 
@@ -32,7 +34,9 @@ class KeyReference(Resource):
 class EnvironmentSource(Resource):
     """Variables from a Secret or a ConfigMap, one per key."""
 
-    model_config = checked(("has(self.secretRef) != has(self.configMapRef)", "give either `secretRef` or `configMapRef`"))
+    model_config = checked(
+        ("has(self.secretRef) != has(self.configMapRef)", "give either `secretRef` or `configMapRef`")
+    )
 
     secret_ref: KeyReference | None = None
     config_map_ref: KeyReference | None = None
@@ -94,7 +98,9 @@ class Volume(Resource):
     def _one_kind(self) -> Self:
         kinds = (self.persistent_volume_claim, self.secret, self.config_map, self.empty_dir)
         if sum(kind is not None for kind in kinds) != 1:
-            raise ValueError("give exactly one of `persistentVolumeClaim`, `secret`, `configMap` and `emptyDir`")
+            raise ValueError(
+                "give exactly one of `persistentVolumeClaim`, `secret`, `configMap` and `emptyDir`"
+            )
         return self
 
     def source(self) -> dict[str, Any]:

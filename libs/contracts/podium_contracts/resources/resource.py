@@ -24,7 +24,13 @@ def _duration(text: str) -> str:
 Duration = Annotated[
     str,
     AfterValidator(_duration),
-    Field(json_schema_extra={"pattern": "^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$", "minLength": 2, "maxLength": 20}),
+    Field(
+        json_schema_extra={
+            "pattern": "^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$",
+            "minLength": 2,
+            "maxLength": 20,
+        }
+    ),
 ]
 """Hours, minutes and seconds, as `1h30m`."""
 

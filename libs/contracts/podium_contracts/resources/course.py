@@ -1,0 +1,97 @@
+"""The course of a run in a cluster: which stage follows which, as StageRuns with names that say which they are.
+
+Services and the operator share it: a service makes the StageRun that follows an event, the operator knows from what stages announced
+which StageRuns are still to come.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from podium_contracts.events import CloudEvent
+from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated
+from podium_contracts.names import Layer, Stage, Verdict
+from podium_contracts.resources.stage_run import Announced, RunReference
+
+LONGEST_NAME = 59
+"""Of a StageRun: its Jobs are called so with the number of the attempt, and labels have 63."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of a run; `dataset` is empty where it works on the whole pipeline."""
+
+    stage: Stage
+    dataset: str = ""
+
+    @classmethod
+    def of(cls, stage: Stage, subject: str) -> Self:
+        """Return the step that a StageRun takes."""
+        _, _, dataset = subject.partition(".")
+        return cls(stage, dataset)
+
+    @property
+    def subject(self) -> str:
+        """What a StageRun says that it works on."""
+        if self.dataset:
+            return f"{Layer.SILVER}.{self.dataset}"
+        return Layer.BRONZE if self.stage == Stage.INGEST else Layer.GOLD
+
+    def name(self, run: RunReference) -> str:
+        """Return the name of the step's StageRun: always the same for a run, and that of no other one, a later one of its name included."""
+        digest = hashlib.sha256("/".join((run.uid, self.stage, self.dataset)).encode()).hexdigest()[:6]
+        readable = "-".join(filter(None, (run.name, self.stage, self.dataset.replace("_", "-"))))
+        return f"{readable[: LONGEST_NAME - len(digest) - 1].rstrip('-.')}-{digest}"
+
+
+def announced(event: CloudEvent, *, fresh: bool = True) -> Announced:
+    """Return as much of an event as decides what comes next."""
+    data = event.data
+    layer = data.layer if isinstance(data, LayerCompleted | QualityEvaluated) else ""
+    verdict = data.verdict if isinstance(data, QualityEvaluated) else ""
+    return Announced(
+        type=event.type,
+        subject=event.subject,
+        layer=layer,
+        sequence=event.number,
+        verdict=verdict,
+        fresh=fresh,
+    )
+
+
+def following(news: Announced) -> Step | None:
+    """Return the step that follows from one event alone; Gold, which needs every dataset's verdict, is not among them."""
+    _, _, dataset = news.subject.partition(".")
+    judged = bool(news.verdict)
+    match (news.layer, judged):
+        case (Layer.BRONZE, False):
+            return Step(Stage.CLEANSE, dataset)
+        case (Layer.SILVER, False):
+            return Step(Stage.QUALITY, dataset)
+        case (Layer.GOLD, False):
+            return Step(Stage.QUALITY)
+        case (Layer.GOLD, True) if news.verdict != Verdict.FAILED:
+            return Step(Stage.PUBLISH)
+    return None
+
+
+def expected(
+    datasets: Sequence[str], news: Iterable[Announced], *, has_model: bool, has_destination: bool
+) -> list[Step]:
+    """Return every step that a run takes, as far as what has been announced in it tells."""
+    heard = list(news)
+    steps = [Step(Stage.INGEST)]
+    steps += [
+        step
+        for item in heard
+        if (step := following(item)) and (has_destination or step.stage != Stage.PUBLISH)
+    ]
+    certified = {
+        item.subject.partition(".")[2]
+        for item in heard
+        if item.layer == Layer.SILVER and item.verdict and item.verdict != Verdict.FAILED
+    }
+    if has_model and datasets and certified >= set(datasets):
+        steps.append(Step(Stage.MODEL))
+    return list(dict.fromkeys(steps))

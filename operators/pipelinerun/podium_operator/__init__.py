@@ -1,0 +1,1 @@
+"""The operator: PipelineRuns become StageRuns, and those become Jobs."""

@@ -1,0 +1,184 @@
+"""The API server, as the operator speaks to it: objects are made once, statuses are applied, everything else is read."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from kubernetes_asyncio import config
+from kubernetes_asyncio.client import ApiClient, Configuration
+from kubernetes_asyncio.client.exceptions import ApiException
+
+from podium_operator.core.objects import Manifest
+
+MANAGER = "podium-operator"
+APPLY, MERGE, PLAIN = "application/apply-patch+yaml", "application/merge-patch+json", "application/json"
+PLURALS = {
+    "PipelineRun": "apis/podium.dev/v1alpha1/namespaces/{}/pipelineruns",
+    "StageRun": "apis/podium.dev/v1alpha1/namespaces/{}/stageruns",
+    "Job": "apis/batch/v1/namespaces/{}/jobs",
+    "ConfigMap": "api/v1/namespaces/{}/configmaps",
+    "Service": "api/v1/namespaces/{}/services",
+    "Event": "api/v1/namespaces/{}/events",
+    "Lease": "apis/coordination.k8s.io/v1/namespaces/{}/leases",
+}
+NOT_FOUND, CONFLICT = 404, 409
+
+
+class Refused(Exception):
+    """The API server refused a call; `message` is its own."""
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.message = message
+
+
+class OwnedByAnother(Refused):
+    """An object of that name exists and belongs to something else."""
+
+
+class Cluster:
+    """A connection to the API server, as a service account or by a kubeconfig."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    @classmethod
+    async def connect(cls) -> "Cluster":
+        """Connect as the pod's service account, or by KUBECONFIG outside of a cluster."""
+        configuration = Configuration()
+        try:
+            config.load_incluster_config(client_configuration=configuration)
+        except config.ConfigException:
+            await config.load_kube_config(client_configuration=configuration)
+        return cls(ApiClient(configuration))
+
+    async def close(self) -> None:
+        """End the connection."""
+        await self._client.close()
+
+    async def make(self, manifest: Manifest) -> Manifest:
+        """Make an object, once; return it, or the one that was made before.
+
+        Raises:
+            OwnedByAnother: an object of that name belongs to another owner.
+            Refused: the API server does not take it.
+        """
+        metadata = manifest["metadata"]
+        try:
+            return await self._call("POST", self._path(manifest["kind"], metadata["namespace"]), manifest)
+        except Refused as refused:
+            if refused.status != CONFLICT or refused.reason != "AlreadyExists":
+                raise
+            found = await self.find(manifest["kind"], metadata["namespace"], metadata["name"])
+            if (
+                found is None
+                or _owner(found) != _owner(manifest)
+                or found["metadata"].get("deletionTimestamp")
+            ):
+                message = f"a {manifest['kind']} {metadata['name']} of another owner is there, or is still being deleted"
+                raise OwnedByAnother(CONFLICT, "AlreadyExists", message) from refused
+            return found
+
+    async def find(self, kind: str, namespace: str, name: str) -> Manifest | None:
+        """Return an object, None where there is none."""
+        try:
+            return await self._call("GET", self._path(kind, namespace, name))
+        except Refused as refused:
+            if refused.status == NOT_FOUND:
+                return None
+            raise
+
+    async def apply_status(
+        self, kind: str, namespace: str, name: str, uid: str, status: Mapping[str, Any]
+    ) -> None:
+        """Let an object have this status and nothing else in it that the operator ever wrote; one that is gone needs none."""
+        body = {
+            "apiVersion": "podium.dev/v1alpha1",
+            "kind": kind,
+            "metadata": {"name": name, "namespace": namespace, "uid": uid},
+            "status": status,
+        }
+        query = [("fieldManager", MANAGER), ("force", "true")]
+        try:
+            await self._call("PATCH", f"{self._path(kind, namespace, name)}/status", body, APPLY, query)
+        except Refused as refused:
+            if refused.status not in {NOT_FOUND, CONFLICT}:
+                raise
+
+    async def delete(self, kind: str, namespace: str, name: str, uid: str | None = None) -> None:
+        """Delete an object and what it owns; one that is gone already is gone."""
+        body: Manifest = {"propagationPolicy": "Background"}
+        if uid:
+            body["preconditions"] = {"uid": uid}
+        try:
+            await self._call("DELETE", self._path(kind, namespace, name), body)
+        except Refused as refused:
+            if refused.status not in {NOT_FOUND, CONFLICT}:
+                raise
+
+    async def beat(self, namespace: str, name: str, moment: str) -> None:
+        """Write a moment into a Lease, so that whoever watches it sees that the watch moves."""
+        body = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {"holderIdentity": MANAGER, "renewTime": moment},
+        }
+        await self._call(
+            "PATCH",
+            self._path("Lease", namespace, name),
+            body,
+            APPLY,
+            [("fieldManager", MANAGER), ("force", "true")],
+        )
+
+    async def warnings(self, namespace: str, name: str) -> list[str]:
+        """Return what the cluster has warned of about an object, oldest first."""
+        query = [("fieldSelector", f"involvedObject.name={name},type=Warning")]
+        found = await self._call("GET", self._path("Event", namespace), query=query)
+        items = sorted(
+            found["items"], key=lambda item: str(item.get("lastTimestamp") or item.get("eventTime") or "")
+        )
+        return [item.get("message", "") for item in items]
+
+    def _path(self, kind: str, namespace: str, name: str = "") -> str:
+        return f"/{PLURALS[kind].format(namespace)}{f'/{name}' if name else ''}"
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: Manifest | None = None,
+        content_type: str = PLAIN,
+        query: list[tuple[str, str]] | None = None,
+    ) -> Manifest:
+        try:
+            response = await self._client.call_api(
+                path,
+                method,
+                query_params=query or [],
+                header_params={"Accept": PLAIN, "Content-Type": content_type},
+                body=body,
+                auth_settings=["BearerToken"],
+                _preload_content=False,
+                _request_timeout=30,
+            )
+        except ApiException as error:
+            raise _refusal(error) from error
+        found: Manifest = json.loads(await response.read())
+        return found
+
+
+def _refusal(error: ApiException) -> Refused:
+    try:
+        said = json.loads(error.body or "{}")
+    except ValueError:
+        said = {}
+    return Refused(error.status or 0, said.get("reason", ""), said.get("message") or str(error.reason))
+
+
+def _owner(manifest: Manifest) -> str:
+    owners = manifest["metadata"].get("ownerReferences", ())
+    return next((owner["uid"] for owner in owners if owner.get("controller")), "")

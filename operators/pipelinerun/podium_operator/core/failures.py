@@ -1,0 +1,86 @@
+"""Why a driver ended or does not start, as one of Podium's reasons."""
+
+import re
+
+from podium_contracts.resources import FailureClass, Reason, StageOutcome
+from podium_contracts.resources.conditions import EXPLANATIONS
+from pydantic import ValidationError
+
+from podium_operator.core.seen import Driver, Job
+
+KILLED = 137
+"""The exit code of a process that SIGKILL ended."""
+_WAITS = {
+    **dict.fromkeys(
+        ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"),
+        Reason.IMAGE_UNAVAILABLE,
+    ),
+    "CreateContainerConfigError": Reason.SECRET_NOT_FOUND,
+    **dict.fromkeys(("Unschedulable", "SchedulerError"), Reason.UNSCHEDULABLE),
+}
+_REFUSED = re.compile(r"forbidden|violates PodSecurity|denied", re.IGNORECASE)
+_QUOTA = re.compile(r"exceeded quota", re.IGNORECASE)
+_MISSING = re.compile(
+    r'(secret|configmap|references non-existent|couldn.t find key|object) .*not found|"[^"]*" not found',
+    re.IGNORECASE,
+)
+
+
+def waiting(job: Job) -> tuple[Reason, str]:
+    """Return why a Job's driver has not begun."""
+    said = " ".join(job.warnings[-1:])
+    return _unmade(job, said) if job.driver is None else _unbegun(job.driver, said)
+
+
+def _unmade(job: Job, said: str) -> tuple[Reason, str]:
+    if _QUOTA.search(said):
+        return Reason.QUOTA_EXCEEDED, said
+    if _REFUSED.search(said):
+        return Reason.FORBIDDEN, said
+    if job.suspended:
+        return Reason.PENDING, "a queue holds the Job"
+    return Reason.STARTING, said or "the driver's pod is being made"
+
+
+def _unbegun(driver: Driver, said: str) -> tuple[Reason, str]:
+    message = driver.waits_because or said or driver.waits or "the driver's pod is being started"
+    if driver.waits in _WAITS:
+        return _WAITS[driver.waits], message
+    return (Reason.SECRET_NOT_FOUND, said) if _MISSING.search(said) else (Reason.STARTING, message)
+
+
+def outcome(job: Job) -> StageOutcome:
+    """Return what became of a Job that runs no more: its driver's own words, or what the cluster tells of its end."""
+    driver = job.driver
+    if driver and driver.said and (own := _own_words(driver.said)):
+        return own
+    if driver and driver.reason == "OOMKilled":
+        return StageOutcome(
+            reason=Reason.OUT_OF_MEMORY, message=f"pod {driver.name} used more memory than its limit"
+        )
+    if driver is None:
+        return StageOutcome(reason=Reason.DRIVER_LOST, message=job.failure or "the driver's pod is gone")
+    if driver.reason or driver.exit_code in {None, KILLED}:
+        return StageOutcome(reason=Reason.DRIVER_LOST, message=_ending(driver))
+    last = driver.said.strip().splitlines()
+    return StageOutcome(
+        reason=Reason.INTERNAL_ERROR,
+        message=(last[-1] if last else f"pod {driver.name} ended with code {driver.exit_code}")[:1024],
+    )
+
+
+def class_of(reason: Reason) -> FailureClass | None:
+    """Return the class of a failure, None for what is not tried again."""
+    return EXPLANATIONS[reason].failure
+
+
+def _own_words(said: str) -> StageOutcome | None:
+    try:
+        return StageOutcome.model_validate_json(said)
+    except ValidationError:
+        return None
+
+
+def _ending(driver: Driver) -> str:
+    code = "" if driver.exit_code is None else f" with code {driver.exit_code}"
+    return f"pod {driver.name} ended{code}{f': {driver.reason}' if driver.reason else ''}"

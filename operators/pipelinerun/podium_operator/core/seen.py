@@ -1,0 +1,132 @@
+"""What has been seen of a run's Jobs and pods, as far as decisions need it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from podium_contracts.resources import PipelineRun, StageRun
+
+ATTEMPT = "podium.dev/attempt"
+"""The label that says which attempt of its StageRun a Job is."""
+
+Raw = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A driver's pod."""
+
+    name: str
+    phase: str
+    """`Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`."""
+    created: datetime
+    started: datetime | None = None
+    """When its container began, None before."""
+    finished: datetime | None = None
+    exit_code: int | None = None
+    reason: str = ""
+    """Why the container or the pod ended, as `OOMKilled` or `Evicted`."""
+    said: str = ""
+    """The container's last words."""
+    waits: str = ""
+    """Why the container does not begin, in one word: `ImagePullBackOff`, `Unschedulable`."""
+    waits_because: str = ""
+
+    @classmethod
+    def of(cls, raw: Raw) -> "Driver":
+        """Return a pod as decisions need it."""
+        status = raw.get("status", {})
+        container = next(iter(status.get("containerStatuses", ())), {}).get("state", {})
+        ended, running, waiting = (
+            container.get(state) or {} for state in ("terminated", "running", "waiting")
+        )
+        unscheduled = _unscheduled(status)
+        return cls(
+            name=raw["metadata"]["name"],
+            phase=status.get("phase", "Pending"),
+            created=moment(raw["metadata"]["creationTimestamp"]),
+            started=moment(ended.get("startedAt") or running.get("startedAt")),
+            finished=moment(ended.get("finishedAt")),
+            exit_code=ended.get("exitCode"),
+            reason=ended.get("reason", "")
+            if ended.get("reason") not in {None, "Error", "Completed"}
+            else status.get("reason", ""),
+            said=ended.get("message", ""),
+            waits=unscheduled.get("reason", "") or waiting.get("reason", ""),
+            waits_because=unscheduled.get("message", "") or waiting.get("message", ""),
+        )
+
+
+@dataclass(frozen=True)
+class Job:
+    """One attempt of a StageRun."""
+
+    name: str
+    number: int
+    created: datetime
+    succeeded: bool = False
+    failed: bool = False
+    failure: str = ""
+    """Why it failed, in the Job controller's words."""
+    deleted: bool = False
+    suspended: bool = False
+    driver: Driver | None = None
+    warnings: tuple[str, ...] = ()
+    """What the cluster says of it and of its driver, the newest last: why no pod could be made, what cannot be mounted."""
+
+    @property
+    def over(self) -> bool:
+        """Whether it runs no more."""
+        return self.succeeded or self.failed
+
+    @classmethod
+    def of(cls, raw: Raw, pods: Sequence[Raw] = (), warnings: Sequence[str] = ()) -> "Job":
+        """Return a Job with its pod, the newest if there are several."""
+        metadata, status = raw["metadata"], raw.get("status", {})
+        conditions = {
+            item["type"]: item for item in status.get("conditions", ()) if item.get("status") == "True"
+        }
+        newest = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
+        return cls(
+            name=metadata["name"],
+            number=int(metadata.get("labels", {}).get(ATTEMPT, 1)),
+            created=moment(metadata["creationTimestamp"]),
+            succeeded="Complete" in conditions,
+            failed="Failed" in conditions,
+            failure=conditions.get("Failed", {}).get("message", ""),
+            deleted=bool(metadata.get("deletionTimestamp")),
+            suspended=bool(raw.get("spec", {}).get("suspend")),
+            driver=Driver.of(newest) if newest else None,
+            warnings=tuple(warnings),
+        )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A run and all that belongs to it, at one moment."""
+
+    run: PipelineRun
+    now: datetime
+    pipeline: Raw | None = None
+    """The Pipeline as it is stored; None where there is none."""
+    pinned: Raw | None = None
+    """The Pipeline's document as the run has pinned it; None before its start."""
+    stages: tuple[StageRun, ...] = ()
+    jobs: Mapping[str, tuple[Job, ...]] = field(default_factory=dict)
+    """By the name of their StageRun, the oldest first."""
+
+
+def moment(text: str | datetime | None) -> Any:
+    """Return a time of the Kubernetes API, None where there is none."""
+    if text is None or isinstance(text, datetime):
+        return text
+    return datetime.fromisoformat(text)
+
+
+def _unscheduled(status: Raw) -> Raw:
+    for condition in status.get("conditions", ()):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            found: Raw = condition
+            return found
+    return {}

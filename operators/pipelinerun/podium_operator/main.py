@@ -1,0 +1,90 @@
+"""The operator as a process: `python -m podium_operator.main` runs it, by a service account or by KUBECONFIG."""
+
+import logging
+from typing import Any
+
+import kopf
+import structlog
+from podium_contracts.resources import GROUP
+from prometheus_client import start_http_server
+
+from podium_operator.core.objects import LABELS
+from podium_operator.operator import HEARTBEAT, Operator
+from podium_operator.settings import OperatorSettings
+
+MANAGED = {key: value for key, value in LABELS.items() if key == "app.kubernetes.io/managed-by"}
+STREAM_SECONDS = 300.0
+"""A watch is opened anew after so long, so that one that died silently is not the last."""
+
+
+def build(settings: OperatorSettings) -> kopf.OperatorRegistry:
+    """Return the handlers of an operator: each hands on what a watch brought."""
+    registry = kopf.OperatorRegistry()
+    operator = Operator(settings)
+
+    @kopf.on.startup(registry=registry)
+    async def begin(settings: kopf.OperatorSettings, **_: Any) -> None:
+        settings.posting.loggers = False
+        settings.watching.server_timeout = STREAM_SECONDS
+        settings.watching.client_timeout = STREAM_SECONDS + 30
+        settings.networking.request_timeout = 30
+        await operator.begin()
+
+    @kopf.on.cleanup(registry=registry)
+    async def end(**_: Any) -> None:
+        await operator.end()
+
+    @kopf.on.probe(id="watch", registry=registry)
+    async def watch(**_: Any) -> str:
+        trouble = operator.trouble()
+        if trouble:
+            raise RuntimeError(trouble)
+        return "ok"
+
+    def follow(kind: str, *resource: str, **filters: Any) -> None:
+        @kopf.index(*resource, id=f"index-{kind}", registry=registry, **filters)
+        async def observe(body: kopf.Body, **_: Any) -> None:
+            operator.observed.put(kind, dict(body), gone=False)
+
+        @kopf.on.event(*resource, id=f"event-{kind}", registry=registry, **filters)
+        async def take(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's own name for it
+            operator.take(kind, dict(body), gone=type == "DELETED")
+
+    follow("Pipeline", GROUP, "pipelines")
+    follow("PipelineRun", GROUP, "pipelineruns")
+    follow("StageRun", GROUP, "stageruns")
+    follow("Job", "batch", "v1", "jobs", labels=MANAGED)
+    follow("Pod", "", "v1", "pods", labels={**MANAGED, "app.kubernetes.io/component": "driver"})
+
+    @kopf.on.event(
+        "coordination.k8s.io", "v1", "leases", registry=registry, field="metadata.name", value=HEARTBEAT
+    )
+    async def beat(**_: Any) -> None:
+        operator.beat_heard()
+
+    return registry
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    settings = OperatorSettings()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    structlog.configure(
+        processors=[
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.add_log_level,
+            structlog.processors.JSONRenderer(),
+        ]
+    )
+    start_http_server(settings.metrics_port, addr=settings.http_host)
+    kopf.run(
+        registry=build(settings),
+        standalone=True,
+        clusterwide=not settings.namespaces,
+        namespaces=settings.namespaces,
+        liveness_endpoint=f"http://{settings.http_host}:{settings.http_port}/healthz",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""The operator's parts, put together: what kopf's watches bring goes to the observations, and the run that it is of into the queue."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import kopf
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+from podium_operator.cluster import Cluster
+from podium_operator.core.decisions import Note
+from podium_operator.core.seen import Raw
+from podium_operator.observing import Key, Observations, run_of
+from podium_operator.reconciler import Reconciler
+from podium_operator.settings import OperatorSettings
+from podium_operator.workqueue import Workqueue
+
+HEARTBEAT = "podium-operator-heartbeat"
+"""The Lease that the operator writes and watches: what it hears of it shows that watches move."""
+BEAT_SECONDS = 20.0
+RESYNC_SECONDS = 60.0
+log = structlog.get_logger("podium.operator")
+
+LOOKS = Histogram("podium_operator_look_seconds", "One look at a run, from its start to the last write")
+ERRORS = Counter("podium_operator_errors_total", "Looks that failed and are repeated", ["error"])
+QUEUED = Gauge("podium_operator_queue", "Runs that wait to be looked at, or are")
+RUNS = Gauge("podium_operator_runs", "PipelineRuns that are there")
+
+
+@dataclass
+class Operator:
+    """One operator; `begin` and `end` belong to kopf's start and end."""
+
+    settings: OperatorSettings
+    observed: Observations = field(default_factory=Observations)
+    heard: float = 0.0
+    """When the heartbeat was heard last, in seconds of the loop's clock."""
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def begin(self) -> None:
+        """Connect, and start to work."""
+        self.cluster = await Cluster.connect()
+        self.reconciler = Reconciler(self.cluster, self.observed, self.settings.driver, tell)
+        self.queue: Workqueue[Key] = Workqueue(self._look, self._failed)
+        self.heard = asyncio.get_running_loop().time()
+        for work in (self.queue.run(self.settings.workers), self._beat(), self._resync()):
+            self._tasks.append(asyncio.create_task(work))
+
+    async def end(self) -> None:
+        """Stop working; what was begun goes on at the next start."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        await self.cluster.close()
+
+    def take(self, kind: str, raw: Raw, *, gone: bool) -> None:
+        """Take what a watch brought."""
+        self.observed.put(kind, raw, gone=gone)
+        if kind == "Pipeline":
+            for key in self.observed.runs_of((raw["metadata"]["namespace"], raw["metadata"]["name"])):
+                self.queue.put(key)
+        elif run := run_of(kind, raw):
+            self.queue.put(run)
+
+    def beat_heard(self) -> None:
+        """Note that the watch of the heartbeat moves."""
+        self.heard = asyncio.get_running_loop().time()
+
+    def trouble(self) -> str | None:
+        """Return what keeps the operator from its work, None where nothing does."""
+        silent = asyncio.get_running_loop().time() - self.heard
+        if silent > self.settings.stuck_seconds:
+            return f"the watch has not moved for {silent:.0f} s"
+        dead = [task for task in self._tasks if task.done()]
+        return f"a task has ended: {dead[0]}" if dead else None
+
+    async def _look(self, key: Key) -> float | None:
+        QUEUED.set(len(self.queue))
+        with LOOKS.time():
+            return await self.reconciler.look(key)
+
+    def _failed(self, key: Key, error: Exception) -> None:
+        ERRORS.labels(type(error).__name__).inc()
+        log.warning("not done, tried again", namespace=key[0], run=key[1], error=repr(error))
+
+    async def _beat(self) -> None:
+        while True:
+            moment = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+            try:
+                await self.cluster.beat(self.settings.namespace, HEARTBEAT, moment)
+            except Exception as error:  # noqa: BLE001 - a beat that cannot be written is heard by nobody, which is what counts
+                log.warning("no heartbeat", error=repr(error))
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def _resync(self) -> None:
+        """Look at every run again now and then, should a watch have lost something."""
+        while True:
+            await asyncio.sleep(RESYNC_SECONDS)
+            runs = self.observed.all("PipelineRun")
+            RUNS.set(len(runs))
+            for key in list(runs):
+                self.queue.put(key)
+
+
+def tell(raw: Raw, note: Note) -> None:
+    """Tell people of a run, as an Event of it."""
+    kopf.event(
+        dict(raw),
+        type="Warning" if note.warning else "Normal",
+        reason=note.reason,
+        message=note.message[:1000],
+    )

@@ -1,0 +1,208 @@
+"""One look at a run: what is seen of it, what is decided, and what is done about it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import yaml
+from podium_contracts.resources import PipelineRun, Reason, StageRun
+from pydantic import ValidationError
+
+from podium_operator.cluster import Cluster, Refused
+from podium_operator.core import objects, statuses
+from podium_operator.core.decisions import Decision, Note, decide
+from podium_operator.core.seen import Job, Raw, Seen
+from podium_operator.core.statuses import Standing
+from podium_operator.observing import Key, Observations, parsed_run, parsed_stage
+from podium_operator.settings import DriverSettings
+
+PATIENCE_SECONDS = 5.0
+"""How long a Job may have no running driver before the cluster's warnings are asked for."""
+REFUSED = {403: Reason.FORBIDDEN, 422: Reason.INVALID_SPEC}
+
+
+class Reconciler:
+    """Looks after runs."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        observed: Observations,
+        settings: DriverSettings,
+        tell: Callable[[Raw, Note], None],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC).replace(microsecond=0),
+    ) -> None:
+        self.cluster = cluster
+        self.observed = observed
+        self.settings = settings
+        self.tell = tell
+        self.now = now
+        self._pinned: dict[str, Raw] = {}
+
+    async def look(self, key: Key) -> float | None:
+        """Look at a run; return the seconds until it wants to be looked at again, None where something will tell.
+
+        Raises:
+            Refused: the API server does not do as it is asked; the next look tries again.
+        """
+        raw = self.observed.get("PipelineRun", key)
+        if raw is None or raw["metadata"].get("deletionTimestamp"):
+            return None
+        try:
+            run = parsed_run(raw)
+        except ValidationError as error:
+            await self._refuse(raw, error)
+            return None
+        decision = decide(await self._see(run), self.settings)
+        await self._do(raw, run, decision)
+        return decision.again_in
+
+    async def _see(self, run: PipelineRun) -> Seen:
+        key = (run.metadata.namespace, run.metadata.name)
+        stages = tuple(self._stages(run))
+        jobs = {stage.metadata.name: await self._jobs(stage) for stage in stages if not stage.status.outcome}
+        return Seen(
+            run=run,
+            now=self.now(),
+            pipeline=self.observed.get("Pipeline", (key[0], run.spec.pipeline)),
+            pinned=await self._pinned_document(run),
+            stages=stages,
+            jobs=jobs,
+        )
+
+    def _stages(self, run: PipelineRun) -> list[StageRun]:
+        found = []
+        for raw in self.observed.of_run("StageRun", (run.metadata.namespace, run.metadata.name)):
+            stage = parsed_stage(raw)
+            if stage.spec.pipeline_run.uid == run.metadata.uid:
+                found.append(stage)
+        return found
+
+    async def _jobs(self, stage: StageRun) -> tuple[Job, ...]:
+        """Return the Jobs of a stage; one that was there and is not seen now is asked for."""
+        namespace, run = stage.metadata.namespace, stage.spec.pipeline_run.name
+        raws = {
+            raw["metadata"]["name"]: raw
+            for raw in self.observed.of_run("Job", (namespace, run))
+            if _belongs(raw, stage)
+        }
+        for attempt in stage.status.attempts:
+            if attempt.finished is None and attempt.job not in raws:
+                found = await self.cluster.find("Job", namespace, attempt.job)
+                raws |= {attempt.job: found} if found else {}
+        pods = [raw for raw in self.observed.of_run("Pod", (namespace, run)) if _belongs(raw, stage)]
+        jobs = [await self._job(namespace, raw, pods) for raw in raws.values()]
+        return tuple(sorted(jobs, key=lambda job: job.number))
+
+    async def _job(self, namespace: str, raw: Raw, pods: list[Raw]) -> Job:
+        own = [
+            pod
+            for pod in pods
+            if pod["metadata"].get("labels", {}).get("job-name") == raw["metadata"]["name"]
+        ]
+        job = Job.of(raw, own)
+        begun = job.over or (job.driver and job.driver.started)
+        if begun or (self.now() - job.created).total_seconds() < PATIENCE_SECONDS:
+            return job
+        about = job.driver.name if job.driver else job.name
+        return Job.of(raw, own, await self.cluster.warnings(namespace, about))
+
+    async def _pinned_document(self, run: PipelineRun) -> Raw | None:
+        if run.status.start_time is None:
+            return None
+        uid = run.metadata.uid
+        if uid not in self._pinned:
+            found = await self.cluster.find("ConfigMap", run.metadata.namespace, objects.pinned_name(run))
+            if found is None or not _is_of(found, uid):
+                return None
+            self._pinned[uid] = yaml.safe_load(found["data"]["pipeline.yaml"])
+        return self._pinned[uid]
+
+    async def _do(self, raw: Raw, run: PipelineRun, decision: Decision) -> None:
+        """Write the statuses first, then remove Jobs, then make objects: whoever is killed in between decides the same again."""
+        namespace = run.metadata.namespace
+        if decision.delete:
+            await self.cluster.delete("PipelineRun", namespace, run.metadata.name, run.metadata.uid)
+            return
+        await self._write(raw, run, decision)
+        for name in decision.remove_jobs:
+            await self.cluster.delete("Job", namespace, name)
+        for manifest in decision.make:
+            await self._make(raw, run, manifest)
+
+    async def _write(self, raw: Raw, run: PipelineRun, decision: Decision) -> None:
+        namespace = run.metadata.namespace
+        for name, status in decision.stages.items():
+            if stage := self.observed.get("StageRun", (namespace, name)):
+                uid = stage["metadata"]["uid"]
+                await self.cluster.apply_status("StageRun", namespace, name, uid, statuses.dumped(status))
+        if decision.status is None or decision.status == run.status:
+            return
+        shown = statuses.dumped(decision.status)
+        await self.cluster.apply_status("PipelineRun", namespace, run.metadata.name, run.metadata.uid, shown)
+        for note in decision.notes:
+            self.tell(raw, note)
+        if decision.status.completion_time:
+            self._pinned.pop(run.metadata.uid, None)
+
+    async def _make(self, raw: Raw, run: PipelineRun, manifest: dict[str, Any]) -> None:
+        try:
+            await self.cluster.make(manifest)
+        except Refused as refused:
+            await self._show_refusal(raw, run, manifest, refused)
+            raise
+
+    async def _show_refusal(
+        self, raw: Raw, run: PipelineRun, manifest: dict[str, Any], refused: Refused
+    ) -> None:
+        """Say in the run why an object of it could not be made; it is tried again."""
+        reason = REFUSED.get(refused.status, Reason.PENDING)
+        if "being terminated" in refused.message:
+            reason = Reason.NAMESPACE_TERMINATING
+        elif "exceeded quota" in refused.message:
+            reason = Reason.QUOTA_EXCEEDED
+        said = f"{manifest['kind']} {manifest['metadata']['name']}: {refused.message}"
+        status = statuses.of_run(run, (), Standing(reason, said), self.now())
+        kept = run.status.model_copy(update={"conditions": status.conditions})
+        if reason != Reason.NAMESPACE_TERMINATING and kept != run.status:
+            await self.cluster.apply_status(
+                "PipelineRun",
+                run.metadata.namespace,
+                run.metadata.name,
+                run.metadata.uid,
+                statuses.dumped(kept),
+            )
+            self.tell(raw, Note(reason, said, warning=True))
+
+    async def _refuse(self, raw: Raw, error: ValidationError) -> None:
+        """End a run whose spec no validation of the API server would have let in."""
+        metadata = raw["metadata"]
+        first = error.errors()[0]
+        said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        ended = self.now().replace(microsecond=0).isoformat().replace("+00:00", "Z")
+        conditions = [
+            {
+                "type": kind,
+                "status": status,
+                "reason": Reason.INVALID_SPEC,
+                "message": said,
+                "lastTransitionTime": ended,
+            }
+            for kind, status in (("Succeeded", "False"), ("Finished", "True"))
+        ]
+        if any(item.get("message") == said for item in raw.get("status", {}).get("conditions", ())):
+            return
+        status = {"conditions": conditions, "completionTime": ended}
+        await self.cluster.apply_status(
+            "PipelineRun", metadata["namespace"], metadata["name"], metadata["uid"], status
+        )
+        self.tell(raw, Note(Reason.INVALID_SPEC, said, warning=True))
+
+
+def _belongs(raw: Raw, stage: StageRun) -> bool:
+    labels = raw["metadata"].get("labels", {})
+    return bool(labels.get(objects.STAGE_RUN) == stage.metadata.name)
+
+
+def _is_of(raw: Raw, uid: str) -> bool:
+    return any(owner.get("uid") == uid for owner in raw["metadata"].get("ownerReferences", ()))
