@@ -54,12 +54,7 @@ class _Conversion:
             return self._merged(schema)
         if "anyOf" in schema:
             return self._chosen(schema)
-        converted = {key: schema[key] for key in KEPT if key in schema}
-        for bound in ("Minimum", "Maximum"):
-            if f"exclusive{bound}" in schema:
-                converted |= {bound.lower(): schema[f"exclusive{bound}"], f"exclusive{bound}": True}
-        if "const" in schema:
-            converted["enum"] = [schema["const"]]
+        converted = _copied(schema)
         match schema.get("type"):
             case "object":
                 converted |= self._object(schema)
@@ -147,6 +142,15 @@ class _Conversion:
             "required": sorted(required),
             VALIDATIONS: rules,
         }
+
+
+def _copied(schema: Schema) -> Schema:
+    """Return what both kinds of schema say, as Kubernetes spells it."""
+    converted = {key: schema[key] for key in KEPT if key in schema}
+    for bound in ("Minimum", "Maximum"):
+        if f"exclusive{bound}" in schema:
+            converted |= {bound.lower(): schema[f"exclusive{bound}"], f"exclusive{bound}": True}
+    return {**converted, "enum": [schema["const"]]} if "const" in schema else converted
 
 
 def _rules_of(tag: str, word: str, option: Schema, fields: Schema, required: set[str]) -> Iterator[Schema]:

@@ -41,20 +41,19 @@ def build(settings: OperatorSettings) -> kopf.OperatorRegistry:
             raise RuntimeError(trouble)
         return "ok"
 
-    def follow(kind: str, *resource: str, **filters: Any) -> None:
-        @kopf.index(*resource, id=f"index-{kind}", registry=registry, **filters)
-        async def observe(body: kopf.Body, **_: Any) -> None:
-            operator.observed.put(kind, dict(body), gone=False)
-
-        @kopf.on.event(*resource, id=f"event-{kind}", registry=registry, **filters)
-        async def take(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's own name for it
-            operator.take(kind, dict(body), gone=type == "DELETED")
-
-    follow("Pipeline", GROUP, "pipelines")
-    follow("PipelineRun", GROUP, "pipelineruns")
-    follow("StageRun", GROUP, "stageruns")
-    follow("Job", "batch", "v1", "jobs", labels=MANAGED)
-    follow("Pod", "", "v1", "pods", labels={**MANAGED, "app.kubernetes.io/component": "driver"})
+    _follow(operator, registry, "Pipeline", GROUP, "pipelines")
+    _follow(operator, registry, "PipelineRun", GROUP, "pipelineruns")
+    _follow(operator, registry, "StageRun", GROUP, "stageruns")
+    _follow(operator, registry, "Job", "batch", "v1", "jobs", labels=MANAGED)
+    _follow(
+        operator,
+        registry,
+        "Pod",
+        "",
+        "v1",
+        "pods",
+        labels={**MANAGED, "app.kubernetes.io/component": "driver"},
+    )
 
     @kopf.on.event(
         "coordination.k8s.io", "v1", "leases", registry=registry, field="metadata.name", value=HEARTBEAT
@@ -63,6 +62,20 @@ def build(settings: OperatorSettings) -> kopf.OperatorRegistry:
         operator.beat_heard()
 
     return registry
+
+
+def _follow(
+    operator: Operator, registry: kopf.OperatorRegistry, kind: str, *resource: str, **filters: Any
+) -> None:
+    """Hand on every object of a kind; kopf begins to hand on events only when it has handed on all objects for the index."""
+
+    @kopf.index(*resource, id=f"index-{kind}", registry=registry, **filters)
+    async def observe(body: kopf.Body, **_: Any) -> None:
+        operator.observed.put(kind, dict(body), gone=False)
+
+    @kopf.on.event(*resource, id=f"event-{kind}", registry=registry, **filters)
+    async def take(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's own name for it
+        operator.take(kind, dict(body), gone=type == "DELETED")
 
 
 def main() -> None:

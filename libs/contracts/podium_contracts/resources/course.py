@@ -40,7 +40,7 @@ class Step:
 
     def name(self, run: RunReference) -> str:
         """Return the name of the step's StageRun: always the same for a run, and that of no other one, a later one of its name included."""
-        digest = hashlib.sha256("/".join((run.uid, self.stage, self.dataset)).encode()).hexdigest()[:6]
+        digest = hashlib.sha256(f"{run.uid}/{self.stage}/{self.dataset}".encode()).hexdigest()[:6]
         readable = "-".join(filter(None, (run.name, self.stage, self.dataset.replace("_", "-"))))
         return f"{readable[: LONGEST_NAME - len(digest) - 1].rstrip('-.')}-{digest}"
 
