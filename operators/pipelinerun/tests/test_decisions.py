@@ -1,0 +1,389 @@
+"""What the operator decides: from a run that was applied to its end, and whatever goes wrong on the way."""
+
+import json
+from typing import Any
+
+import pytest
+from podium_contracts.events import CloudEvent
+from podium_contracts.names import Stage
+from podium_contracts.resources import Reason, StageOutcome
+from podium_contracts.resources.course import Step, expected
+from podium_contracts.resources.pipeline_run import Account, Judgement
+from podium_contracts.resources.stage_run import Announced
+from podium_operator.core import objects
+
+from operators.pipelinerun.tests.cases import SETTINGS, World, run
+
+LAYER, VERDICT, PUBLISHED = (
+    "dev.podium.layer.completed.v1",
+    "dev.podium.quality.evaluated.v1",
+    "dev.podium.published.v1",
+)
+
+
+def completed(subject: str, **more: Any) -> StageOutcome:
+    layer = subject.split(".")[0]
+    heard = Announced(type=LAYER, subject=subject, layer=layer, sequence=1)
+    return StageOutcome(reason=Reason.COMPLETED, announced=(heard,), **more)
+
+
+def judged(subject: str, verdict: str = "passed") -> StageOutcome:
+    heard = Announced(type=VERDICT, subject=subject, layer=subject.split(".")[0], sequence=1, verdict=verdict)
+    judgement = Judgement(
+        subject=subject, verdict=verdict, failed=("too few rows",) if verdict == "failed" else ()
+    )
+    return StageOutcome(reason=Reason.COMPLETED, announced=(heard,), verdicts=(judgement,))
+
+
+INGESTED = StageOutcome(
+    reason=Reason.COMPLETED,
+    announced=tuple(
+        Announced(type=LAYER, subject=f"bronze.{name}", layer="bronze", sequence=1)
+        for name in ("sales", "customers")
+    ),
+    ledger=(
+        Account(subject="bronze.sales", rows_in=10, inserted=10),
+        Account(subject="bronze.customers", rows_in=4, inserted=4),
+    ),
+)
+
+
+@pytest.fixture
+def world() -> World:
+    world = World(run())
+    world.settle()
+    return world
+
+
+def follow(world: World, step: Step) -> None:
+    """Do what the service of a step does."""
+    world.follow(objects.stage_run(world.run, step, "{}"))
+    world.settle()
+
+
+def complete(world: World, text: str, outcome: StageOutcome) -> None:
+    world.driver(text)
+    world.pass_time(5)
+    world.end(text, outcome)
+    world.settle()
+
+
+def test_a_run_pins_its_pipeline_and_begins_with_ingest(world: World) -> None:
+    """What it makes first: the ConfigMap, then the StageRun of ingest with the request as its event, then a Job."""
+    assert [manifest["kind"] for manifest in world.made] == ["ConfigMap", "StageRun", "Job"]
+    event = CloudEvent.model_validate_json(world.made[1]["spec"]["event"])
+    assert event.run.datasets == ("sales", "customers")
+    assert (event.run.id, event.traceparent.split("-")[1]) == (world.run.status.run, world.run.status.trace)
+    assert world.shown["Succeeded"] == ("Unknown", "Starting")
+    assert world.shown["Finished"] == ("False", "Starting")
+
+
+def test_a_run_goes_through_all_stages(world: World) -> None:
+    """Two datasets side by side, Gold after both verdicts; the account of every stage ends up in the run."""
+    complete(world, "ingest", INGESTED)
+    assert world.shown["Succeeded"] == ("Unknown", "WaitingForService")
+    for name in ("sales", "customers"):
+        follow(world, Step(Stage.CLEANSE, name))
+        account = Account(subject=f"silver.{name}", rows_in=4, inserted=3, quarantined=1)
+        complete(world, f"cleanse-{name}", completed(f"silver.{name}", ledger=(account,)))
+        follow(world, Step(Stage.QUALITY, name))
+        complete(world, f"quality-{name}", judged(f"silver.{name}"))
+    assert "the model service has not taken up model yet" in world.run.status.conditions[0].message
+    follow(world, Step(Stage.MODEL))
+    complete(world, "model", completed("gold"))
+    follow(world, Step(Stage.QUALITY))
+    complete(world, "quality", judged("gold"))
+    status = world.run.status
+    assert world.shown == {
+        "Succeeded": ("True", "Completed"),
+        "Finished": ("True", "Completed"),
+        "Conserved": ("True", "Completed"),
+        "QualityPassed": ("True", "Completed"),
+        "SourcesHealthy": ("True", "Completed"),
+    }
+    assert (status.rows, status.quarantined, status.gold, status.duration) == (14, 2, 1, "35s")
+    assert [(item.stage, item.attempts) for item in status.stages].count(("cleanse", 1)) == 2
+
+
+def test_a_finished_run_is_left_alone_until_its_time_is_over() -> None:
+    """It is deleted `ttlSecondsAfterFinished` after its end, and not before."""
+    world = World(run(ttlSecondsAfterFinished=60, cancel=True))
+    world.settle()
+    assert world.shown["Succeeded"] == ("False", "Cancelled")
+    assert world.look().again_in == 60
+    world.pass_time(60)
+    assert world.look().delete
+
+
+def test_nothing_new_is_a_success(world: World) -> None:
+    """Ingest announced nothing of this run, and all that it announced again has been answered."""
+    complete(world, "ingest", StageOutcome(reason=Reason.NOTHING_NEW))
+    assert world.shown["Succeeded"] == ("True", "NothingNew")
+
+
+def test_a_failed_verdict_fails_the_run(world: World) -> None:
+    """Gold is not expected any more; the message has the check that failed."""
+    one = INGESTED.model_copy(update={"announced": INGESTED.announced[:1]})
+    complete(world, "ingest", one)
+    follow(world, Step(Stage.CLEANSE, "sales"))
+    complete(world, "cleanse-sales", completed("silver.sales"))
+    follow(world, Step(Stage.QUALITY, "sales"))
+    complete(world, "quality-sales", judged("silver.sales", "failed"))
+    assert world.shown["Succeeded"] == ("False", "QualityFailed")
+    assert world.shown["QualityPassed"] == ("False", "QualityFailed")
+    assert "silver.sales: too few rows" in world.run.status.conditions[0].message
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({"code": 137, "reason": "OOMKilled"}, "OutOfMemory"),
+        ({"code": 137}, "DriverLost"),
+        ({"code": 137, "reason": "Evicted"}, "DriverLost"),
+    ],
+)
+def test_what_the_infrastructure_does_is_tried_again(world: World, said: dict[str, Any], reason: str) -> None:
+    """After a pause that doubles, three times; then the run fails with the reason of the last attempt."""
+    pauses = []
+    for number in range(1, 5):
+        world.driver("ingest")
+        world.end("ingest", **said)
+        again_in = world.settle().again_in
+        if number < 4:
+            assert world.shown["Succeeded"] == ("Unknown", "Retrying")
+            assert again_in
+            pauses.append(again_in)
+            world.pass_time(again_in - 1)
+            assert not world.look().make
+            world.pass_time(1)
+            world.settle()
+            assert world.job("ingest").number == number + 1
+    assert pauses == [10, 20, 40]
+    assert world.shown["Succeeded"] == ("False", reason)
+
+
+@pytest.mark.parametrize(
+    "reason", [Reason.BAD_SOURCE, Reason.MODEL_FAILED, Reason.INVALID_PIPELINE, Reason.REFUSED]
+)
+def test_what_a_person_must_mend_is_not_tried_again(world: World, reason: Reason) -> None:
+    """The run ends at once, in the driver's own words."""
+    world.driver("ingest")
+    world.end("ingest", StageOutcome(reason=reason, message="data/a.csv: no header"), code=1)
+    world.settle()
+    assert world.shown["Succeeded"] == ("False", reason)
+    assert world.run.status.conditions[0].message == "ingest: data/a.csv: no header"
+    assert len(world.jobs[world.stage("ingest").metadata.name]) == 1
+
+
+def test_an_error_nobody_foresaw_is_a_bug(world: World) -> None:
+    """What the driver's log ended with is the message."""
+    world.driver("ingest")
+    world.end("ingest", code=1, said="Traceback\nValueError: x")
+    world.settle()
+    assert world.shown["Succeeded"] == ("False", "InternalError")
+    assert "ValueError: x" in world.run.status.conditions[0].message
+
+
+def test_retries_of_data_are_given_by_the_run() -> None:
+    """Where the run says so, a bad source is tried again."""
+    world = World(run(retries={"data": 1}))
+    world.settle()
+    world.driver("ingest")
+    world.end("ingest", StageOutcome(reason=Reason.BAD_SOURCE), code=1)
+    world.settle()
+    assert world.shown["Succeeded"] == ("Unknown", "Retrying")
+
+
+def test_a_job_that_somebody_deletes_is_made_again(world: World) -> None:
+    """The attempt that was seen running is lost; another one follows."""
+    world.driver("ingest")
+    world.settle()
+    world.jobs.clear()
+    world.settle()
+    assert world.shown["Succeeded"] == ("Unknown", "Retrying")
+    world.pass_time(10)
+    world.settle()
+    assert world.job("ingest").number == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "driver", "reason"),
+    [
+        ({"warnings": ("pods forbidden: exceeded quota: small",)}, None, "QuotaExceeded"),
+        ({"warnings": ('violates PodSecurity "restricted:latest"',)}, None, "Forbidden"),
+        ({}, {"waits": "ImagePullBackOff", "waits_because": "not found"}, "ImageUnavailable"),
+        (
+            {},
+            {"waits": "CreateContainerConfigError", "waits_because": 'secret "s3" not found'},
+            "SecretNotFound",
+        ),
+        ({"warnings": ('MountVolume.SetUp failed: secret "certs" not found',)}, {}, "SecretNotFound"),
+        ({}, {"waits": "Unschedulable", "waits_because": "0/3 nodes are available"}, "Unschedulable"),
+    ],
+)
+def test_a_driver_that_does_not_start_says_why(
+    changes: dict[str, Any], driver: dict[str, Any] | None, reason: str
+) -> None:
+    """In the condition at once; after `startTimeout` the attempt is over, its Job removed."""
+    world = World(run(startTimeout="10m", retries={"scheduling": 0}))
+    world.settle()
+    if driver is not None:
+        world.driver("ingest", "Pending", **driver)
+    world.change("ingest", **changes)
+    decision = world.settle()
+    assert world.shown["Succeeded"] == ("Unknown", reason)
+    assert decision.again_in == 600
+    world.pass_time(600)
+    world.settle()
+    assert world.shown["Succeeded"] == ("False", "StartTimedOut")
+    assert reason in world.run.status.conditions[0].message
+    assert world.removed == [world.stages[world.stage("ingest").metadata.name].status.attempts[0].job]
+
+
+def test_a_held_run_ends_its_drivers_and_goes_on() -> None:
+    """`suspend` removes the Job that runs; without it the next attempt follows, and none was counted as a failure."""
+    world = World(run())
+    world.settle()
+    world.driver("ingest")
+    world.settle()
+    world.run = world.run.model_copy(update={"spec": run(suspend=True).spec})
+    world.settle()
+    assert world.shown["Succeeded"] == ("Unknown", "Suspended")
+    assert len(world.removed) == 1
+    world.run = world.run.model_copy(update={"spec": run().spec})
+    world.settle()
+    assert world.job("ingest").number == 2
+
+
+def test_a_run_that_begins_suspended_pins_nothing() -> None:
+    """Nothing is made before somebody lets it go."""
+    world = World(run(suspend=True))
+    world.settle()
+    assert not world.made
+    assert world.run.status.start_time is None
+
+
+def test_a_cancelled_run_ends_for_good(world: World) -> None:
+    """Its Job is removed and its StageRuns end with the same reason."""
+    world.driver("ingest")
+    world.settle()
+    world.run = world.run.model_copy(update={"spec": run(cancel=True).spec})
+    world.settle()
+    assert world.shown["Finished"] == ("True", "Cancelled")
+    outcome = world.stage("ingest").status.outcome
+    assert outcome is not None
+    assert outcome.reason == Reason.CANCELLED
+    assert len(world.removed) == 1
+
+
+def test_a_run_has_its_time(world: World) -> None:
+    """After `timeout` it ends, whatever it was doing."""
+    world.driver("ingest")
+    world.settle()
+    world.pass_time(24 * 3600)
+    world.settle()
+    assert world.shown["Succeeded"] == ("False", "TimedOut")
+
+
+def test_a_pipeline_that_is_not_there_is_waited_for() -> None:
+    """A run applied before its Pipeline starts by itself; after `startTimeout` it fails."""
+    world = World(run(), pipeline=None)
+    decision = world.settle()
+    assert world.shown["Succeeded"] == ("Unknown", "PipelineNotFound")
+    assert decision.again_in == 900
+    world.pass_time(900)
+    world.settle()
+    assert world.shown["Succeeded"] == ("False", "PipelineNotFound")
+
+
+def test_a_dataset_that_is_not_there_is_refused() -> None:
+    """The message names it."""
+    world = World(run(datasets=["orders"]))
+    world.settle()
+    assert world.shown["Succeeded"] == ("False", "InvalidSpec")
+    assert "no dataset orders" in world.run.status.conditions[0].message
+
+
+def test_a_pipeline_that_changes_later_is_not_looked_at(world: World) -> None:
+    """What was pinned counts, also for an engine."""
+    assert world.pipeline
+    world.pipeline = {**world.pipeline, "spec": {**world.pipeline["spec"], "engine": "spark"}}
+    world.settle()
+    assert "spark" not in json.dumps(world.made)
+
+
+def test_a_decision_repeats_itself_until_it_is_done() -> None:
+    """An operator that was killed before it made what it had decided decides the same again, name for name."""
+    world = World(run())
+    for kind in ("ConfigMap", "StageRun", "Job"):
+        before = (world.pinned, dict(world.stages), dict(world.jobs))
+        first = world.look()
+        world.pinned, world.stages, world.jobs = before
+        assert [manifest["kind"] for manifest in first.make] == [kind]
+        assert world.look().make == first.make
+
+
+@pytest.mark.parametrize("wish", ["spark", "duckdb"])
+def test_pods_are_restricted(wish: str) -> None:
+    """Drivers and executors ask for nothing that the restricted level of pod security refuses, and hold no token without need."""
+    world = World(run(engine=wish))
+    world.settle()
+    job = next(manifest for manifest in world.made if manifest["kind"] == "Job")
+    pods = [job["spec"]["template"]["spec"]]
+    if wish == "spark":
+        pods.append(json.loads(world.made[0]["data"]["executor.yaml"])["spec"])
+        assert pods[1]["automountServiceAccountToken"] is False
+    for pod in pods:
+        (container,) = pod["containers"]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert container["securityContext"]["allowPrivilegeEscalation"] is False
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert pods[0]["automountServiceAccountToken"] is (wish == "spark")
+
+
+def test_settings_of_spark_cannot_bring_another_along() -> None:
+    """A line end in a value is a space: it would begin another setting."""
+    injected = "8\nspark.kubernetes.container.image evil"
+    text = objects.spark_defaults(
+        run(engine="spark", spark={"spark.sql.shuffle.partitions": injected}), SETTINGS
+    )
+    images = [line for line in text.splitlines() if line.startswith("spark.kubernetes.container.image ")]
+    assert images == [f"spark.kubernetes.container.image {SETTINGS.spark_image}"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["spark.jars", "spark.sql.extensions", "spark.driver.extraJavaOptions", "spark.kubernetes.namespace"],
+)
+def test_settings_of_spark_that_change_what_runs_are_refused(name: str) -> None:
+    """Only those that tune are let in."""
+    with pytest.raises(ValueError, match="spark"):
+        run(spark={name: "x"})
+
+
+def test_names_of_stages_are_labels_and_unlike() -> None:
+    """However long run and dataset are, and whatever dashes they have."""
+    first = objects.reference(run())
+    second = first.model_copy(update={"uid": first.uid.replace("0c2d", "1c2d")})
+    names = {
+        Step(stage, dataset).name(reference)
+        for stage in Stage
+        for dataset in ("", "a", "a_", "a_b", "x" * 63, "gold")
+        for reference in (first, second, first.model_copy(update={"name": "r" * 53}))
+    }
+    assert len(names) == len(Stage) * 6 * 3
+    assert max(map(len, names)) <= 59
+
+
+def test_gold_waits_for_every_dataset_of_the_run() -> None:
+    """And follows only where no verdict is failed."""
+    heard = [judged("silver.sales").announced[0], judged("silver.customers", "warned").announced[0]]
+    assert Step(Stage.MODEL) not in expected(
+        ["sales", "customers"], heard[:1], has_model=True, has_destination=True
+    )
+    assert Step(Stage.MODEL) in expected(["sales", "customers"], heard, has_model=True, has_destination=True)
+    heard[0] = judged("silver.sales", "failed").announced[0]
+    assert Step(Stage.MODEL) not in expected(
+        ["sales", "customers"], heard, has_model=True, has_destination=True
+    )
