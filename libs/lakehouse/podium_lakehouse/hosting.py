@@ -47,6 +47,11 @@ class HostedStage:
             event, pipeline, lambda event, pipeline, lakehouse: stream(event, pipeline, lakehouse, look)
         )
 
+    def reached(self, pipeline: Pipeline) -> dict[str, int]:
+        """Return the number of the stage's last completion of each subject."""
+        completions = open_lakehouse(pipeline).completions
+        return {scope.subject: completions.last_sequence(scope) for scope in scopes(self.stage, pipeline)}
+
     def outstanding(self, pipeline: Pipeline) -> list[CloudEvent]:
         """Return the completions that are still to be announced, of each scope the oldest first."""
         return _unannounced(open_lakehouse(pipeline), scopes(self.stage, pipeline))

@@ -157,14 +157,14 @@ def line_of(tree: Any, path: Place) -> int:
 def fingerprint(path: Path, document: PipelineDocument, schemas: Mapping[str, bytes]) -> str:
     """Return a SHA-256 over the document and everything it refers to but the data: lookups, schemas of messages, the dbt project."""
     digest = hashlib.sha256(json.dumps(document.makes(), sort_keys=True).encode())
-    contents = {name: file.read_bytes() for name, file in _referred(path.parent, document)}
+    contents = {name: file.read_bytes() for name, file in referred(path.parent, document)}
     for name, content in sorted({**contents, **schemas}.items()):
         digest.update(f"\0{name}\0".encode())
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()
 
 
-def _referred(root: Path, document: PipelineDocument) -> Iterator[tuple[str, Path]]:
+def referred(root: Path, document: PipelineDocument) -> Iterator[tuple[str, Path]]:
     """Yield each file that a pipeline refers to, under a name that does not depend on where its folder lies."""
     for lookup in document.spec.lookups.values():
         if (root / lookup.path).is_file():

@@ -8,7 +8,7 @@ import os
 import tomllib
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 from podium_contracts.errors import TerminalError
 from pydantic import (
@@ -30,6 +30,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+Settings = TypeVar("Settings", bound="HostSettings")
 PREFIX = "PODIUM_"
 SETTINGS_FILE = f"{PREFIX}SETTINGS"
 
@@ -141,19 +142,26 @@ class HostSettings(BaseSettings):
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file or None))
 
 
-class ServiceSettings(HostSettings):
-    """The settings of one service; a key that it does not know is a mistake."""
+class StageSettings(HostSettings):
+    """What every host of a stage is told; a key that it does not know is a mistake."""
 
     model_config = SettingsConfigDict(extra="forbid")
 
     pipelines: Path = Path("pipelines")
     """A folder of pipeline files (it and the folders in it are searched for *.yaml), or one such file."""
+    retry: RetrySettings = RetrySettings()
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class ServiceSettings(StageSettings):
+    """The settings of one service."""
+
     group: str = "podium"
     """The consumer group is this and the stage: `podium.cleanse`."""
     member: str | None = None
     """A name that this replica keeps when it is started again, as a pod of a StatefulSet has: it goes on at once with what was its own. Without
     one, what a killed replica held is shared out anew after ten seconds."""
-    retry: RetrySettings = RetrySettings()
     processes: PositiveInt = 2
     """Calls of the stage at the same time, each in a process of its own."""
     backlog: PositiveInt = 64
@@ -166,11 +174,25 @@ class ServiceSettings(HostSettings):
     """Where /healthz, /readyz and /metrics are."""
     stuck_seconds: PositiveFloat = 60.0
     """/readyz is false when events wait for so long and none is taken."""
-    log_format: Literal["json", "console"] = "json"
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class JobSettings(StageSettings):
+    """What a driver is told by the operator that made its Job."""
+
+    event: str
+    """The CloudEvent that the stage answers, as structured JSON."""
+    pipeline_run: str = Field(pattern="^[^/]+/[^/]+/[^/]+$")
+    """The PipelineRun that it works for: namespace, name and uid."""
+    termination_log: Path = Path("/dev/termination-log")
+    """Where its last words are written."""
 
 
 def load(**given: object) -> ServiceSettings:
+    """Return the settings of a service; see `loaded`."""
+    return loaded(ServiceSettings, **given)
+
+
+def loaded(kind: type[Settings], **given: object) -> Settings:
     """Return the settings of this process; what is `given`, as `kafka={...}`, wins over the environment.
 
     Raises:
@@ -178,7 +200,7 @@ def load(**given: object) -> ServiceSettings:
     """
     hint = f"the variables, and the keys of the file that {SETTINGS_FILE} names, are in docs/reference/settings.md"
     try:
-        return ServiceSettings(**given)  # type: ignore[arg-type]
+        return kind(**given)
     except ValidationError as error:
         mistakes = [
             f"{_variable(item['loc'])}: {item['msg'].removeprefix('Value error, ')}"

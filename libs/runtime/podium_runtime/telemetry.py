@@ -9,7 +9,7 @@ import structlog
 from podium_contracts.events import CloudEvent
 from prometheus_client import Counter, Gauge, Histogram
 
-from podium_runtime.settings import ServiceSettings
+from podium_runtime.settings import StageSettings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("podium")
 
@@ -58,7 +58,7 @@ class Seldom(logging.Filter):
         return True
 
 
-def configure(settings: ServiceSettings, stage: str) -> None:
+def configure(settings: StageSettings, stage: str) -> None:
     """Send all logs, those of libraries too, to standard output in one form."""
 
     def add_stage(

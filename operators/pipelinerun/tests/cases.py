@@ -106,7 +106,7 @@ class World:
 
     def end(self, text: str, outcome: StageOutcome | None = None, *, code: int = 0, **changes: Any) -> None:
         """End the last Job of a stage with its driver's words."""
-        said = outcome.model_dump_json(by_alias=True) if outcome else ""
+        said = outcome.last_words() if outcome else ""
         known = {"exit_code": code, "finished": self.now, "said": said, **changes}
         self.driver(text, "Failed" if code else "Succeeded", **known)
         self.change(text, succeeded=not code, failed=bool(code))

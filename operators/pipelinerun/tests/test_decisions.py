@@ -22,13 +22,15 @@ LAYER, VERDICT, PUBLISHED = (
 
 
 def completed(subject: str, **more: Any) -> StageOutcome:
-    layer = subject.split(".")[0]
+    layer = subject.split(".", maxsplit=1)[0]
     heard = Announced(type=LAYER, subject=subject, layer=layer, sequence=1)
     return StageOutcome(reason=Reason.COMPLETED, announced=(heard,), **more)
 
 
 def judged(subject: str, verdict: str = "passed") -> StageOutcome:
-    heard = Announced(type=VERDICT, subject=subject, layer=subject.split(".")[0], sequence=1, verdict=verdict)
+    heard = Announced(
+        type=VERDICT, subject=subject, layer=subject.split(".", maxsplit=1)[0], sequence=1, verdict=verdict
+    )
     judgement = Judgement(
         subject=subject, verdict=verdict, failed=("too few rows",) if verdict == "failed" else ()
     )

@@ -14,6 +14,10 @@ from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated
 from podium_contracts.names import Layer, Stage, Verdict
 from podium_contracts.resources.stage_run import Announced, RunReference
 
+RUN_HEADER = "podium-pipelinerun"
+"""The header of a Kafka record that says for which PipelineRun an event was announced: `namespace/name/uid`. It is none of the event's: the
+same event is announced again where there is nothing new, for another run.
+"""
 LONGEST_NAME = 59
 """Of a StageRun: its Jobs are called so with the number of the attempt, and labels have 63."""
 

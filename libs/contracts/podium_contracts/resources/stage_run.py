@@ -1,6 +1,8 @@
 """StageRun: one stage of a run, owned by it. Services make them; the operator makes a Job for each."""
 
-from typing import Annotated, Literal
+import base64
+import zlib
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -10,6 +12,9 @@ from podium_contracts.resources.pipeline_run import Account, Judgement, TablePro
 from podium_contracts.resources.pods import KubernetesName
 from podium_contracts.resources.resource import API_VERSION, ObjectMeta, Observed, Resource, Time
 
+LAST_WORDS_BYTES = 4096
+"""What Kubernetes keeps of a container's termination message."""
+MOST_BYTES = 1_000_000
 LARGEST_EVENT = 65_536
 """Characters of an event that a driver is given: it travels in a variable."""
 
@@ -53,6 +58,35 @@ class StageOutcome(Observed):
     ledger: tuple[Account, ...] = ()
     verdicts: tuple[Judgement, ...] = ()
     tables: tuple[TableProgress, ...] = ()
+
+    def last_words(self) -> str:
+        """Return the outcome as a termination message: a line for people, one for the operator.
+
+        What does not fit is left out, the tables first: what comes next is decided by what was announced.
+        """
+        kept = self
+        for left_out in ({}, {"tables": ()}, {"verdicts": ()}, {"ledger": ()}):
+            kept = kept.model_copy(update=left_out)
+            written = kept.model_dump_json(by_alias=True, exclude_defaults=True).encode()
+            packed = base64.b64encode(zlib.compress(written, 9)).decode()
+            said = f"{self.reason}: {self.message}".encode()[: LAST_WORDS_BYTES // 4].decode(errors="ignore")
+            if len(said.encode()) + len(packed) < LAST_WORDS_BYTES:
+                break
+        return f"{' '.join(said.split())}\n{packed}"
+
+    @classmethod
+    def heard(cls, last_words: str) -> Self:
+        """Return the outcome that a termination message says.
+
+        Raises:
+            ValueError: it says none.
+        """
+        packed = last_words.rstrip().rpartition("\n")[2]
+        try:
+            written = zlib.decompressobj().decompress(base64.b64decode(packed, validate=True), MOST_BYTES)
+        except zlib.error as error:
+            raise ValueError(str(error)) from error
+        return cls.model_validate_json(written)
 
 
 class Attempt(Observed):

@@ -42,6 +42,9 @@ class Hosted(Hashable, Protocol):
     def bring(self, event: CloudEvent, pipeline: Pipeline, look: Look) -> list[CloudEvent]:
         """Call the stage for the next batch of a stream, looking for files where it is told to; as `answer`."""
 
+    def reached(self, pipeline: Pipeline) -> dict[str, int]:
+        """Return the number of the stage's last completion of each subject."""
+
     def outstanding(self, pipeline: Pipeline) -> list[CloudEvent]:
         """Return the completions of the stage that are still to be announced, oldest first."""
 
@@ -75,6 +78,11 @@ def announced(hosted: Hosted, folder: Path, events: list[CloudEvent]) -> list[Cl
         return []
 
     return _guarded(note)
+
+
+def reached(hosted: Hosted, folder: Path, event: CloudEvent) -> dict[str, int] | Failure:
+    """Return the number of the stage's last completion of each subject, in the pipeline of an event."""
+    return _guarded(lambda: hosted.reached(find(hosted, folder, event.partitionkey)))
 
 
 def outstanding(hosted: Hosted, folder: Path) -> list[CloudEvent] | Failure:

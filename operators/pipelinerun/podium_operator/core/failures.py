@@ -4,7 +4,6 @@ import re
 
 from podium_contracts.resources import FailureClass, Reason, StageOutcome
 from podium_contracts.resources.conditions import EXPLANATIONS
-from pydantic import ValidationError
 
 from podium_operator.core.seen import Driver, Job
 
@@ -76,8 +75,8 @@ def class_of(reason: Reason) -> FailureClass | None:
 
 def _own_words(said: str) -> StageOutcome | None:
     try:
-        return StageOutcome.model_validate_json(said)
-    except ValidationError:
+        return StageOutcome.heard(said)
+    except ValueError:
         return None
 
 
