@@ -15,6 +15,7 @@ from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Scope
 
 StageFunction = Callable[[CloudEvent, Pipeline, Lakehouse], list[CloudEvent]]
+DueFunction = Callable[[CloudEvent, Pipeline, Lakehouse], bool]
 StreamFunction = Callable[[CloudEvent, Pipeline, Lakehouse, Look], list[CloudEvent]]
 
 
@@ -26,6 +27,8 @@ class HostedStage:
     function: StageFunction
     stream: StreamFunction | None = None
     """Brings the next batch of a stream; without it, `function` does, and looks everywhere."""
+    due: DueFunction | None = None
+    """Whether the stage has what it waits for before it answers an event; without it, it waits for nothing."""
 
     def problems(self, spec: Spec) -> list[Problem]:
         """Return the mistakes in a pipeline that its schema does not show."""
@@ -51,6 +54,10 @@ class HostedStage:
         """Return the number of the stage's last completion of each subject."""
         completions = open_lakehouse(pipeline).completions
         return {scope.subject: completions.last_sequence(scope) for scope in scopes(self.stage, pipeline)}
+
+    def is_due(self, event: CloudEvent, pipeline: Pipeline) -> bool:
+        """Whether the stage has what it waits for before it answers an event."""
+        return self.due is None or self.due(event, pipeline, open_lakehouse(pipeline))
 
     def outstanding(self, pipeline: Pipeline) -> list[CloudEvent]:
         """Return the completions that are still to be announced, of each scope the oldest first."""

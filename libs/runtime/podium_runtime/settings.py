@@ -174,6 +174,8 @@ class ServiceSettings(StageSettings):
     """Where /healthz, /readyz and /metrics are."""
     stuck_seconds: PositiveFloat = 60.0
     """/readyz is false when events wait for so long and none is taken."""
+    stage_runs: bool = False
+    """In a cluster: events of a PipelineRun are answered by the StageRun that follows, not by this process."""
 
 
 class JobSettings(StageSettings):

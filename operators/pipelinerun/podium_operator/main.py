@@ -6,9 +6,9 @@ from typing import Any
 import kopf
 import structlog
 from podium_contracts.resources import GROUP
+from podium_contracts.resources.course import LABELS
 from prometheus_client import start_http_server
 
-from podium_operator.core.objects import LABELS
 from podium_operator.operator import HEARTBEAT, Operator
 from podium_operator.settings import OperatorSettings
 

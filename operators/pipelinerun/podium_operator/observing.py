@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from podium_contracts.resources import PipelineRun, StageRun
+from podium_contracts.resources.course import RUN
 
-from podium_operator.core import objects
 from podium_operator.core.objects import Manifest
 from podium_operator.core.seen import Raw
 
@@ -61,7 +61,7 @@ def run_of(kind: str, raw: Raw) -> Key | None:
     """Return the run that an object belongs to."""
     if kind == "PipelineRun":
         return _key(raw)
-    name = raw["metadata"].get("labels", {}).get(objects.RUN)
+    name = raw["metadata"].get("labels", {}).get(RUN)
     return (raw["metadata"]["namespace"], name) if name else None
 
 

@@ -4,12 +4,13 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import cast
 
 import kopf
 import structlog
+from podium_runtime.cluster import Cluster
 from prometheus_client import Counter, Gauge, Histogram
 
-from podium_operator.cluster import Cluster
 from podium_operator.core.decisions import Note
 from podium_operator.core.seen import Raw
 from podium_operator.observing import Key, Observations, run_of

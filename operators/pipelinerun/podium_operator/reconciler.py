@@ -6,10 +6,11 @@ from typing import Any
 
 import yaml
 from podium_contracts.resources import PipelineRun, Reason, StageRun
+from podium_contracts.resources.course import STAGE_RUN, pinned_name
+from podium_runtime.cluster import Cluster, Refused
 from pydantic import ValidationError
 
-from podium_operator.cluster import Cluster, Refused
-from podium_operator.core import objects, statuses
+from podium_operator.core import statuses
 from podium_operator.core.decisions import Decision, Note, decide
 from podium_operator.core.seen import Job, Raw, Seen
 from podium_operator.core.statuses import Standing
@@ -112,7 +113,9 @@ class Reconciler:
             return None
         uid = run.metadata.uid
         if uid not in self._pinned:
-            found = await self.cluster.find("ConfigMap", run.metadata.namespace, objects.pinned_name(run))
+            found = await self.cluster.find(
+                "ConfigMap", run.metadata.namespace, pinned_name(run.metadata.name)
+            )
             if found is None or not _is_of(found, uid):
                 return None
             self._pinned[uid] = yaml.safe_load(found["data"]["pipeline.yaml"])
@@ -201,7 +204,7 @@ class Reconciler:
 
 def _belongs(raw: Raw, stage: StageRun) -> bool:
     labels = raw["metadata"].get("labels", {})
-    return bool(labels.get(objects.STAGE_RUN) == stage.metadata.name)
+    return bool(labels.get(STAGE_RUN) == stage.metadata.name)
 
 
 def _is_of(raw: Raw, uid: str) -> bool:

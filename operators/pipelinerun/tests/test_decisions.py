@@ -7,10 +7,11 @@ import pytest
 from podium_contracts.events import CloudEvent
 from podium_contracts.names import Stage
 from podium_contracts.resources import Reason, StageOutcome
-from podium_contracts.resources.course import Step, expected
+from podium_contracts.resources.course import Step, expected, stage_run
 from podium_contracts.resources.pipeline_run import Account, Judgement
 from podium_contracts.resources.stage_run import Announced
 from podium_operator.core import objects
+from podium_operator.core.decisions import request
 
 from operators.pipelinerun.tests.cases import SETTINGS, World, run
 
@@ -59,7 +60,7 @@ def world() -> World:
 
 def follow(world: World, step: Step) -> None:
     """Do what the service of a step does."""
-    world.follow(objects.stage_run(world.run, step, "{}"))
+    world.follow(stage_run(objects.reference(world.run), "team", step, request(world.run, ["sales"])))
     world.settle()
 
 

@@ -4,7 +4,7 @@ from podium_contracts.names import Stage
 from podium_lakehouse.hosting import HostedStage
 from podium_runtime.service import serve
 
-from podium_model.stage import model
+from podium_model.stage import is_due, model
 
 if __name__ == "__main__":
-    serve(HostedStage(Stage.MODEL, model), "podium_model.service", "dbt.cli.main")
+    serve(HostedStage(Stage.MODEL, model, due=is_due), "podium_model.service", "dbt.cli.main")

@@ -91,6 +91,11 @@ def model(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[C
     ]
 
 
+def is_due(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> bool:
+    """Whether every dataset of the run is certified, with all of its Bronze."""
+    return all(_certified(name, pipeline, lakehouse, up_to_date=True) for name in event.run.datasets)
+
+
 def _build(project: DbtProject, tables: list[GoldTable]) -> list[ControlTotal]:
     """Stage and test everything before anything is committed; return the control totals, which agree."""
     try:
@@ -117,13 +122,22 @@ def _certified_silver(
     waits_for = () if event.run.executor == "resident" else event.run.datasets
     found: dict[str, TableVersion] = {}
     for name in pipeline.spec.datasets:
-        verdict = lakehouse.completions.certified(_scope(pipeline, Stage.QUALITY, name))
-        if verdict is None or not isinstance(verdict.data, QualityEvaluated):
+        table = _certified(name, pipeline, lakehouse, up_to_date=name in waits_for)
+        if table is None:
             return None
-        found[name] = verdict.data.tables[0]
-        if name in waits_for and not _is_up_to_date(name, found[name], pipeline, lakehouse):
-            return None
+        found[name] = table
     return found
+
+
+def _certified(
+    name: str, pipeline: Pipeline, lakehouse: Lakehouse, *, up_to_date: bool
+) -> TableVersion | None:
+    """Return a dataset's certified Silver; None where there is none, or an older one than is wanted."""
+    verdict = lakehouse.completions.certified(_scope(pipeline, Stage.QUALITY, name))
+    if verdict is None or not isinstance(verdict.data, QualityEvaluated):
+        return None
+    table = verdict.data.tables[0]
+    return None if up_to_date and not _is_up_to_date(name, table, pipeline, lakehouse) else table
 
 
 def _is_up_to_date(name: str, certified: TableVersion, pipeline: Pipeline, lakehouse: Lakehouse) -> bool:

@@ -7,13 +7,17 @@ which StageRuns are still to come.
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated
 from podium_contracts.names import Layer, Stage, Verdict
+from podium_contracts.resources.resource import API_VERSION
 from podium_contracts.resources.stage_run import Announced, RunReference
 
+LABELS = {"app.kubernetes.io/name": "podium", "app.kubernetes.io/managed-by": "podium-operator"}
+"""Of everything that a run is made of."""
+RUN, STAGE, STAGE_RUN = "podium.dev/run", "podium.dev/stage", "podium.dev/stage-run"
 RUN_HEADER = "podium-pipelinerun"
 """The header of a Kafka record that says for which PipelineRun an event was announced: `namespace/name/uid`. It is none of the event's: the
 same event is announced again where there is nothing new, for another run.
@@ -99,3 +103,33 @@ def expected(
     if has_model and datasets and certified >= set(datasets):
         steps.append(Step(Stage.MODEL))
     return list(dict.fromkeys(steps))
+
+
+def stage_run(run: RunReference, namespace: str, step: Step, event: CloudEvent) -> dict[str, Any]:
+    """Return the manifest of a step's StageRun: whoever makes it makes the same."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "StageRun",
+        "metadata": {
+            "name": step.name(run),
+            "namespace": namespace,
+            "labels": {**LABELS, RUN: run.name, STAGE: step.stage},
+            "ownerReferences": [owner("PipelineRun", run.name, run.uid)],
+        },
+        "spec": {
+            "pipelineRun": run.model_dump(by_alias=True),
+            "stage": step.stage,
+            "subject": step.subject,
+            "event": event.model_dump_json(by_alias=True),
+        },
+    }
+
+
+def pinned_name(run: str) -> str:
+    """Return the name of the ConfigMap that holds the Pipeline as a run found it."""
+    return f"{run}-pinned"
+
+
+def owner(kind: str, name: str, uid: str) -> dict[str, Any]:
+    """Return what says that an object goes when the one goes that it belongs to."""
+    return {"apiVersion": API_VERSION, "kind": kind, "name": name, "uid": uid, "controller": True}

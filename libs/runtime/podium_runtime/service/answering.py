@@ -24,6 +24,8 @@ from podium_runtime.kafka.dead_letters import DEAD_LETTERS, DeadLetter
 from podium_runtime.kafka.records import Record
 from podium_runtime.service import calls
 from podium_runtime.service.calls import Failure, Hosted, Result, Stream
+from podium_runtime.service.deliveries import Delivery
+from podium_runtime.service.dispatch import Dispatch
 from podium_runtime.service.lanes import Task
 from podium_runtime.service.processes import Processes, StageProcessDied
 from podium_runtime.settings import RetrySettings
@@ -64,6 +66,24 @@ class Answering:
         for task in wanted:
             task.delivery.settle()
             EVENTS.labels(self.hosted.stage, task.event.type, "failed" if failed else "answered").inc()
+
+    async def dispatch(self, event: CloudEvent, run: str, dispatch: Dispatch, delivery: Delivery) -> None:
+        """Make the StageRun that answers an event, however long the API server does not: the run waits for it."""
+
+        def note(state: RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            log.warning("no stage run yet", run_resource=run, message=str(error), **fields(event))
+
+        trying = AsyncRetrying(
+            retry=retry_if_exception_type(TransientError),
+            stop=lambda _state: not delivery.wanted,
+            wait=self._wait,
+            before_sleep=note,
+            retry_error_callback=lambda _state: False,
+        )
+        made = await trying(dispatch.follow, event, run)
+        delivery.settle()
+        EVENTS.labels(self.hosted.stage, event.type, "dispatched" if made else "answered").inc()
 
     async def announce_outstanding(self) -> None:
         """Announce what the stage completed before this process was started, and nobody has announced."""
@@ -165,9 +185,15 @@ class Answering:
         return None
 
     async def call(self, function: Callable[..., Result | Failure], *arguments: object) -> Result | Failure:
-        """Call a function of `calls` in a child process."""
+        """Call a function of `calls` in a child process, with this service's pipelines."""
+        return await self.call_with(function, self.pipelines, *arguments)
+
+    async def call_with(
+        self, function: Callable[..., Result | Failure], pipelines: Path, *arguments: object
+    ) -> Result | Failure:
+        """Call a function of `calls` in a child process, with these pipelines."""
         try:
-            return await self.processes.call(function, self.hosted, self.pipelines, *arguments)
+            return await self.processes.call(function, self.hosted, pipelines, *arguments)
         except StageProcessDied as error:
             return Failure(type(error).__name__, f"{error}: {error.hint}", transient=True)
 

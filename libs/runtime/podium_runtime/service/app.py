@@ -19,15 +19,18 @@ from podium_contracts.events import TOPIC, CloudEvent, decode
 from podium_contracts.events.cloudevents import Header, KafkaRecord
 from podium_contracts.events.routing import answering
 from podium_contracts.names import Stage
+from podium_contracts.resources.course import RUN_HEADER
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from podium_runtime.kafka.clients import LARGEST_DEAD_LETTER
 from podium_runtime.kafka.dead_letters import replayed_for
 from podium_runtime.kafka.records import Origin, Record
+from podium_runtime.service import calls
 from podium_runtime.service.answering import Answering
 from podium_runtime.service.calls import Failure, Hosted
 from podium_runtime.service.credentials import credentials
 from podium_runtime.service.deliveries import Delivery, Partition
+from podium_runtime.service.dispatch import Dispatch
 from podium_runtime.service.health import POLL_SECONDS, Motion
 from podium_runtime.service.lanes import Lanes, Task
 from podium_runtime.service.notices import Notices
@@ -51,11 +54,12 @@ lives is said by its heartbeats."""
 class Consumption:
     """What a worker does with each record: skip it, put its event into a lane, or write a dead letter."""
 
-    def __init__(self, app: faust.App, answering: Answering, backlog: int) -> None:
+    def __init__(self, app: faust.App, answering: Answering, backlog: int, dispatch: Dispatch | None) -> None:
         self.app = app
         self.stage = answering.hosted.stage
         self.answering = answering
         self.backlog = backlog
+        self.dispatch = dispatch
         self.lanes = Lanes(self.stage, answering.work, lambda error: app.add_future(app.crash(error)))
         self.partitions: dict[TP, Partition] = {}
 
@@ -75,10 +79,13 @@ class Consumption:
         except MalformedEvent as error:
             await self._refuse(delivery, error)
             return
-        if self._answers(event, record):
-            self.lanes.put(Task(event, delivery))
-        else:
+        run = dict(record.headers).get(RUN_HEADER)
+        if not self._answers(event, record):
             delivery.settle()
+        elif run and self.dispatch:
+            self.app.add_future(self.answering.dispatch(event, run.decode(), self.dispatch, delivery))
+        else:
+            self.lanes.put(Task(event, delivery))
 
     def revoke(self, revoked: set[TP]) -> None:
         """Forget what another worker will answer."""
@@ -134,7 +141,10 @@ def build(hosted: Hosted, settings: ServiceSettings, processes: Processes) -> fa
             raise TransientError(repr(error)) from error
 
     answering = Answering(hosted, settings.pipelines, settings.retry, processes, send)
-    consumption = Consumption(app, answering, settings.backlog)
+    dispatch = (
+        Dispatch(hosted.stage, partial(answering.call_with, calls.is_due)) if settings.stage_runs else None
+    )
+    consumption = Consumption(app, answering, settings.backlog, dispatch)
     _consume(app, consumption)
     streams = Streams(answering, lambda pipeline: _owns(app, pipeline), Notices(settings.kafka))
     motion = Motion(settings.stuck_seconds)

@@ -45,6 +45,9 @@ class Hosted(Hashable, Protocol):
     def reached(self, pipeline: Pipeline) -> dict[str, int]:
         """Return the number of the stage's last completion of each subject."""
 
+    def is_due(self, event: CloudEvent, pipeline: Pipeline) -> bool:
+        """Whether the stage has what it waits for before it answers an event."""
+
     def outstanding(self, pipeline: Pipeline) -> list[CloudEvent]:
         """Return the completions of the stage that are still to be announced, oldest first."""
 
@@ -83,6 +86,17 @@ def announced(hosted: Hosted, folder: Path, events: list[CloudEvent]) -> list[Cl
 def reached(hosted: Hosted, folder: Path, event: CloudEvent) -> dict[str, int] | Failure:
     """Return the number of the stage's last completion of each subject, in the pipeline of an event."""
     return _guarded(lambda: hosted.reached(find(hosted, folder, event.partitionkey)))
+
+
+def is_due(hosted: Hosted, path: Path, event: CloudEvent) -> bool | Failure:
+    """Return whether a stage has what it waits for; of the pipeline in a file, without what that refers to."""
+
+    def look() -> bool:
+        document = load(path).document
+        pipeline = Pipeline(document.metadata.name, document.spec, path.parent, fingerprint="")
+        return hosted.is_due(event, pipeline)
+
+    return _guarded(look)
 
 
 def outstanding(hosted: Hosted, folder: Path) -> list[CloudEvent] | Failure:

@@ -19,7 +19,7 @@ from podium_contracts.resources import (
     StageRunStatus,
 )
 from podium_contracts.resources.conditions import EXPLANATIONS
-from podium_contracts.resources.course import Step, expected
+from podium_contracts.resources.course import Step, expected, stage_run
 from podium_contracts.resources.stage_run import Announced
 
 from podium_operator.core import objects, statuses
@@ -185,8 +185,8 @@ def _go_on(seen: Seen, done: Sequence[Progress], document: Manifest, settings: D
     pinned = Pinned.of(run, document)
     make: list[Manifest] = []
     if not done:
-        event = request(run, pinned.datasets).model_dump_json(by_alias=True)
-        make.append(objects.stage_run(run, Step(Stage.INGEST), event))
+        event = request(run, pinned.datasets)
+        make.append(stage_run(objects.reference(run), run.metadata.namespace, Step(Stage.INGEST), event))
     for item in done:
         if item.wanted:
             make.append(objects.job(run, item.stage, item.wanted, pinned, settings))

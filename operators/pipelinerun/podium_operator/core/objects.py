@@ -8,9 +8,8 @@ from typing import Any
 from podium_contracts.durations import seconds
 from podium_contracts.names import EngineName, EngineWish
 from podium_contracts.resources import PipelineRun, RunReference, StageRun
-from podium_contracts.resources.course import Step
+from podium_contracts.resources.course import LABELS, RUN, STAGE, STAGE_RUN, owner, pinned_name
 from podium_contracts.resources.pods import PodTemplate, Quantity
-from podium_contracts.resources.resource import API_VERSION
 
 from podium_operator.core.seen import ATTEMPT, Raw
 from podium_operator.settings import DriverSettings
@@ -19,8 +18,6 @@ Manifest = dict[str, Any]
 FOLDER = "/podium"
 """Where a driver finds the pipeline."""
 SCRATCH = "/tmp"  # noqa: S108 - a volume of the pod's own
-LABELS = {"app.kubernetes.io/name": "podium", "app.kubernetes.io/managed-by": "podium-operator"}
-RUN, STAGE, STAGE_RUN = "podium.dev/run", "podium.dev/stage", "podium.dev/stage-run"
 QUEUES = "kueue.x-k8s.io/"
 """Labels of a run that its Jobs get, too."""
 UID = 10001
@@ -66,11 +63,6 @@ class Pinned:
         )
 
 
-def pinned_name(run: PipelineRun) -> str:
-    """Return the name of the ConfigMap that holds the Pipeline as the run found it."""
-    return f"{run.metadata.name}-pinned"
-
-
 def reference(run: PipelineRun) -> RunReference:
     """Return what a StageRun calls its run."""
     return RunReference(name=run.metadata.name, uid=run.metadata.uid)
@@ -93,26 +85,11 @@ def pinned(run: PipelineRun, pipeline: Raw, settings: DriverSettings) -> Manifes
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": _metadata(pinned_name(run), run, {RUN: run.metadata.name}, _owned_by_run(run)),
+        "metadata": _metadata(
+            pinned_name(run.metadata.name), run, {RUN: run.metadata.name}, _owned_by_run(run)
+        ),
         "immutable": True,
         "data": data,
-    }
-
-
-def stage_run(run: PipelineRun, step: Step, event: str) -> Manifest:
-    """Return the StageRun of a step."""
-    ref = reference(run)
-    labels = {RUN: run.metadata.name, STAGE: step.stage}
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "StageRun",
-        "metadata": _metadata(step.name(ref), run, labels, _owned_by_run(run)),
-        "spec": {
-            "pipelineRun": ref.model_dump(by_alias=True),
-            "stage": step.stage,
-            "subject": step.subject,
-            "event": event,
-        },
     }
 
 
@@ -191,7 +168,7 @@ def _driver(run: PipelineRun, stage: StageRun, pinned: Pinned, settings: DriverS
         "automountServiceAccountToken": spark,
         "containers": [container],
         "volumes": [
-            {"name": "pinned", "configMap": {"name": pinned_name(run)}},
+            {"name": "pinned", "configMap": {"name": pinned_name(run.metadata.name)}},
             {"name": "scratch", "emptyDir": {}},
             *(volume.source() for volume in template.volumes),
         ],
@@ -277,7 +254,7 @@ def executor_template(run: PipelineRun, settings: DriverSettings) -> Manifest:
             "automountServiceAccountToken": False,
             "containers": [container],
             "volumes": [
-                {"name": "pinned", "configMap": {"name": pinned_name(run)}},
+                {"name": "pinned", "configMap": {"name": pinned_name(run.metadata.name)}},
                 {"name": "scratch", "emptyDir": {}},
                 *(volume.source() for volume in template.volumes),
             ],
@@ -358,15 +335,11 @@ def _metadata(name: str, run: PipelineRun, labels: Mapping[str, str], owner: Man
 
 
 def _owned_by_run(run: PipelineRun) -> Manifest:
-    return _owner("PipelineRun", run.metadata.name, run.metadata.uid)
+    return owner("PipelineRun", run.metadata.name, run.metadata.uid)
 
 
 def _owned_by_stage(stage: StageRun) -> Manifest:
-    return _owner("StageRun", stage.metadata.name, stage.metadata.uid)
-
-
-def _owner(kind: str, name: str, uid: str) -> Manifest:
-    return {"apiVersion": API_VERSION, "kind": kind, "name": name, "uid": uid, "controller": True}
+    return owner("StageRun", stage.metadata.name, stage.metadata.uid)
 
 
 def stages_in_order(stages: Sequence[StageRun]) -> list[StageRun]:

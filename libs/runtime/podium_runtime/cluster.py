@@ -1,4 +1,4 @@
-"""The API server, as the operator speaks to it: objects are made once, statuses are applied, everything else is read."""
+"""The API server of Kubernetes: objects are made once, statuses are applied, everything else is read."""
 
 import json
 from collections.abc import Mapping
@@ -8,8 +8,7 @@ from kubernetes_asyncio import config
 from kubernetes_asyncio.client import ApiClient, Configuration
 from kubernetes_asyncio.client.exceptions import ApiException
 
-from podium_operator.core.objects import Manifest
-
+Manifest = dict[str, Any]
 MANAGER = "podium-operator"
 APPLY, MERGE, PLAIN = "application/apply-patch+yaml", "application/merge-patch+json", "application/json"
 PLURALS = {
