@@ -56,7 +56,7 @@ lint: .venv/dev.stamp ## Check style, types, imports, generated files and locks
 	$(bin)/mypy
 	$(bin)/lint-imports
 	$(bin)/python proto/generate.py --check
-	$(bin)/python charts/generate.py --check
+	$(bin)/python charts/crds.py --check
 	$(bin)/python scripts/functions.py --check
 	$(bin)/python scripts/lock.py --check
 
@@ -68,7 +68,7 @@ format: .venv/dev.stamp ## Format the code and mend what can be mended
 .PHONY: generate
 generate: .venv/dev.stamp ## Write the generated files anew
 	$(bin)/python proto/generate.py
-	$(bin)/python charts/generate.py
+	$(bin)/python charts/crds.py
 	$(bin)/python scripts/functions.py
 
 .PHONY: lock

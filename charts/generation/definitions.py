@@ -1,12 +1,13 @@
 """The custom resource definitions: what they are called, what they show, and what may change."""
 
+from io import StringIO
 from typing import Any
 
-import yaml
 from podium_contracts.pipeline import PipelineDocument
 from podium_contracts.resources import GROUP, VERSION, PipelineRun, StageRun
 from podium_contracts.resources.pipeline_run import CHANGEABLE, PipelineRunSpec
 from pydantic import BaseModel
+from ruamel.yaml import YAML
 
 from generation.structural import VALIDATIONS, Schema, structural
 
@@ -183,13 +184,10 @@ def _definition(
     }
 
 
-class _Plain(yaml.SafeDumper):
-    """Writes a repeated part again: an alias is no part of a manifest that people read."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        del data
-        return True
-
-
 def _text(definition: dict[str, Any]) -> str:
-    return HEAD + yaml.dump(definition, Dumper=_Plain, sort_keys=False, width=130, allow_unicode=True)
+    writer = YAML()
+    writer.width = 130
+    writer.representer.ignore_aliases = lambda _data: True
+    text = StringIO()
+    writer.dump(definition, text)
+    return HEAD + text.getvalue()

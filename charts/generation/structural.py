@@ -192,7 +192,7 @@ def _descriptions(model: type[BaseModel]) -> dict[str, dict[str, str]]:
             continue
         words: dict[str, str] = {}
         for ancestor in reversed(current.__mro__):
-            if ancestor is not BaseModel and isinstance(ancestor, type) and issubclass(ancestor, BaseModel):
+            if ancestor is not BaseModel and issubclass(ancestor, BaseModel):
                 words |= _docstrings(ancestor)
         found[current.__name__] = {
             field.alias or name: words[name] for name, field in current.model_fields.items() if name in words

@@ -48,7 +48,7 @@ class Cluster:
         """Connect as the pod's service account, or by KUBECONFIG outside of a cluster."""
         configuration = Configuration()
         try:
-            config.load_incluster_config(client_configuration=configuration)
+            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except config.ConfigException:
             await config.load_kube_config(client_configuration=configuration)
         return cls(ApiClient(configuration))

@@ -202,7 +202,7 @@ def loaded(kind: type[Settings], **given: object) -> Settings:
     """
     hint = f"the variables, and the keys of the file that {SETTINGS_FILE} names, are in docs/reference/settings.md"
     try:
-        return kind(**given)
+        return kind(**given)  # type: ignore[arg-type]
     except ValidationError as error:
         mistakes = [
             f"{_variable(item['loc'])}: {item['msg'].removeprefix('Value error, ')}"

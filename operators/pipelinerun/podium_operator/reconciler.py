@@ -1,10 +1,10 @@
 """One look at a run: what is seen of it, what is decided, and what is done about it."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import yaml
 from podium_contracts.resources import PipelineRun, Reason, StageRun
 from podium_contracts.resources.course import STAGE_RUN, pinned_name
 from podium_runtime.cluster import Cluster, Refused
@@ -118,7 +118,7 @@ class Reconciler:
             )
             if found is None or not _is_of(found, uid):
                 return None
-            self._pinned[uid] = yaml.safe_load(found["data"]["pipeline.yaml"])
+            self._pinned[uid] = json.loads(found["data"]["pipeline.yaml"])
         return self._pinned[uid]
 
     async def _do(self, raw: Raw, run: PipelineRun, decision: Decision) -> None:

@@ -10,7 +10,7 @@ from podium_contracts.model import checked
 from podium_contracts.names import EngineWish, Name, ResourceName, Verdict
 from podium_contracts.resources.conditions import Condition, Reason
 from podium_contracts.resources.pods import PodTemplate
-from podium_contracts.resources.resource import API_VERSION, Duration, ObjectMeta, Observed, Resource, Time
+from podium_contracts.resources.resource import Duration, ObjectMeta, Observed, Resource, Time
 
 MOST_DATASETS = 64
 CHANGEABLE = ("suspend", "cancel", "ttlSecondsAfterFinished")
@@ -175,7 +175,7 @@ class PipelineRunStatus(Observed):
 class PipelineRun(Observed):
     """A PipelineRun resource."""
 
-    api_version: Literal["podium.dev/v1alpha1"] = API_VERSION
+    api_version: Literal["podium.dev/v1alpha1"] = "podium.dev/v1alpha1"
     kind: Literal["PipelineRun"] = "PipelineRun"
     metadata: ObjectMeta
     spec: PipelineRunSpec

@@ -10,7 +10,7 @@ from podium_contracts.names import Stage
 from podium_contracts.resources.conditions import Condition, Reason
 from podium_contracts.resources.pipeline_run import Account, Judgement, TableProgress
 from podium_contracts.resources.pods import KubernetesName
-from podium_contracts.resources.resource import API_VERSION, ObjectMeta, Observed, Resource, Time
+from podium_contracts.resources.resource import ObjectMeta, Observed, Resource, Time
 
 LAST_WORDS_BYTES = 4096
 """What Kubernetes keeps of a container's termination message."""
@@ -64,15 +64,16 @@ class StageOutcome(Observed):
 
         What does not fit is left out, the tables first: what comes next is decided by what was announced.
         """
-        kept = self
-        for left_out in ({}, {"tables": ()}, {"verdicts": ()}, {"ledger": ()}):
-            kept = kept.model_copy(update=left_out)
-            written = kept.model_dump_json(by_alias=True, exclude_defaults=True).encode()
+        said = f"{self.reason}: {self.message}".encode()[: LAST_WORDS_BYTES // 4].decode(errors="ignore")
+        line = " ".join(said.split())
+        left_out: set[str] = set()
+        for name in ("", "tables", "verdicts", "ledger"):
+            left_out |= {name}
+            written = self.model_dump_json(by_alias=True, exclude_defaults=True, exclude=left_out).encode()
             packed = base64.b64encode(zlib.compress(written, 9)).decode()
-            said = f"{self.reason}: {self.message}".encode()[: LAST_WORDS_BYTES // 4].decode(errors="ignore")
-            if len(said.encode()) + len(packed) < LAST_WORDS_BYTES:
-                break
-        return f"{' '.join(said.split())}\n{packed}"
+            if len(line.encode()) + len(packed) < LAST_WORDS_BYTES:
+                return f"{line}\n{packed}"
+        return line
 
     @classmethod
     def heard(cls, last_words: str) -> Self:
@@ -114,7 +115,7 @@ class StageRunStatus(Observed):
 class StageRun(Observed):
     """A StageRun resource."""
 
-    api_version: Literal["podium.dev/v1alpha1"] = API_VERSION
+    api_version: Literal["podium.dev/v1alpha1"] = "podium.dev/v1alpha1"
     kind: Literal["StageRun"] = "StageRun"
     metadata: ObjectMeta
     spec: StageRunSpec

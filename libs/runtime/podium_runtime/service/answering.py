@@ -81,7 +81,7 @@ class Answering:
             before_sleep=note,
             retry_error_callback=lambda _state: False,
         )
-        made = await trying(dispatch.follow, event, run)
+        made: bool = await trying(dispatch.follow, event, run)
         delivery.settle()
         EVENTS.labels(self.hosted.stage, event.type, "dispatched" if made else "answered").inc()
 

@@ -137,4 +137,5 @@ def _failed(
 
 def _pause(failures: int, run: PipelineRun) -> float:
     """Return the seconds before another attempt after so many failures of a class."""
-    return min(seconds(run.spec.backoff.first) * 2 ** (failures - 1), seconds(run.spec.backoff.longest))
+    first, longest = seconds(run.spec.backoff.first), seconds(run.spec.backoff.longest)
+    return float(min(first * 2 ** (failures - 1), longest))

@@ -25,7 +25,7 @@ from podium_contracts.resources.stage_run import Announced
 from podium_operator.core import objects, statuses
 from podium_operator.core.attempts import DONE, Progress, progress
 from podium_operator.core.objects import Manifest, Pinned
-from podium_operator.core.seen import Seen
+from podium_operator.core.seen import Raw, Seen
 from podium_operator.core.statuses import Standing
 from podium_operator.settings import DriverSettings
 
@@ -180,7 +180,7 @@ def _begun(seen: Seen) -> PipelineRun:
     return seen.run.model_copy(update={"status": seen.run.status.model_copy(update=started)})
 
 
-def _go_on(seen: Seen, done: Sequence[Progress], document: Manifest, settings: DriverSettings) -> Decision:
+def _go_on(seen: Seen, done: Sequence[Progress], document: Raw, settings: DriverSettings) -> Decision:
     run = seen.run
     pinned = Pinned.of(run, document)
     make: list[Manifest] = []

@@ -37,7 +37,8 @@ class Driver:
     def of(cls, raw: Raw) -> "Driver":
         """Return a pod as decisions need it."""
         status = raw.get("status", {})
-        container = next(iter(status.get("containerStatuses", ())), {}).get("state", {})
+        statuses: list[Raw] = status.get("containerStatuses", [])
+        container: Raw = statuses[0].get("state", {}) if statuses else {}
         ended, running, waiting = (
             container.get(state) or {} for state in ("terminated", "running", "waiting")
         )

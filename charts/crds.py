@@ -1,7 +1,7 @@
 """Write what the charts have from the contracts: the custom resource definitions.
 
-python charts/generate.py           writes them
-python charts/generate.py --check   exits 1 if one of them is out of date
+python charts/crds.py           writes them
+python charts/crds.py --check   exits 1 if one of them is out of date
 """
 
 import sys
