@@ -110,7 +110,7 @@ class Operator:
 def tell(raw: Raw, note: Note) -> None:
     """Tell people of a run, as an Event of it."""
     kopf.event(
-        kopf.Body(dict(raw)),
+        kopf.Body(cast("kopf.RawBody", raw)),
         type="Warning" if note.warning else "Normal",
         reason=note.reason,
         message=note.message[:1000],
