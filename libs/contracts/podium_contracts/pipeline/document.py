@@ -137,8 +137,8 @@ class PipelineDocument(Model):
     spec: Spec
 
     def makes(self) -> dict[str, Any]:
-        """Return what decides the tables: not when and where runs are made, nor by what way files come along."""
+        """Return what decides the tables: not when, where and by which engine runs are made, nor by what way files come along."""
         spec = self.spec.model_dump(
-            mode="json", by_alias=True, exclude={"bundle", "schedule", "scheduling", "runs"}
+            mode="json", by_alias=True, exclude={"bundle", "engine", "schedule", "scheduling", "runs"}
         )
         return {"name": self.metadata.name, "spec": spec}
