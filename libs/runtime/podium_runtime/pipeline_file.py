@@ -156,7 +156,7 @@ def line_of(tree: Any, path: Place) -> int:
 
 def fingerprint(path: Path, document: PipelineDocument, schemas: Mapping[str, bytes]) -> str:
     """Return a SHA-256 over the document and everything it refers to but the data: lookups, schemas of messages, the dbt project."""
-    digest = hashlib.sha256(json.dumps(document.makes(), sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(document.makes()).encode())
     contents = {name: file.read_bytes() for name, file in referred(path.parent, document)}
     for name, content in sorted({**contents, **schemas}.items()):
         digest.update(f"\0{name}\0".encode())

@@ -1,0 +1,154 @@
+"""Drivers, as the Jobs of a PipelineRun run them, one process for each stage: only Kafka and their last words tell what comes next."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from podium_contracts.events import CloudEvent, decode
+from podium_contracts.events.v1 import Published
+from podium_contracts.names import Layer, Stage
+from podium_contracts.resources import Reason, StageOutcome
+from podium_contracts.resources.course import RUN_HEADER, Step, announced, expected, following
+from podium_runtime.bundles import digest, pack
+from podium_runtime.pipeline_file import load
+from podium_runtime.requests import request
+
+from tests.faults.conftest import FIRST
+from tests.integration.conftest import Shop
+from tests.integration.services.stack import Stack, Topic
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+RUN = "team/shop-1/0c2d9b52-97a4-4c4f-8a53-3f3f2b8e7f10"
+TABLES = (
+    "silver/sales",
+    "quarantine/sales",
+    "gold/fact_sale",
+    "gold/dim_customer",
+    "gold/agg_daily_sales_summary",
+)
+
+
+def pinned(shop: Shop, folder: Path) -> Path:
+    """Return the pipeline file of a shop as a pod has it: alone, with a bundle of what it refers to."""
+    archive = pack(load(shop.file))
+    (folder / "bundle.zip").write_bytes(archive)
+    text = shop.file.read_text()
+    for relative in ("data/*.csv*", "./lakehouse", "retail.duckdb"):
+        text = text.replace(relative, str(shop.folder / relative))
+    path = folder / "pipeline.yaml"
+    path.write_text(f"{text}  bundle: {{uri: {folder}/bundle.zip, sha256: {digest(archive)}}}\n")
+    return path
+
+
+@dataclass
+class Course:
+    """A run that goes its course."""
+
+    stack: Stack
+    shop: Shop
+    pipeline: Path
+    folder: Path
+    topic: Topic
+    outcomes: dict[Step, StageOutcome] = field(default_factory=dict)
+
+    def drive(self, stage: Stage, event: CloudEvent) -> tuple[int, StageOutcome]:
+        """Run a driver; return its exit code and its last words."""
+        words = self.folder / "termination-log"
+        words.write_text("")
+        given = {
+            **self.stack.environment,
+            "PODIUM_EVENT": event.model_dump_json(by_alias=True),
+            "PODIUM_PIPELINE_RUN": RUN,
+            "PODIUM_PIPELINES": str(self.pipeline),
+            "PODIUM_TERMINATION_LOG": str(words),
+        }
+        command = [sys.executable, "-m", f"podium_{stage}.job"]
+        done = subprocess.run(
+            command, env={**os.environ, **given}, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert words.read_text(), done.stderr
+        return done.returncode, StageOutcome.heard(words.read_text())
+
+    def go(self, requested: CloudEvent) -> None:
+        """Take every step that follows, each with the event that its service hears."""
+        self.outcomes = {}
+        while step := self._next():
+            event = requested if step.stage == Stage.INGEST else self._heard(step)
+            code, outcome = self.drive(step.stage, event)
+            assert code == 0, outcome
+            self.outcomes[step] = outcome
+
+    def _next(self) -> Step | None:
+        news = [item for outcome in self.outcomes.values() for item in outcome.announced]
+        steps = expected(["sales"], news, has_model=True, has_destination=True)
+        return next((step for step in steps if step not in self.outcomes), None)
+
+    def _heard(self, step: Step) -> CloudEvent:
+        """Return the last event that a step follows from; every record of a run says whose it is."""
+        records = [record for record in self.topic.records() if (RUN_HEADER, RUN.encode()) in record.headers]
+        events = [decode(record.headers, record.value) for record in records]
+        for event in reversed(events):
+            news = announced(event)
+            if following(news) == step or (
+                step.stage == Stage.MODEL and news.layer == Layer.SILVER and news.verdict
+            ):
+                return event
+        raise AssertionError(f"nobody was told of what {step} follows from")
+
+
+@pytest.fixture
+def course(stack: Stack, tmp_path: Path) -> Course:
+    shop = Shop(tmp_path / "shop")
+    shop.deliver("one.csv", FIRST)
+    (tmp_path / "pod").mkdir()
+    return Course(stack, shop, pinned(shop, tmp_path / "pod"), tmp_path, stack.watch())
+
+
+def test_a_run_goes_its_course(course: Course, tmp_path: Path) -> None:
+    """From its request to its publication, the tables are those of one process; a second run finds nothing new, and says so."""
+    course.go(request(course.shop.open().pipeline))
+    assert [step.stage for step in course.outcomes] == [
+        Stage.INGEST,
+        Stage.CLEANSE,
+        Stage.QUALITY,
+        Stage.MODEL,
+        Stage.QUALITY,
+        Stage.PUBLISH,
+    ]
+    assert {outcome.reason for outcome in course.outcomes.values()} == {Reason.COMPLETED}
+    accounts = {
+        account.subject: account for outcome in course.outcomes.values() for account in outcome.ledger
+    }
+    assert accounts["bronze.sales"].rows_in == len(FIRST)
+    assert accounts["silver.sales"].rows_in == len(FIRST)
+    alone = Shop(tmp_path / "alone")
+    alone.deliver("one.csv", FIRST)
+    alone.run()
+    for table in TABLES:
+        assert course.shop.rows(table) == alone.rows(table), table
+    events = [decode(record.headers, record.value) for record in course.topic.records()]
+    assert sum(isinstance(event.data, Published) for event in events) == 1
+
+    course.go(request(course.shop.open().pipeline))
+    assert {outcome.reason for outcome in course.outcomes.values()} == {Reason.NOTHING_NEW}
+    assert not any(item.fresh for outcome in course.outcomes.values() for item in outcome.announced)
+
+
+def test_a_source_that_cannot_be_read_is_said(course: Course) -> None:
+    """By a code that nobody tries again, and in words."""
+    (course.shop.folder / "data/two.csv").write_text("nothing of the kind\n")
+    code, outcome = course.drive(Stage.INGEST, request(course.shop.open().pipeline))
+    assert (code, outcome.reason) == (1, Reason.BAD_SOURCE)
+    assert "two.csv" in outcome.message
+
+
+def test_a_bundle_that_is_another_is_refused(course: Course) -> None:
+    """Nothing of it is run."""
+    requested = request(course.shop.open().pipeline)
+    (course.pipeline.parent / "bundle.zip").write_bytes(b"other")
+    code, outcome = course.drive(Stage.INGEST, requested)
+    assert (code, outcome.reason) == (1, Reason.BUNDLE_UNREADABLE)
+    assert "sha256" in outcome.message
