@@ -77,7 +77,7 @@ class FileSource(Model):
 
 _ONE_TOPIC = "give either `topic` or `topic_pattern`"
 _JSON_NAMES = "format `json` takes no `schema` and no `message`: its fields have names"
-_NEEDS_SCHEMA = "formats `avro` and `protobuf` need `schema`, the file that says how to read them"
+_NEEDS_SCHEMA = "format `{}` needs `schema`, the file that says how to read it"
 _NEEDS_MESSAGE = "format `protobuf` needs `message`, the full name of one, as shop.Sale"
 _TAKES_NO_MESSAGE = "format `avro` takes no `message`: the record at the top of its schema is meant"
 
@@ -91,7 +91,8 @@ class KafkaSource(Model):
     model_config = checked(
         ("has(self.topic) != has(self.topic_pattern)", _ONE_TOPIC),
         ("self.format != 'json' || !(has(self.schema) || has(self.message))", _JSON_NAMES),
-        ("self.format == 'json' || has(self.schema)", _NEEDS_SCHEMA),
+        ("self.format != 'avro' || has(self.schema)", _NEEDS_SCHEMA.format("avro")),
+        ("self.format != 'protobuf' || has(self.schema)", _NEEDS_SCHEMA.format("protobuf")),
         ("self.format != 'protobuf' || has(self.message)", _NEEDS_MESSAGE),
         ("self.format != 'avro' || !has(self.message)", _TAKES_NO_MESSAGE),
     )
@@ -131,7 +132,7 @@ class KafkaSource(Model):
         if self.format == "json" and (self.schema_path or self.message):
             raise ValueError(_JSON_NAMES)
         if self.format != "json" and self.schema_path is None:
-            raise ValueError(_NEEDS_SCHEMA)
+            raise ValueError(_NEEDS_SCHEMA.format(self.format))
         if self.format == "protobuf" and self.message is None:
             raise ValueError(_NEEDS_MESSAGE)
         if self.format == "avro" and self.message:
