@@ -5,7 +5,7 @@ from podium_contracts.errors import BadSource, PodiumError
 from podium_contracts.events.v1 import Flow, Ledger
 from podium_contracts.names import Layer, storable_name
 from podium_contracts.pipeline import CsvDialect, FileSource
-from podium_lakehouse.delta.appends import discard
+from podium_lakehouse.delta.folders import discard
 from podium_lakehouse.engines.duckdb_csv import (
     CsvFile,
     Ingestion,

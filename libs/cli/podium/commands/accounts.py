@@ -16,7 +16,7 @@ from rich.text import Text
 
 from podium.console import Form, OutputOption, Row, near, output, write_json, write_rows, write_terms
 from podium.opening import DEFAULT_FILE, FileOption, Opened, dataset_of, open_pipeline
-from podium.summary import REPORT, equation
+from podium.summary import equation
 
 quarantine = typer.Typer(help="Refused rows, and why they were refused.", no_args_is_help=True)
 
@@ -113,8 +113,9 @@ def report(
         podium report --to /var/www/quality.html
     """
     opened = open_pipeline(file)
-    path = write_report(opened.pipeline, opened.lakehouse, to or opened.lakehouse.path / REPORT)
-    output.print(Text(near(path)), soft_wrap=True)
+    place = str(to) if to else opened.report
+    write_report(opened.pipeline, opened.lakehouse, place)
+    output.print(Text(near(place)), soft_wrap=True)
 
 
 @quarantine.command("ls")

@@ -1,12 +1,13 @@
 """The pipeline file as a whole: the same document that `kubectl apply` takes."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, FiniteFloat
+from pydantic import AfterValidator, Field, FiniteFloat
 
 from podium_contracts.model import Model
 from podium_contracts.names import EngineWish, Name, ResourceName
 from podium_contracts.pipeline.dataset import Dataset
+from podium_contracts.pipeline.objects import known_lakehouse
 
 
 class Metadata(Model):
@@ -16,9 +17,9 @@ class Metadata(Model):
 
 
 class Lakehouse(Model):
-    """Where the tables lie: a URI, or a path relative to the pipeline file."""
+    """Where the tables lie: a path relative to the pipeline file, or `s3://bucket/prefix`."""
 
-    uri: str = Field(min_length=1)
+    uri: Annotated[str, Field(min_length=1), AfterValidator(known_lakehouse)]
 
 
 class Lookup(Model):

@@ -50,6 +50,13 @@ class Committed:
     version: int
     repeated: bool
     metrics: Mapping[str, int] = field(default_factory=dict)
+    attempts: int = field(default=0, compare=False)
+    """How often this call had tried before it found the commit there: then it may be its own, whose answer was lost on the way."""
+
+    @property
+    def is_by_an_earlier_try(self) -> bool:
+        """Whether this call has never tried to commit, so that nothing that it has written is part of the table."""
+        return self.repeated and not self.attempts
 
 
 def commit_once(
@@ -76,7 +83,7 @@ def commit_once(
     for attempt in range(MAX_ATTEMPTS):
         with borrowed(uri) as table:
             if is_committed(table, transaction):
-                return Committed(committed_version(table, transaction), repeated=True)
+                return Committed(committed_version(table, transaction), repeated=True, attempts=attempt)
             if base is not None:
                 _check_base(table, base)
             try:

@@ -12,7 +12,10 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Field, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from podium_contracts.errors import TransientError
-from podium_contracts.pipeline import ColumnType
+from podium_contracts.pipeline import ColumnType, is_object
+
+from podium_lakehouse.store import objects
+from podium_lakehouse.store.troubles import in_words
 
 CHANGE_FEED = {"delta.enableChangeDataFeed": "true"}
 RACES = 20
@@ -70,7 +73,8 @@ class Snapshot:
 def find(uri: str) -> DeltaTable | None:
     """Return the table as it is now, on a handle of the caller's own, or None where there is none."""
     try:
-        return DeltaTable(uri)
+        with in_words(uri):
+            return DeltaTable(uri)
     except TableNotFoundError:
         return None
 
@@ -107,7 +111,7 @@ def borrowed(uri: str) -> Iterator[DeltaTable]:
     _handles.by_uri[uri] = _Handle(table, _stamp(uri, table.version()))
 
 
-Stamp = tuple[int, int, int]
+Stamp = tuple[int | str, int, int]
 
 
 @dataclass(frozen=True)
@@ -134,9 +138,16 @@ def _at(uri: str, version: int, _as_committed: Stamp) -> DeltaTable:
 
 
 def _stamp(uri: str, version: int) -> Stamp | None:
-    """Return what tells the file of one commit from another of that number; None where it is gone, or not on a local disk."""
+    """Return what tells the file of one commit from another of that number; None where it is gone."""
+    place = f"{uri}/_delta_log/{version:020d}.json"
+    if is_object(uri):
+        with in_words(uri):
+            found = objects.head(place)
+        return (
+            (found["e_tag"] or "", int(found["last_modified"].timestamp()), found["size"]) if found else None
+        )
     try:
-        file = (Path(uri) / "_delta_log" / f"{version:020d}.json").stat()
+        file = Path(place).stat()
     except OSError:
         return None
     return file.st_ino, file.st_mtime_ns, file.st_size

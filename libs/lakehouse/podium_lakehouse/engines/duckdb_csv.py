@@ -11,7 +11,7 @@ from podium_contracts.errors import BadSource
 from podium_contracts.pipeline import CsvDialect
 
 from podium_lakehouse.cleansing.columns import BATCH, CORRUPT_REASON, CORRUPT_RECORD, ROW
-from podium_lakehouse.delta.appends import discard
+from podium_lakehouse.delta.folders import discard, filling, new_folder, parquet_files
 from podium_lakehouse.engines.csv_text import is_gzip, odd_line
 from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine, literal_path, read_parquet
 from podium_lakehouse.engines.engine import Engine
@@ -59,7 +59,7 @@ class Read:
 class Written:
     """What came of files: the folders with their rows, what each file gave, and why they were refused, if they were."""
 
-    folders: tuple[Path, ...] = ()
+    folders: tuple[str, ...] = ()
     counts: Mapping[str, Read] = field(default_factory=dict)
     refused: BadSource | None = None
 
@@ -95,23 +95,24 @@ def _write_chunk(
     table_uri: str, columns: Sequence[str], dialect: CsvDialect, mark: Ingestion, files: Sequence[CsvFile]
 ) -> Written:
     """Write files that share a scan; an error is returned, so that it comes whole out of another process."""
-    folders: list[Path] = []
-    with duckdb_engine() as engine:
-        try:
+    folder = new_folder(table_uri)
+    try:
+        with duckdb_engine() as engine, filling(folder) as draft:
+            draft.mkdir()
             scans = [_scan(file, columns, dialect, index) for index, file in enumerate(files)]
-            folders.append(engine.write(table_uri, _marked(" UNION ALL ".join(scans), columns, mark)))
+            engine.copy(_marked(" UNION ALL ".join(scans), columns, mark), draft / "rows")
             for index, file in enumerate(files):
                 _check_kept_whole(engine, file, index)
             rejects = " UNION ALL ".join(_rejects(file, columns, index) for index, file in enumerate(files))
-            folders.append(engine.write(table_uri, _marked(rejects, columns, mark)))
-            return Written(tuple(folders), _count(engine, folders, files))
-        except (BadSource, duckdb.Error) as error:
-            discard(folders)
-            if isinstance(error, BadSource):
-                return Written(refused=error)
-            if isinstance(error, duckdb.InvalidInputException) or "GZIP" in str(error):
-                return Written(refused=_unreadable(files, dialect, error))
-            raise
+            engine.copy(_marked(rejects, columns, mark), draft / "rejects")
+            counts = _count(engine, draft, files)
+        return Written((folder,), counts)
+    except (BadSource, duckdb.Error) as error:
+        if isinstance(error, BadSource):
+            return Written(refused=error)
+        if isinstance(error, duckdb.InvalidInputException) or "GZIP" in str(error):
+            return Written(refused=_unreadable(files, dialect, error))
+        raise
 
 
 def _unreadable(files: Sequence[CsvFile], dialect: CsvDialect, error: Exception) -> BadSource:
@@ -202,19 +203,16 @@ def _marked(rows: str, columns: Sequence[str], mark: Ingestion) -> str:
     )
 
 
-def _count(engine: DuckDbEngine, folders: Sequence[Path], files: Sequence[CsvFile]) -> dict[str, Read]:
+def _count(engine: DuckDbEngine, folder: Path, files: Sequence[CsvFile]) -> dict[str, Read]:
     counts = {file.name: Read(0, 0) for file in files}
-    for folder in folders:
-        written = sorted(str(path) for path in folder.rglob("*.parquet"))
-        if not written:
-            continue
+    written = [file.uri for file in parquet_files(str(folder))]
+    if written:
         query = (
             f"SELECT source_file, count(*) FILTER ({CORRUPT_RECORD} IS NULL), "
             f"count({CORRUPT_RECORD}) FROM {read_parquet(written)} GROUP BY source_file"
         )
         for name, rows, corrupt in engine.execute(query):
-            before = counts[str(name)]
-            counts[str(name)] = Read(before.rows + int(str(rows)), before.corrupt + int(str(corrupt)))
+            counts[str(name)] = Read(int(str(rows)), int(str(corrupt)))
     return counts
 
 
@@ -226,12 +224,12 @@ class LineBreaks:
     blank: int
 
 
-def count_line_breaks(folders: Sequence[Path], columns: Sequence[str], name: str) -> LineBreaks:
+def count_line_breaks(folders: Sequence[str], columns: Sequence[str], name: str) -> LineBreaks:
     """Return the line breaks inside the values that were read from a file.
 
     The last one of a line that does not parse is not inside it: the line runs on to the end of the file.
     """
-    written = [str(path) for folder in folders for path in sorted(folder.rglob("*.parquet"))]
+    written = [file.uri for folder in folders for file in parquet_files(folder)]
     values = [f"coalesce({DUCKDB.identifier(column)}, '')" for column in [*columns, CORRUPT_RECORD]]
     breaks = " + ".join(_breaks(value) for value in values)
     unclosed = f"count(*) FILTER (ends_with({CORRUPT_RECORD}, chr(10)))"
@@ -242,6 +240,7 @@ def count_line_breaks(folders: Sequence[Path], columns: Sequence[str], name: str
         f"FROM {read_parquet(written)} WHERE source_file = {DUCKDB.text(name)}"
     )
     with duckdb_engine() as engine:
+        engine.reach(written)
         total, without_blank, last = (int(str(count)) for count in engine.execute(query)[0])
     return LineBreaks(total - last, total - without_blank)
 

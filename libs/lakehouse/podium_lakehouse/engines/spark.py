@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, ClassVar
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
+from podium_contracts.pipeline import is_object
 from sqlglot import exp
 
-from podium_lakehouse.delta.appends import append_once, new_folder
+from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import Committed, TransactionId, commit_metadata, commit_once
+from podium_lakehouse.delta.folders import new_folder, parquet_files
 from podium_lakehouse.delta.ordering import is_out_of_order
 from podium_lakehouse.delta.tables import Snapshot, column_names
 from podium_lakehouse.engines.bounds import bounds, within
@@ -49,6 +51,11 @@ class SparkEngine:
     _files: dict[str, Callable[[], Files]] = field(default_factory=dict)
     """The data files of relations, for DuckDB in the tasks."""
     dialect: ClassVar[Dialect] = SPARK
+
+    @property
+    def workspace(self) -> str:
+        """See `Engine`."""
+        return str(self.scratch)
 
     @property
     def parallelism(self) -> int:
@@ -89,23 +96,33 @@ class SparkEngine:
     def materialise(self, name: str, statement: Statement) -> None:
         """See `Engine`. The rows go to files: the session's cache costs more to fill, and would copy every column for each use."""
         folder = self._new_scratch()
-        self._frame(statement).write.option("compression", "lz4_raw").parquet(str(folder))
+        self._frame(statement).write.option("compression", "lz4_raw").parquet(folder)
         self._offer_folders(name, [folder])
 
     def materialise_rows(self, name: str, statement: exp.Expr, source: str) -> None:
         """See `Engine`."""
-        self._offer_folders(name, self.write_rows(str(self._new_scratch()), statement, source))
+        self._offer_folders(name, self.write_rows(self._new_scratch(), statement, source))
 
-    def write(self, table_uri: str, statement: Statement, partition_by: str | None = None) -> Path:
+    def write(self, table_uri: str, statement: Statement, partition_by: str | None = None) -> str:
         """See `Engine`."""
         folder = new_folder(table_uri)
         writer = self._frame(statement).write
-        (writer.partitionBy(partition_by) if partition_by else writer).parquet(str(folder))
-        for checksum in folder.rglob(".*.crc"):
-            checksum.unlink()
+        (writer.partitionBy(partition_by) if partition_by else writer).parquet(folder)
+        if not is_object(folder):
+            for checksum in Path(folder).rglob(".*.crc"):
+                checksum.unlink()
         return folder
 
-    def write_rows(self, table_uri: str, statement: exp.Expr, source: str) -> list[Path]:
+    def draft(self, table_uri: str) -> str:
+        """See `Engine`."""
+        return new_folder(table_uri)
+
+    def place(self, table_uri: str, draft: str) -> str:
+        """See `Engine`. What Spark's tasks write is where they write it."""
+        del table_uri
+        return draft
+
+    def write_rows(self, table_uri: str, statement: exp.Expr, source: str) -> list[str]:
         """See `Engine`. A task takes some of the source's files."""
         names = {table.name for table in statement.find_all(exp.Table)} & self._files.keys()
         relations = {name: self._files[name]() for name in names}
@@ -113,13 +130,13 @@ class SparkEngine:
         parts = rows.parts(TASKS_PER_CORE * self.parallelism)
         return self.each(partial(rows.write, max(self.parallelism // len(parts), 1)), parts)
 
-    def _new_scratch(self) -> Path:
-        return self.scratch / uuid.uuid4().hex[:12]
+    def _new_scratch(self) -> str:
+        return f"{self.workspace}/{uuid.uuid4().hex[:12]}"
 
-    def _offer_folders(self, name: str, folders: Sequence[Path]) -> None:
+    def _offer_folders(self, name: str, folders: Sequence[str]) -> None:
         """Offer the Parquet files of folders as a relation."""
-        self.session.read.parquet(*map(str, folders)).createOrReplaceTempView(name)
-        paths = [str(path) for folder in folders for path in sorted(folder.rglob("*.parquet"))]
+        self.session.read.parquet(*folders).createOrReplaceTempView(name)
+        paths = [file.uri for folder in folders for file in parquet_files(folder)]
         self._files[name] = partial(Files, tuple(paths), self.schema(name))
 
     def merge(
