@@ -177,10 +177,11 @@ def show_quarantine(
 
 def _refused(opened: Opened, dataset: str, statement: str) -> list[Row]:
     """Return the rows of a statement over `refused`, a dataset's quarantine."""
-    table = find(opened.lakehouse.quarantine_uri(dataset))
+    uri = opened.lakehouse.quarantine_uri(dataset)
+    table = find(uri)
     if table is None:
         return []
     with duckdb_engine() as engine:
-        engine.offer_table("refused", Snapshot(table.table_uri, table.version()))
+        engine.offer_table("refused", Snapshot(uri, table.version()))
         rows: list[Row] = engine.connection.sql(statement).to_arrow_table().to_pylist()
     return rows
