@@ -14,8 +14,10 @@ import duckdb
 from deltalake import DeltaTable
 from podium_contracts.events.v1 import LayerCompleted
 from podium_contracts.ledger import imbalances
+from podium_contracts.pipeline import is_object
 from podium_lakehouse.delta.commits import TRANSACTION_KEY, said
 from podium_lakehouse.lakehouse import Lakehouse
+from podium_lakehouse.store.objects import below, bucket_and_key
 
 Contents = dict[str, list[str]]
 
@@ -25,19 +27,32 @@ RUNS = "_podium/runs"
 """A run is recorded before its first intent, so a killed one may be the only trace of itself."""
 
 
-def contents(folder: Path) -> Contents:
-    """Return the rows of every table, the commits of every table, and the rows of the published file."""
-    lakehouse = folder / "lakehouse"
-    names = _run_names(lakehouse)
+def contents(folder: Path, uri: str = "") -> Contents:
+    """Return the rows of every table, the commits of every table, and the rows of the published file.
+
+    Places are called alike, wherever the lakehouse is; `uri` says it where it is not in the folder.
+    """
+    lakehouse = uri or str(folder / "lakehouse")
+    names = {**_run_names(lakehouse), lakehouse: "the lakehouse", str(folder): "the folder"}
     found: Contents = {}
-    for log in sorted(lakehouse.glob("*/*/_delta_log")):
-        table, name = DeltaTable(str(log.parent)), log.parent.relative_to(lakehouse).as_posix()
+    for name in _tables(lakehouse):
+        table = DeltaTable(f"{lakehouse}/{name}")
         if name != RUNS:
             found[name] = _rows(table.to_pyarrow_table().to_pylist(), names)
-            found[f"commits to {name}"] = commits(table)
+            found[f"commits to {name}"] = [_plain(commit, names) for commit in commits(table)]
     for path in sorted(folder.glob("*.duckdb")):
         found |= {f"{path.name}: {name}": _rows(rows, names) for name, rows in _published(path).items()}
     return found
+
+
+def _tables(lakehouse: str) -> list[str]:
+    """Return the tables of a lakehouse: `silver/sales`."""
+    if is_object(lakehouse):
+        _, prefix = bucket_and_key(lakehouse)
+        paths = [meta["path"].removeprefix(f"{prefix}/") for meta in below(lakehouse)]
+    else:
+        paths = [log.relative_to(lakehouse).as_posix() for log in Path(lakehouse).glob("*/*/_delta_log")]
+    return sorted({"/".join(path.split("/")[:2]) for path in paths if "/_delta_log" in path})
 
 
 def commits(table: DeltaTable) -> list[str]:
@@ -75,13 +90,13 @@ def completions(folder: Path, pipeline: str = "retail") -> set[str]:
 
 def in_order(events: list[str], folder: Path) -> list[str]:
     """Return the sources and ids of events, each run called by its place."""
-    names = _run_names(folder / "lakehouse")
+    names = _run_names(str(folder / "lakehouse"))
     return [_plain(event, names) for event in events]
 
 
-def _run_names(lakehouse: Path) -> dict[str, str]:
-    """Return what to call the ids, traces and times of the runs that completed something."""
-    records = Lakehouse(str(lakehouse))
+def _run_names(lakehouse: str) -> dict[str, str]:
+    """Return what to call the ids, traces, times and pipelines of the runs that completed something."""
+    records = Lakehouse(lakehouse)
     completed = {str(row["run_id"]) for row in records.completions.table.rows()}
     runs = [row for row in records.runs.table.rows() if str(row["run_id"]) in completed]
     names: dict[str, str] = {}
@@ -89,6 +104,7 @@ def _run_names(lakehouse: Path) -> dict[str, str]:
         names[str(row["run_id"])] = f"run {place}"
         names[str(row["traceparent"])] = f"trace {place}"
         names[str(row["requested_at"])] = f"time {place}"
+        names[str(row["fingerprint"])] = "the pipeline"
     return names
 
 

@@ -16,6 +16,8 @@ from podium_contracts.names import EngineName, Layer, Stage
 from podium_ingest import files, objects
 from podium_ingest.stage import waiting
 from podium_lakehouse.records.intents import Intent, Scope
+from podium_lakehouse.store import objects as store
+from podium_lakehouse.store.objects import client
 from pyarrow.fs import S3FileSystem
 
 from tests.integration.objects.conftest import Shop
@@ -243,10 +245,10 @@ def test_a_wrong_environment_is_told_with_the_next_step(
     """The message says where, the hint which variable; no secret is in either."""
     shop.deliver("in/one.csv", "a,1.00")
     monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:9")  # who else would know a user
-    monkeypatch.setattr(objects, "RETRY_SECONDS", 1.0)
+    monkeypatch.setattr(store, "RETRY_SECONDS", 1.0)
     for name, value in given.items():
         monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name)
-    objects._store.cache_clear()
+    client.cache_clear()
     with pytest.raises(kind, match=message) as refused:
         shop.run()
     assert hint in refused.value.hint
@@ -282,7 +284,7 @@ def test_a_store_is_asked_by_tls(shop: Shop, tmp_path: Path, monkeypatch: pytest
             shop.run()
         assert "SSL_CERT_FILE" in refused.value.hint
         monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
-        objects._store.cache_clear()
+        client.cache_clear()
         shop.run()
     finally:
         server.stop()

@@ -80,9 +80,12 @@ class RecordTable:
         files = table.file_uris(file_pruning_predicate=_sql(filters))
         if not files:
             return []
-        sources = [BytesIO(content) for content in _contents(files)] if is_object(self.uri) else [files]
         read = partial(pq.read_table, schema=self.schema, filters=filters or None)
-        found: list[dict[str, object]] = pa.concat_tables(map(read, sources)).to_pylist()
+        if is_object(self.uri):
+            parts = [read(BytesIO(content)) for content in _contents(files)]
+        else:
+            parts = [read(files)]
+        found: list[dict[str, object]] = pa.concat_tables(parts).to_pylist()
         return found
 
 
