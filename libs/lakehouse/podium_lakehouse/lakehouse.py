@@ -125,7 +125,7 @@ class Lakehouse:
 
     def open_engine(self, *, shared: bool = False) -> AbstractContextManager[Engine]:
         """Open what executes a stage; see `engines.opening`."""
-        return open_engine(self.engine, shared=shared)
+        return open_engine(self.engine, shared=shared, lakehouse=self.uri)
 
     def _records(self, name: str, schema: pa.Schema) -> RecordTable:
         return RecordTable(self.record_uri(name), schema)

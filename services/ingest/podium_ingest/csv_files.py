@@ -51,7 +51,8 @@ def _inputs(intent: Intent, source: FileSource, files: Files) -> list[CsvFile]:
     for pinned in intent.files:
         path = files.readable(pinned)
         names = header(path, pinned.path, source.csv)
-        inputs.append(CsvFile(path, pinned.path, tuple(storable_name(name) for name in names), tuple(names)))
+        columns = tuple(storable_name(name) for name in names)
+        inputs.append(CsvFile(path, pinned.path, columns, tuple(names), pinned.etag))
     return inputs
 
 

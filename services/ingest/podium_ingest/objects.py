@@ -6,15 +6,13 @@
 from pathlib import Path
 
 import obstore
-from podium_contracts.errors import TransientError
 from podium_contracts.pipeline import ObjectPattern
 from podium_contracts.pipeline.objects import SCHEME
-from podium_lakehouse.store.objects import bucket_and_key, client, head
+from podium_lakehouse.store import objects as store
+from podium_lakehouse.store.objects import bucket_and_key, client
 from podium_lakehouse.store.troubles import SOURCE, in_words
 
 from podium_ingest.listed import Listed
-
-CHUNK_BYTES = 8 << 20
 
 
 def matching(pattern: ObjectPattern) -> list[Listed]:
@@ -29,11 +27,11 @@ def matching(pattern: ObjectPattern) -> list[Listed]:
         return [found] if found else []
     folder = pattern.folder or None
     with in_words(f"{SCHEME}{pattern.bucket}/{pattern.folder}", SOURCE):
-        store = client(pattern.bucket)
+        bucket = client(pattern.bucket)
         if pattern.is_flat:
-            metas = list(obstore.list_with_delimiter(store, folder)["objects"])
+            metas = list(obstore.list_with_delimiter(bucket, folder)["objects"])
         else:
-            metas = [meta for batch in obstore.list(store, folder) for meta in batch]
+            metas = [meta for batch in obstore.list(bucket, folder) for meta in batch]
     listed = (_listed(pattern.bucket, meta) for meta in metas)
     return sorted(found for found in listed if pattern.names(found.name))
 
@@ -41,7 +39,7 @@ def matching(pattern: ObjectPattern) -> list[Listed]:
 def look(uri: str) -> Listed | None:
     """Return an object as it is now, None where there is none; raises as `matching`."""
     with in_words(uri, SOURCE):
-        found = head(uri)
+        found = store.head(uri)
     return _listed(bucket_and_key(uri)[0], found) if found else None
 
 
@@ -52,19 +50,9 @@ def fetch(uri: str, target: Path) -> Listed | None:
         BadSource: the store refuses; the message says why.
         TransientError: no store answers, or it stops in the middle.
     """
-    bucket, key = bucket_and_key(uri)
     with in_words(uri, SOURCE):
-        try:
-            got = obstore.get(client(bucket), key)
-        except FileNotFoundError:
-            return None
-        with target.open("wb") as file:
-            for chunk in got.stream(min_chunk_size=CHUNK_BYTES):
-                file.write(chunk)
-    found = _listed(bucket, got.meta)
-    if target.stat().st_size != found.size:
-        raise TransientError(f"{uri} came cut off", hint="run it again")
-    return found
+        found = store.fetch(uri, target)
+    return _listed(bucket_and_key(uri)[0], found) if found else None
 
 
 def _listed(bucket: str, meta: "obstore.ObjectMeta") -> Listed:

@@ -46,9 +46,9 @@ def bucket(s3: S3Server, environment: pytest.MonkeyPatch) -> str:
     return f"s3://{name}"
 
 
-def new_shop(folder: Path) -> Shop:
+def new_shop(folder: Path, *, gold: bool = True) -> Shop:
     """Return a shop before its first run, whose lines may be corrected; it names the folder of its lakehouse in full."""
-    shop = corrected_shop(folder, gold=True)
+    shop = corrected_shop(folder, gold=gold)
     text = shop.file.read_text()
     shop.file.write_text(text.replace("./lakehouse", str(shop.folder / "lakehouse")))
     return shop

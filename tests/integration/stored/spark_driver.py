@@ -1,13 +1,16 @@
-"""A Spark driver in a process of its own, as its environment is: that of a session which has begun says nothing of a store that comes later.
+"""A Spark driver in a process of its own, which has the environment of its test: a session that began before knows no store of it.
 
-    python -m tests.integration.stored.spark_driver run PIPELINE          runs a pipeline
-    python -m tests.integration.stored.spark_driver insert URI APP COUNT  lets Spark's Delta append rows, a commit for each
-    python -m tests.integration.stored.spark_driver merge URI APP COUNT   merges rows as a stage does, a commit for each
+It does what the lines on its standard input say, and answers each with a line:
 
-It says `ready` when its session is there, and begins when it is told to by a line.
+    run PIPELINE          runs a pipeline
+    run_apart PIPELINE    does, and notices what comes to lie in this machine's scratch folder that tasks would need
+    insert URI APP COUNT  lets Spark's Delta append rows, a commit for each
+    merge URI APP COUNT   merges rows as a stage does, a commit for each
 """
 
 import sys
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,14 +22,29 @@ from podium_contracts.names import EngineName
 from podium_lakehouse.delta.commits import TransactionId
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.engines.opening import open_engine
-from podium_lakehouse.engines.spark_session import spark_session
+from podium_lakehouse.lakehouse import Observer, nobody
+from podium_lakehouse.store.objects import below
 from podium_runtime.requests import request
 
 
-def run(file: str) -> None:
-    opened = open_pipeline(Path(file))
+def run(file: str, observer: Observer = nobody) -> None:
+    opened = open_pipeline(Path(file), observer)
     lakehouse = replace(opened.lakehouse, engine=EngineName.SPARK)
     host.run(opened.pipeline, lakehouse, request(opened.pipeline))
+
+
+def run_apart(file: str) -> None:
+    home = open_pipeline(Path(file)).lakehouse.uri
+    here, there = set[Path](), set[str]()
+
+    def look(_: str) -> None:
+        here.update(Path(tempfile.gettempdir()).rglob("*.parquet"))
+        there.update(meta["path"] for meta in below(f"{home}/_podium/scratch"))
+
+    run(file, look)
+    assert not here
+    assert there
+    assert not below(f"{home}/_podium/scratch")
 
 
 def insert(uri: str, app: str, count: str) -> None:
@@ -53,8 +71,21 @@ def _merged(engine: Engine, uri: str, transaction: TransactionId) -> bool:
     return True
 
 
+COMMANDS: Mapping[str, Callable[..., None]] = {
+    "run": run,
+    "run_apart": run_apart,
+    "insert": insert,
+    "merge": merge,
+}
+
+
+def main() -> None:
+    """Do what is asked until nothing more is."""
+    for line in sys.stdin:
+        name, *arguments = line.split()
+        COMMANDS[name](*arguments)
+        print("done", flush=True)
+
+
 if __name__ == "__main__":
-    spark_session()
-    print("ready", flush=True)
-    sys.stdin.readline()
-    {"run": run, "insert": insert, "merge": merge}[sys.argv[1]](*sys.argv[2:])
+    main()

@@ -1,14 +1,14 @@
 """CSV files into Bronze, by DuckDB on either engine: every value as text, every line that does not parse kept as text."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 import duckdb
 from podium_contracts.errors import BadSource
-from podium_contracts.pipeline import CsvDialect
+from podium_contracts.pipeline import CsvDialect, is_object
 
 from podium_lakehouse.cleansing.columns import BATCH, CORRUPT_REASON, CORRUPT_RECORD, ROW
 from podium_lakehouse.delta.folders import discard, filling, new_folder, parquet_files
@@ -16,6 +16,8 @@ from podium_lakehouse.engines.csv_text import is_gzip, odd_line
 from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine, literal_path, read_parquet
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.expressions.dialects import DUCKDB
+from podium_lakehouse.store.objects import fetch
+from podium_lakehouse.store.troubles import SOURCE, in_words
 
 FILES_PER_SCAN = 32
 """Small files share a scan and so a data file; a large one fills several data files anyway."""
@@ -27,13 +29,17 @@ REJECTED_TEXT = "ltrim(coalesce(csv_line, ''), chr(10) || chr(13))"
 
 @dataclass(frozen=True)
 class CsvFile:
-    """A file to read: where it is, what Bronze calls it, and its columns as Bronze stores them, in the file's order."""
+    """A file to read: where it is, what Bronze calls it, and its columns as Bronze stores them, in the file's order.
+
+    A task on another machine fetches an object by its name, where the ETag tells whether it is still the same.
+    """
 
     path: Path
     name: str
     columns: tuple[str, ...]
     header: tuple[str, ...]
     """The same columns as the file names them."""
+    etag: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,7 @@ def _write_chunk(
     try:
         with duckdb_engine() as engine, filling(folder) as draft:
             draft.mkdir()
+            files = [_at_hand(file, engine.scratch / str(index)) for index, file in enumerate(files)]
             scans = [_scan(file, columns, dialect, index) for index, file in enumerate(files)]
             engine.copy(_marked(" UNION ALL ".join(scans), columns, mark), draft / "rows")
             for index, file in enumerate(files):
@@ -113,6 +120,22 @@ def _write_chunk(
         if isinstance(error, duckdb.InvalidInputException) or "GZIP" in str(error):
             return Written(refused=_unreadable(files, dialect, error))
         raise
+
+
+def _at_hand(file: CsvFile, folder: Path) -> CsvFile:
+    """Return a file that this machine reads: an object is fetched into a folder where whoever pinned it has its copy elsewhere."""
+    if not is_object(file.name) or file.path.exists():
+        return file
+    folder.mkdir()
+    path = folder / file.path.name
+    with in_words(file.name, SOURCE):
+        found = fetch(file.name, path)
+    if found is None or found["e_tag"] != file.etag:
+        raise BadSource(
+            f"{file.name} has changed since it was pinned for ingestion",
+            hint="put it back as it was, or give the new content a new name; then run it again",
+        )
+    return replace(file, path=path)
 
 
 def _unreadable(files: Sequence[CsvFile], dialect: CsvDialect, error: Exception) -> BadSource:

@@ -6,6 +6,7 @@ they are set, used and unset under a lock; Delta skips a merge whose identifier 
 """
 
 import json
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from sqlglot import exp
 
 from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import Committed, TransactionId, commit_metadata, commit_once
-from podium_lakehouse.delta.folders import new_folder, parquet_files
+from podium_lakehouse.delta.folders import discard, new_folder, parquet_files
 from podium_lakehouse.delta.ordering import is_out_of_order
 from podium_lakehouse.delta.tables import Snapshot, column_names
 from podium_lakehouse.engines.bounds import bounds, within
@@ -48,14 +49,10 @@ class SparkEngine:
     session: "SparkSession"
     database: str
     scratch: Path
+    workspace: str
     _files: dict[str, Callable[[], Files]] = field(default_factory=dict)
     """The data files of relations, for DuckDB in the tasks."""
     dialect: ClassVar[Dialect] = SPARK
-
-    @property
-    def workspace(self) -> str:
-        """See `Engine`."""
-        return str(self.scratch)
 
     @property
     def parallelism(self) -> int:
@@ -234,19 +231,25 @@ def _table_files(snapshot: Snapshot, prune: str | None, where: str) -> Files:
 
 
 @contextmanager
-def spark_engine() -> Iterator[SparkEngine]:
-    """Open an engine in the session of this process; its relations and its scratch folder go with it."""
+def spark_engine(lakehouse: str = "") -> Iterator[SparkEngine]:
+    """Open an engine in the session of this process; its relations and its folders go with it.
+
+    Where its tasks run on other machines and the lakehouse is in a store, what they share is there, too.
+    """
     session = spark_session()
     database = f"podium_{uuid.uuid4().hex[:12]}"
     with scratch_folder() as scratch:
-        session.sql(f"CREATE DATABASE {database} LOCATION '{scratch / 'warehouse'}'")
+        apart = is_object(lakehouse) and not re.match(r"local(\[|$)", session.sparkContext.master or "")
+        workspace = f"{lakehouse}/_podium/scratch/{database}" if apart else str(scratch)
+        session.sql(f"CREATE DATABASE {database} LOCATION '{workspace}/warehouse'")
         session.sql(f"USE {database}")
         _drop_temporary_views(session)
         try:
-            yield SparkEngine(session, database, scratch)
+            yield SparkEngine(session, database, scratch, workspace)
         finally:
             session.sql("USE default")
             session.sql(f"DROP DATABASE {database} CASCADE")
+            discard([workspace])
 
 
 def _drop_temporary_views(session: "SparkSession") -> None:

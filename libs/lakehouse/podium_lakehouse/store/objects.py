@@ -11,11 +11,13 @@ from pathlib import Path
 
 import obstore
 from obstore.store import S3Store
+from podium_contracts.errors import TransientError
 from podium_contracts.pipeline.objects import SCHEME
 
 RETRIES = 3
 RETRY_SECONDS = 20.0
 """How long a request is tried again; then whoever called tries again, or a person does."""
+CHUNK_BYTES = 8 << 20
 THREADS = 4
 """Requests of one call at the same time."""
 
@@ -50,6 +52,25 @@ def get(uri: str) -> bytes:
     """Return an object's content."""
     bucket, key = bucket_and_key(uri)
     return bytes(obstore.get(client(bucket), key).bytes())
+
+
+def fetch(uri: str, target: Path) -> "obstore.ObjectMeta | None":
+    """Copy an object into a file; return what the store says of what was copied, None where there is no object.
+
+    Raises:
+        TransientError: it stops in the middle.
+    """
+    bucket, key = bucket_and_key(uri)
+    try:
+        got = obstore.get(client(bucket), key)
+    except FileNotFoundError:
+        return None
+    with target.open("wb") as file:
+        for chunk in got.stream(min_chunk_size=CHUNK_BYTES):
+            file.write(chunk)
+    if target.stat().st_size != got.meta["size"]:
+        raise TransientError(f"{uri} came cut off", hint="run it again")
+    return got.meta
 
 
 def put(uri: str, content: bytes | Path) -> None:
