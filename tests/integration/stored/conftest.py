@@ -1,9 +1,12 @@
 """Shops whose lakehouse is in a bucket of a real S3 server."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -52,3 +55,17 @@ def new_shop(folder: Path, *, gold: bool = True) -> Shop:
     text = shop.file.read_text()
     shop.file.write_text(text.replace("./lakehouse", str(shop.folder / "lakehouse")))
     return shop
+
+
+@pytest.fixture
+def lost(s3: S3Server, environment: pytest.MonkeyPatch) -> Iterator[IO[str]]:
+    """Take the way on which the first answer to the put of version 1 is lost; return what it says of that."""
+    command = [sys.executable, "-m", "tests.integration.stored.lossy_line", s3.endpoint]
+    line = subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=subprocess.PIPE, text=True)
+    assert line.stdout
+    with environment.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{int(line.stdout.readline())}")
+        yield line.stdout
+    line.kill()
+    line.wait()
+    line.stdout.close()

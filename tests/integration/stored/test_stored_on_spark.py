@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pyarrow as pa
 import pytest
@@ -19,6 +20,7 @@ from podium_lakehouse.store.objects import below
 from tests.faults.conftest import SECOND
 from tests.faults.lakehouse_comparison import contents, differences
 from tests.integration.stored.conftest import StoredShop, new_shop
+from tests.integration.stored.lossy_line import COMMIT
 
 pytestmark = [pytest.mark.integration, pytest.mark.spark, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[3]
@@ -162,3 +164,15 @@ def test_two_drivers_and_delta_rs_merge_everything_once(driver: Driver, bucket: 
     history = [str(said(entry).get(TRANSACTION_KEY, "")) for entry in DeltaTable(uri).history()]
     assert sorted(name for name in history if name) == sorted(made)
     assert keys(uri) == Counter([*made, "shared"])
+
+
+@pytest.mark.slow
+def test_a_merge_whose_answer_is_lost_is_there_once(lost: IO[str], bucket: str) -> None:
+    """Spark's Delta is told that somebody was faster, and finds that it was itself."""
+    uri, driver = f"{bucket}/layer/table", Driver()
+    ensure(uri, SCHEMA, CHANGE_FEED)
+    driver.drive("merge", uri, "app", "1")
+    driver.close()
+    assert COMMIT in lost.readline()
+    assert DeltaTable(uri).version() == 1
+    assert keys(uri) == Counter(["app#1", "shared"])
