@@ -162,7 +162,7 @@ class Lakehouse:
         return pinned
 
     def _check_store(self) -> None:
-        """Check, before the first record of a lakehouse, that its store keeps the promise that every commit rests on.
+        """Check, before the first run of a lakehouse, that its store keeps the promise that every commit rests on.
 
         Raises:
             TerminalError: it lets two writers write one object.
@@ -170,9 +170,10 @@ class Lakehouse:
         if not is_object(self.uri) or current(self.runs.table.uri):
             return
         probe = f"{self.uri}/_podium/{uuid.uuid4().hex}.probe"
-        written = [put_new(probe, b""), put_new(probe, b"")]
+        put_new(probe, b"")
+        overwritten = put_new(probe, b"")
         delete([probe])
-        if written != [True, False]:
+        if overwritten:
             raise TerminalError(
                 f"{self.uri}: the store lets two writers write one object, so commits would be lost",
                 hint="take a store that knows conditional puts (If-None-Match: *)",

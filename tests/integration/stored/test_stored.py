@@ -125,16 +125,18 @@ def test_a_condition_reads_nothing_but_the_lakehouse(both: Both, capsys: pytest.
     """What a person types cannot open another object of the store, though the credentials would let it."""
     bucket, _ = bucket_and_key(both.stored.uri)
     path = next(meta["path"] for meta in below(both.stored.uri) if meta["path"].endswith(".parquet"))
-    obstore.copy(client(bucket), path, "elsewhere/one.parquet")
+    for copy in ("elsewhere/one.parquet", "podium/lake2/one.parquet"):
+        obstore.copy(client(bucket), path, copy)
     codes = {}
     for place in (
         f"s3://{bucket}/{path}",
         f"s3://{bucket}/elsewhere/one.parquet",
         f"{both.stored.uri}/../../elsewhere/one.parquet",
+        f"{both.stored.uri}2/one.parquet",
     ):
         condition = f"'x' IN (SELECT 'x' FROM read_parquet('{place}'))"
         codes[place] = call(["show", "silver.sales", "--where", condition, "-f", str(both.stored.file)])
-    assert list(codes.values()) == [0, 1, 1]
+    assert list(codes.values()) == [0, 1, 1, 1]
     assert "disabled by configuration" in capsys.readouterr().err
 
 

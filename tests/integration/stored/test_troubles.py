@@ -158,7 +158,7 @@ def careless(environment: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_store_that_would_lose_commits_is_refused(
     pipeline: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before the first record is written, it is asked to write an object twice."""
+    """Before the first run, it is asked to write an object twice."""
     pipeline.write_text(PIPELINE.format(uri="s3://careless/lake"))
     assert call(["run", "-f", str(pipeline)]) == 1
     said = capsys.readouterr().err

@@ -17,7 +17,7 @@ from podium_contracts.pipeline.objects import SCHEME
 
 from podium_lakehouse.engines.scratch import scratch_folder
 from podium_lakehouse.store import objects
-from podium_lakehouse.store.files import open_object
+from podium_lakehouse.store.files import ObjectFile
 
 PARQUET = ".parquet"
 
@@ -38,7 +38,7 @@ class NewFile:
 
     def footer(self) -> pq.FileMetaData:
         """Read its footer."""
-        return pq.read_metadata(open_object(self.uri) if is_object(self.uri) else self.uri)
+        return pq.read_metadata(ObjectFile(self.uri) if is_object(self.uri) else self.uri)
 
     def exists(self) -> bool:
         """Whether it is still there."""

@@ -30,7 +30,7 @@ from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import Item, Result, Statement
 from podium_lakehouse.engines.scratch import scratch_folder
 from podium_lakehouse.expressions.dialects import DUCKDB, Dialect
-from podium_lakehouse.store.files import ObjectFiles, open_object
+from podium_lakehouse.store.files import ObjectFile
 
 MEMORY_LIMIT = "1GB"
 """DuckDB spills to disk above this; delta-rs works outside of it."""
@@ -131,8 +131,13 @@ class DuckDbEngine:
 
     def reach(self, paths: Sequence[str]) -> None:
         """Let DuckDB read objects, if there are any among these."""
-        if any(map(is_object, paths)) and not self.connection.filesystem_is_registered(ObjectFiles.protocol):
-            self.connection.register_filesystem(ObjectFiles())
+        if not any(map(is_object, paths)) or self.connection.filesystem_is_registered("s3"):
+            return
+        from podium_lakehouse.store.file_system import (  # noqa: PLC0415 - fsspec takes 0.15 s to import
+            ObjectFiles,
+        )
+
+        self.connection.register_filesystem(ObjectFiles())
 
     def _type(self, kind: pa.DataType) -> str:
         empty = pa.table({"x": pa.array([], kind)})
@@ -253,7 +258,7 @@ class DuckDbEngine:
 @lru_cache(KEPT_COLUMNS)
 def _columns_of(path: str) -> tuple[str, ...]:
     """Return the columns of a table's data file, which never changes: DuckDB would open every file to unite them, for each statement."""
-    return tuple(pq.read_schema(open_object(path) if is_object(path) else path).names)
+    return tuple(pq.read_schema(ObjectFile(path) if is_object(path) else path).names)
 
 
 def _text(statement: Statement) -> str:
