@@ -14,10 +14,8 @@ import duckdb
 from deltalake import DeltaTable
 from podium_contracts.events.v1 import LayerCompleted
 from podium_contracts.ledger import imbalances
-from podium_contracts.pipeline import is_object
 from podium_lakehouse.delta.commits import TRANSACTION_KEY, said
 from podium_lakehouse.lakehouse import Lakehouse
-from podium_lakehouse.store.objects import below, bucket_and_key
 
 Contents = dict[str, list[str]]
 
@@ -27,32 +25,22 @@ RUNS = "_podium/runs"
 """A run is recorded before its first intent, so a killed one may be the only trace of itself."""
 
 
-def contents(folder: Path, uri: str = "") -> Contents:
+def contents(folder: Path, copy: Path | None = None, uri: str = "") -> Contents:
     """Return the rows of every table, the commits of every table, and the rows of the published file.
 
-    Places are called alike, wherever the lakehouse is; `uri` says it where it is not in the folder.
+    Places are called alike, wherever they are. A lakehouse that is not in the folder is read from a copy; `uri` is what it calls itself.
     """
-    lakehouse = uri or str(folder / "lakehouse")
-    names = {**_run_names(lakehouse), lakehouse: "the lakehouse", str(folder): "the folder"}
+    lakehouse = copy or folder / "lakehouse"
+    names = {**_run_names(lakehouse), uri or str(lakehouse): "the lakehouse", str(folder): "the folder"}
     found: Contents = {}
-    for name in _tables(lakehouse):
-        table = DeltaTable(f"{lakehouse}/{name}")
+    for log in sorted(lakehouse.glob("*/*/_delta_log")):
+        table, name = DeltaTable(str(log.parent)), log.parent.relative_to(lakehouse).as_posix()
         if name != RUNS:
             found[name] = _rows(table.to_pyarrow_table().to_pylist(), names)
             found[f"commits to {name}"] = [_plain(commit, names) for commit in commits(table)]
     for path in sorted(folder.glob("*.duckdb")):
         found |= {f"{path.name}: {name}": _rows(rows, names) for name, rows in _published(path).items()}
     return found
-
-
-def _tables(lakehouse: str) -> list[str]:
-    """Return the tables of a lakehouse: `silver/sales`."""
-    if is_object(lakehouse):
-        _, prefix = bucket_and_key(lakehouse)
-        paths = [meta["path"].removeprefix(f"{prefix}/") for meta in below(lakehouse)]
-    else:
-        paths = [log.relative_to(lakehouse).as_posix() for log in Path(lakehouse).glob("*/*/_delta_log")]
-    return sorted({"/".join(path.split("/")[:2]) for path in paths if "/_delta_log" in path})
 
 
 def commits(table: DeltaTable) -> list[str]:
@@ -90,13 +78,13 @@ def completions(folder: Path, pipeline: str = "retail") -> set[str]:
 
 def in_order(events: list[str], folder: Path) -> list[str]:
     """Return the sources and ids of events, each run called by its place."""
-    names = _run_names(str(folder / "lakehouse"))
+    names = _run_names(folder / "lakehouse")
     return [_plain(event, names) for event in events]
 
 
-def _run_names(lakehouse: str) -> dict[str, str]:
+def _run_names(lakehouse: Path) -> dict[str, str]:
     """Return what to call the ids, traces, times and pipelines of the runs that completed something."""
-    records = Lakehouse(lakehouse)
+    records = Lakehouse(str(lakehouse))
     completed = {str(row["run_id"]) for row in records.completions.table.rows()}
     runs = [row for row in records.runs.table.rows() if str(row["run_id"]) in completed]
     names: dict[str, str] = {}

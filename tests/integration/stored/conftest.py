@@ -3,12 +3,14 @@
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import IO
 
 import pytest
+from podium_lakehouse.store.objects import below, bucket_and_key, get
 
 from tests.faults.conftest import corrected_shop
 from tests.faults.lakehouse_comparison import Contents, contents
@@ -30,7 +32,15 @@ class StoredShop(Shop):
         self.file.write_text(text.replace(str(start.folder / "lakehouse"), uri))
 
     def contents(self) -> Contents:
-        return contents(self.folder, self.uri)
+        """Return what the lakehouse holds, by a copy of all its objects: tables may be moved."""
+        with tempfile.TemporaryDirectory() as copy:
+            _, prefix = bucket_and_key(self.uri)
+            for meta in below(self.uri):
+                name = meta["path"].removeprefix(f"{prefix}/")
+                target = Path(copy) / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(get(f"{self.uri}/{name}"))
+            return contents(self.folder, Path(copy), self.uri)
 
 
 @pytest.fixture(scope="module")
