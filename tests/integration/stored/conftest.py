@@ -31,16 +31,20 @@ class StoredShop(Shop):
         assert str(start.folder / "lakehouse") in text
         self.file.write_text(text.replace(str(start.folder / "lakehouse"), uri))
 
+    def copy(self, home: Path) -> Path:
+        """Copy all objects of the lakehouse into a folder: tables may be moved."""
+        _, prefix = bucket_and_key(self.uri)
+        for meta in below(self.uri):
+            name = meta["path"].removeprefix(f"{prefix}/")
+            target = home / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(get(f"{self.uri}/{name}"))
+        return home
+
     def contents(self) -> Contents:
-        """Return what the lakehouse holds, by a copy of all its objects: tables may be moved."""
-        with tempfile.TemporaryDirectory() as copy:
-            _, prefix = bucket_and_key(self.uri)
-            for meta in below(self.uri):
-                name = meta["path"].removeprefix(f"{prefix}/")
-                target = Path(copy) / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(get(f"{self.uri}/{name}"))
-            return contents(self.folder, Path(copy), self.uri)
+        """Return what the lakehouse holds."""
+        with tempfile.TemporaryDirectory() as home:
+            return contents(self.folder, self.copy(Path(home)), self.uri)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,8 @@ from podium_publish.stage import publish
 
 from tests.faults.conftest import SECOND
 from tests.faults.lakehouse_comparison import Contents, contents, differences
-from tests.integration.conftest import Shop
+from tests.integration.checker import recount
+from tests.integration.conftest import REAL_FILE, RETAIL, Shop
 from tests.integration.stored.conftest import BUCKETS, StoredShop, new_shop
 from tests.s3 import S3Server
 
@@ -84,6 +85,17 @@ def test_it_holds_what_one_in_a_folder_holds(both: Both) -> None:
     assert {"silver/sales", "gold/fact_sale", "quarantine/sales", "_podium/completions"} <= both.found.keys()
     commits = both.found["commits to silver/sales"]
     assert [commit.split()[0] for commit in commits] == ["CREATE", "WRITE", "MERGE"]
+
+
+@pytest.mark.slow
+def test_the_real_file_comes_to_what_other_sql_counts(bucket: str, tmp_path: Path) -> None:
+    """As in a folder: Bronze, Silver, quarantine, Gold and the ledgers of 525,461 real rows."""
+    local = Shop(tmp_path / "local")
+    local.file.write_text(local.file.read_text().replace("./lakehouse", str(local.folder / "lakehouse")))
+    shutil.copy(RETAIL / "data" / REAL_FILE, local.folder / "data")
+    stored = StoredShop(local, tmp_path / "stored", f"{bucket}/lake")
+    stored.run()
+    assert recount(stored.folder / "data" / REAL_FILE, stored.copy(tmp_path / "copy")) == []
 
 
 def test_nothing_is_left_on_this_machine(both: Both) -> None:

@@ -11,6 +11,7 @@ from podium_contracts.errors import BadSource, PodiumError, TerminalError, Trans
 from podium_lakehouse.delta.tables import current
 from podium_lakehouse.store import objects
 from podium_lakehouse.store.troubles import LAKEHOUSE, SOURCE, Use, in_words
+from pyspark.errors import PySparkException
 
 from tests.s3 import S3Server
 
@@ -192,6 +193,19 @@ def test_what_only_other_stores_say_is_understood(
         raise error
     assert type(told.value) is kind
     assert hint in told.value.hint
+
+
+def test_what_spark_says_of_a_store_is_understood() -> None:
+    """In the middle of a page of Java."""
+    said = (
+        "An error occurred while calling o81.sql.\n: org.apache.hadoop.fs.s3a.UnknownStoreException: `s3://shop/lake': getFileStatus on "
+        "s3://shop/lake: software.amazon.awssdk.services.s3.model.NoSuchBucketException: The specified bucket does not exist\n\tat org.apache"
+    )
+    with (
+        pytest.raises(TerminalError, match=r"^s3://shop/lake: there is no bucket shop$"),
+        in_words("s3://shop/lake"),
+    ):
+        raise PySparkException(said)
 
 
 def test_other_errors_stay_what_they_are() -> None:
