@@ -17,6 +17,7 @@ from deltalake.exceptions import CommitFailedError
 from podium_contracts.errors import CommitConflict
 
 from podium_lakehouse.delta.tables import borrowed
+from podium_lakehouse.delta.transactions import last_number
 
 MAX_ATTEMPTS = 50
 """Lost races before giving up. Records are shared by all stages of a lakehouse, so a burst of losses is normal."""
@@ -86,6 +87,7 @@ def commit_once(
                 return Committed(committed_version(table, transaction), repeated=True, attempts=attempt)
             if base is not None:
                 _check_base(table, base)
+            before = table.version()
             try:
                 metrics = change(table, properties)
             except CommitFailedError:
@@ -93,7 +95,9 @@ def commit_once(
                 continue
             numbers = metrics if isinstance(metrics, dict) else {}
             table.update_incremental()
-            return Committed(committed_version(table, transaction), repeated=False, metrics=numbers)
+            alone = table.version() == before + 1
+            version = table.version() if alone else committed_version(table, transaction)
+            return Committed(version, repeated=False, metrics=numbers)
     raise CommitConflict(f"{uri}: lost {MAX_ATTEMPTS} races to commit {transaction}", hint="run it again")
 
 
@@ -115,7 +119,7 @@ def said(entry: Mapping[str, object]) -> Mapping[str, object]:
 
 def is_committed(table: DeltaTable, transaction: TransactionId) -> bool:
     """Whether the table already has this commit, or a later one of the same application."""
-    number = table.transaction_version(transaction.app_id)
+    number = last_number(table, transaction.app_id)
     return number is not None and number >= transaction.number
 
 
@@ -131,7 +135,7 @@ def committed_version(table: DeltaTable, transaction: TransactionId) -> int:
         for entry in entries:
             if said(entry).get(TRANSACTION_KEY) == str(transaction):
                 return int(str(entry["version"]))
-    if table.transaction_version(transaction.app_id) == transaction.number:
+    if last_number(table, transaction.app_id) == transaction.number:
         return int(str(entries[-1]["version"]))
     raise CommitConflict(
         f"{table.table_uri}: {transaction} was overtaken by a later commit", hint="run it again"

@@ -15,6 +15,7 @@ from podium_contracts.pipeline import is_object
 from podium_lakehouse.delta.commits import TransactionId, afterwards, commit_once
 from podium_lakehouse.delta.compaction import compact
 from podium_lakehouse.delta.tables import current, ensure
+from podium_lakehouse.delta.transactions import last_number
 from podium_lakehouse.expressions.dialects import DUCKDB
 from podium_lakehouse.store.objects import THREADS, get
 
@@ -45,7 +46,7 @@ class RecordTable:
         ensure(self.uri, self.schema, LOG)
 
         def append(table: DeltaTable, properties: CommitProperties) -> None:
-            last = table.transaction_version(key) or 0
+            last = last_number(table, key) or 0
             if after is not None and last != after:
                 raise CommitConflict(
                     f"{key}: {number} was to come after {after}, and {last} has", hint="run it again"
@@ -67,7 +68,7 @@ class RecordTable:
     def last(self, key: str) -> int | None:
         """Return the largest number put under a key, or None."""
         table = current(self.uri)
-        return table.transaction_version(key) if table else None
+        return last_number(table, key) if table else None
 
     def rows(self, *, above: tuple[str, int] | None = None, **equals: object) -> list[dict[str, object]]:
         """Return the rows whose columns have the given values, and one a number above; files that cannot hold any are not opened."""
