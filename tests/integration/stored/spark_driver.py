@@ -42,7 +42,7 @@ def run_apart(file: str) -> None:
         there.update(meta["path"] for meta in below(f"{home}/_podium/scratch"))
 
     run(file, look)
-    assert not here
+    assert not here, here
     assert there
     assert not below(f"{home}/_podium/scratch")
 

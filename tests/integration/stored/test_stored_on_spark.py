@@ -104,9 +104,11 @@ def test_tasks_on_other_machines_share_nothing_but_the_store(
     """What a statement leaves for the next one lies in the lakehouse while the engine is open, not in the driver's scratch folder."""
     (tmp_path / "conf").mkdir()
     (tmp_path / "scratch").mkdir()
+    (tmp_path / "far").mkdir()
     (tmp_path / "conf" / "spark-defaults.conf").write_text(
         "spark.master local-cluster[1,2,1024]\nspark.sql.shuffle.partitions 2\nspark.ui.enabled false\n"
         "spark.driver.host 127.0.0.1\nspark.driver.bindAddress 127.0.0.1\n"
+        f"spark.executorEnv.TMPDIR {tmp_path / 'far'}\n"
     )
     with environment.context() as patch:
         patch.setenv("SPARK_CONF_DIR", str(tmp_path / "conf"))

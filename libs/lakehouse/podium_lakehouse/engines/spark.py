@@ -180,7 +180,7 @@ class SparkEngine:
         self, merge: str, transaction: TransactionId, metadata: Mapping[str, str]
     ) -> dict[str, object]:
         """Run a merge under its identifier; return its counts under delta-rs's names."""
-        from delta.exceptions import DeltaConcurrentModificationException  # noqa: PLC0415 - see `spark_session`
+        from delta import exceptions as conflicts  # noqa: PLC0415 - see `spark_session`
 
         settings = {
             "spark.databricks.delta.write.txnAppId": transaction.app_id,
@@ -194,8 +194,8 @@ class SparkEngine:
                 for key, value in settings.items():
                     self.session.conf.set(key, value)
                 row = self.session.sql(merge).collect()[0]
-            except DeltaConcurrentModificationException as error:
-                raise CommitFailedError(str(error)) from error
+            except tuple(getattr(conflicts, name) for name in conflicts.__all__) as error:
+                raise CommitFailedError(str(error)) from error  # in Python they have no base of their own
             finally:
                 for key in settings:
                     self.session.conf.unset(key)
