@@ -193,12 +193,15 @@ class SparkEngine:
             try:
                 for key, value in settings.items():
                     self.session.conf.set(key, value)
-                row = self.session.sql(merge).collect()[0]
+                rows = self.session.sql(merge).collect()
             except tuple(getattr(conflicts, name) for name in conflicts.__all__) as error:
                 raise CommitFailedError(str(error)) from error  # in Python they have no base of their own
             finally:
                 for key in settings:
                     self.session.conf.unset(key)
+        if not rows:
+            raise CommitFailedError(f"{transaction} was committed by another writer meanwhile")
+        (row,) = rows
         return {
             "num_target_rows_inserted": row["num_inserted_rows"],
             "num_target_rows_updated": row["num_updated_rows"],

@@ -191,19 +191,42 @@ def spark_session() -> "SparkSession":
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     given = SparkConf()
-    local = not given.contains("spark.master")
+    keys = {key for key, _ in given.getAll()} | configured(os.environ)
+    local = "spark.master" not in keys
     if local:
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     cores = len(os.sched_getaffinity(0))
     builder = SparkSession.builder.appName("podium")
     for setting in (*SETTINGS, *PROFILES["small" if local else "large"], *store_settings(os.environ)):
-        if not given.contains(setting.key):
+        if setting.key not in keys:
             builder = builder.config(setting.key, setting.value.format(cores=cores))
     if local:
         builder = builder.master(f"local[{cores}]").config("spark.driver.memory", f"{_heap_mb()}m")
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def configured(environment: Mapping[str, str]) -> set[str]:
+    """Return the keys that Spark's own configuration file sets: Spark reads it in its JVM only, which is not there yet."""
+    home = environment.get("SPARK_HOME") or str(_pyspark())
+    file = Path(environment.get("SPARK_CONF_DIR") or f"{home}/conf") / "spark-defaults.conf"
+    if not file.is_file():
+        return set()
+    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+    return {re.split(r"[\s=:]", line, maxsplit=1)[0] for line in lines if line and line[0] not in "#!"}
+
+
+def _pyspark() -> Path:
+    """Return the folder of pyspark, which need not be imported for that.
+
+    Raises:
+        TerminalError: it is not installed.
+    """
+    spec = find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise TerminalError("engine spark needs pyspark, which is not installed", hint=_install("pyspark"))
+    return Path(spec.origin).parent
 
 
 def _heap_mb() -> int:
@@ -225,10 +248,7 @@ def _check_java() -> None:
 
 
 def _check_pyspark() -> None:
-    spec = find_spec("pyspark")
-    if spec is None or spec.origin is None:
-        raise TerminalError("engine spark needs pyspark, which is not installed", hint=_install("pyspark"))
-    jars = Path(spec.origin).parent / "jars"
+    jars = _pyspark() / "jars"
     if not all(map(list, map(jars.glob, JARS))):
         raise TerminalError("engine spark needs Delta's jars beside pyspark's own", hint=_install("them"))
 
