@@ -1,11 +1,14 @@
 """A real S3 server on a folder of its own."""
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from obstore.store import S3Store
+from podium_lakehouse.store import objects
 
 SCRIPT = str(Path(__file__).parents[1] / "scripts" / "s3")
 
@@ -48,3 +51,14 @@ class S3Server:
             "AWS_ACCESS_KEY_ID": "podium",
             "AWS_SECRET_ACCESS_KEY": "podium-secret",
         }
+
+
+@contextmanager
+def environment_of(server: S3Server) -> Iterator[pytest.MonkeyPatch]:
+    """Let this process, and those that it starts, find a server and be let in; clients that were made before are forgotten."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        objects.client.cache_clear()
+        yield patch
+    objects.client.cache_clear()

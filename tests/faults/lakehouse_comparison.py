@@ -25,16 +25,19 @@ RUNS = "_podium/runs"
 """A run is recorded before its first intent, so a killed one may be the only trace of itself."""
 
 
-def contents(folder: Path) -> Contents:
-    """Return the rows of every table, the commits of every table, and the rows of the published file."""
-    lakehouse = folder / "lakehouse"
-    names = _run_names(lakehouse)
+def contents(folder: Path, copy: Path | None = None, uri: str = "") -> Contents:
+    """Return the rows of every table, the commits of every table, and the rows of the published file.
+
+    Places are called alike, wherever they are. A lakehouse that is not in the folder is read from a copy; `uri` is what it calls itself.
+    """
+    lakehouse = copy or folder / "lakehouse"
+    names = {**_run_names(lakehouse), uri or str(lakehouse): "the lakehouse", str(folder): "the folder"}
     found: Contents = {}
     for log in sorted(lakehouse.glob("*/*/_delta_log")):
         table, name = DeltaTable(str(log.parent)), log.parent.relative_to(lakehouse).as_posix()
         if name != RUNS:
             found[name] = _rows(table.to_pyarrow_table().to_pylist(), names)
-            found[f"commits to {name}"] = commits(table)
+            found[f"commits to {name}"] = [_plain(commit, names) for commit in commits(table)]
     for path in sorted(folder.glob("*.duckdb")):
         found |= {f"{path.name}: {name}": _rows(rows, names) for name, rows in _published(path).items()}
     return found
@@ -80,7 +83,7 @@ def in_order(events: list[str], folder: Path) -> list[str]:
 
 
 def _run_names(lakehouse: Path) -> dict[str, str]:
-    """Return what to call the ids, traces and times of the runs that completed something."""
+    """Return what to call the ids, traces, times and pipelines of the runs that completed something."""
     records = Lakehouse(str(lakehouse))
     completed = {str(row["run_id"]) for row in records.completions.table.rows()}
     runs = [row for row in records.runs.table.rows() if str(row["run_id"]) in completed]
@@ -89,6 +92,7 @@ def _run_names(lakehouse: Path) -> dict[str, str]:
         names[str(row["run_id"])] = f"run {place}"
         names[str(row["traceparent"])] = f"trace {place}"
         names[str(row["requested_at"])] = f"time {place}"
+        names[str(row["fingerprint"])] = "the pipeline"
     return names
 
 

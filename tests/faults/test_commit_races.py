@@ -136,12 +136,16 @@ def test_each_identifier_is_committed_once(
     """Whatever identifiers race in whatever order, each commit is there once with its rows, or was refused as overtaken."""
     with tempfile.TemporaryDirectory() as folder:
         uri = str(Path(folder) / "layer" / "table")
-        ensure(uri, SCHEMA)
-        told = list(writers.map(write, [Writer(uri, way, transactions) for transactions in plan]))
-        table = DeltaTable(uri)
-        made = [entry[TRANSACTION_KEY] for entry in table.history() if TRANSACTION_KEY in entry]
-        keys = Counter(table.to_pyarrow_table()["key"].to_pylist())
+        race(writers, uri, plan, way)
 
+
+def race(writers: Executor, uri: str, plan: list[tuple[TransactionId, ...]], way: str) -> None:
+    """Let writers commit their identifiers to a new table at the same time; check what is in it then."""
+    ensure(uri, SCHEMA)
+    told = list(writers.map(write, [Writer(uri, way, transactions) for transactions in plan]))
+    table = DeltaTable(uri)
+    made = [entry[TRANSACTION_KEY] for entry in table.history() if TRANSACTION_KEY in entry]
+    keys = Counter(table.to_pyarrow_table()["key"].to_pylist())
     shared = keys.pop("shared", 0)
     assert shared == (1 if way == "merge" else 0)
     assert set(keys.values()) <= {1}

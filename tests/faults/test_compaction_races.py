@@ -67,7 +67,7 @@ def test_files_that_are_gone_are_replaced_by_nobody(tmp_path: Path) -> None:
     folder = tmp_path / "table" / "data" / "late"
     write_deltalake(str(folder), pa.table({"number": [0, 1, 2, 3]}))
     DeltaTable(uri).delete("number = 2")
-    assert replace_files(uri, old, data_files(Path(uri), folder), {}) is None
+    assert replace_files(uri, old, data_files(uri, str(folder)), {}) is None
     assert sorted(DeltaTable(uri).to_pyarrow_table()["number"].to_pylist()) == [0, 1, 3]
 
 
@@ -80,11 +80,11 @@ def test_a_table_is_ordered_beside_its_writers(tmp_path: Path, *, partitioned: b
         write_deltalake(uri, rows, mode="append", partition_by=["day"] if partitioned else None)
     before = DeltaTable(uri)
     write_deltalake(uri, pa.table({"number": [50], "day": ["d1"]}), mode="append")
-    version = reorder(before, ["number"])
+    version = reorder(uri, before, ["number"])
     found = DeltaTable(uri)
     assert found.version() == version
     assert len(found.file_uris()) == (3 if partitioned else 2)
     wanted = [*range(6), 50, *range(95, 101)]
     assert sorted(found.to_pyarrow_table()["number"].to_pylist()) == wanted
     assert found.history(1)[0]["podium.maintenance"] == "ordering"
-    assert reorder(before, ["number"]) is None
+    assert reorder(uri, before, ["number"]) is None

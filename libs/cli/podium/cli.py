@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 import typer
 from podium_contracts.errors import InvalidPipeline, PodiumError, QualityHold, TransientError
+from podium_lakehouse.store.troubles import in_words
 from rich.text import Text
 
 from podium.commands.accounts import events, ledger, quarantine, report
@@ -55,7 +56,8 @@ def main() -> None:
 def call(arguments: Sequence[str]) -> int:
     """Run a command; return its exit code. An error of Podium's becomes a message with the next step."""
     try:
-        app(list(arguments), prog_name="podium")
+        with in_words():
+            app(list(arguments), prog_name="podium")
     except SystemExit as end:
         return _flushed(end.code if isinstance(end.code, int) else 0)
     except InvalidPipeline as error:

@@ -17,6 +17,7 @@ from podium_lakehouse.delta.tables import find
 from podium_lakehouse.hosting import StageFunction
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Scope
+from podium_lakehouse.store.troubles import in_words
 from podium_model.stage import model
 from podium_publish.stage import publish
 from podium_quality.stage import quality
@@ -105,7 +106,8 @@ class _Pass:
 
     def _call(self, stage: Stage, event: CloudEvent) -> list[CloudEvent]:
         try:
-            answers = self.stages[stage](event, self.pipeline, self.lakehouse)
+            with in_words(self.lakehouse.uri):
+                answers = self.stages[stage](event, self.pipeline, self.lakehouse)
         except PodiumError as error:
             self.errors.append(error)
             return [

@@ -16,6 +16,7 @@ FileOption = Annotated[
     Path, typer.Option("--file", "-f", help="The pipeline file.", envvar="PODIUM_PIPELINE", show_default=True)
 ]
 DEFAULT_FILE = Path("pipeline.yaml")
+REPORT = "report.html"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,11 @@ class Opened:
     file: Path
     pipeline: Pipeline
     lakehouse: Lakehouse
+
+    @property
+    def report(self) -> str:
+        """The path or URI of the report that each run renews."""
+        return f"{self.lakehouse.uri}/{REPORT}"
 
 
 def check(path: Path) -> PipelineFile:
@@ -46,12 +52,10 @@ def open_pipeline(path: Path, observer: Observer = nobody) -> Opened:
 
     Raises:
         InvalidPipeline: the file has mistakes.
-        TerminalError: the lakehouse is out of this machine's reach.
+        TerminalError: there can be no lakehouse at that place.
     """
     pipeline = check(path).pipeline()
-    lakehouse = Lakehouse(pipeline.lakehouse_uri, observer)
-    _ = lakehouse.path
-    return Opened(path, pipeline, lakehouse)
+    return Opened(path, pipeline, Lakehouse(pipeline.lakehouse_uri, observer))
 
 
 def dataset_of(opened: Opened, name: str) -> str:

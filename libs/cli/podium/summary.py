@@ -13,7 +13,6 @@ from podium.host import Outcome
 from podium.opening import Opened
 
 STEPS = ("inserted", "updated", "unchanged", "deduplicated", "late", "quarantined", "deletes")
-REPORT = "report.html"
 
 
 def summary(opened: Opened, outcome: Outcome, seconds: float) -> dict[str, object]:
@@ -26,7 +25,7 @@ def summary(opened: Opened, outcome: Outcome, seconds: float) -> dict[str, objec
         "verdict": verdicts,
         "stages": [_stage(event) for event in outcome.fresh],
         "lakehouse": opened.lakehouse.uri,
-        "report": str(opened.lakehouse.path / REPORT),
+        "report": opened.report,
         "seconds": round(seconds, 3),
     }
 
@@ -61,7 +60,7 @@ def print_summary(opened: Opened, outcome: Outcome, seconds: float) -> None:
     for event in outcome.fresh:
         if isinstance(event.data, LayerCompleted):
             _print_account(event.subject, event.data)
-    places = [("tables", opened.lakehouse.uri), ("report", f"{opened.lakehouse.uri}/{REPORT}")]
+    places = [("tables", opened.lakehouse.uri), ("report", opened.report)]
     places += [("served", event.data.uri) for event in outcome.fresh if isinstance(event.data, Published)]
     output.print()
     output.print(

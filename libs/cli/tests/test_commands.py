@@ -117,15 +117,20 @@ def test_a_mistake_is_named_with_the_next_step(
 
 
 @pytest.mark.parametrize("command", [("run",), ("tables",), ("report",)], ids=" ".join)
-def test_a_lakehouse_out_of_reach_is_an_error(terminal: Terminal, command: tuple[str, ...]) -> None:
-    """A lakehouse on object storage is valid, and this engine says that it cannot work there."""
+def test_a_lakehouse_out_of_reach_is_an_error(
+    terminal: Terminal, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is valid, and the command says which store does not answer, and how to go on."""
     file = terminal.folder / "pipeline.yaml"
     file.write_text(file.read_text().replace("uri: lakehouse", "uri: s3://bucket/lakehouse"))
     assert terminal.podium("validate").code == 0
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://127.0.0.1:9")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "podium")
     answer = terminal.podium(*command)
-    assert answer.code == 1
+    assert answer.code == 75
     assert "s3://bucket/lakehouse" in answer.err
-    assert "next: set spec.lakehouse.uri" in answer.err
+    assert "next: start it, or set AWS_ENDPOINT_URL" in answer.err
 
 
 def test_a_pipeline_file_that_is_no_text_is_an_error(terminal: Terminal) -> None:

@@ -1,10 +1,12 @@
 """Objects of a store, named as files are; what else a path may not be; and what stores say is new."""
 
 import json
+import re
 
 import pytest
 from podium_contracts.notifications import created
 from podium_contracts.pipeline import FileSource, ObjectPattern, is_object
+from podium_contracts.pipeline.objects import known_lakehouse
 from pydantic import ValidationError
 
 BUCKET = "s3://shop/"
@@ -89,6 +91,46 @@ def test_a_secret_in_a_path_is_refused_and_not_repeated(path: str) -> None:
     [error] = refused.value.errors()
     assert "belong into AWS_… variables" in error["msg"]
     assert "SECRET" not in error["msg"]
+
+
+@pytest.mark.parametrize(
+    "uri", ["./lakehouse", "/data/my lake", "s3://lake", "s3://my.lake-1/retail", "s3://lake/a/b_c/d.e=f-g"]
+)
+def test_a_lakehouse_may_be_in_a_folder_or_in_a_bucket(uri: str) -> None:
+    """Below the bucket as deep as one likes."""
+    assert known_lakehouse(uri) == uri
+
+
+NO_LAKEHOUSE = {
+    "abfss://lake@account.dfs.core.windows.net/retail": "Azure storage (abfss://) holds no lakehouse: write a path, or s3://bucket/prefix",
+    "gs://lake/retail": "Google Cloud Storage (gs://) holds no lakehouse",
+    "s3a://lake/retail": "s3a:// holds no lakehouse",
+    "file:///data/lake": "file:// holds no lakehouse",
+    "s3://": "'' is no name of a bucket",
+    "s3://La_ke/retail": "'La_ke' is no name of a bucket (3 to 63 small letters, digits, `.` and `-`)",
+    "s3://la/retail": "'la' is no name of a bucket",
+    "s3://lake/": "a part of the prefix is empty",
+    "s3://lake//retail": "a part of the prefix is empty",
+    "s3://lake/../retail": "a part of the prefix is empty, `.` or `..`",
+    "s3://lake/my retail": "'my retail' cannot be a part of the prefix",
+    "s3://lake/100%": "'100%' cannot be a part of the prefix",
+    "s3://lake/*": "'*' cannot be a part of the prefix",
+}
+
+
+@pytest.mark.parametrize(("uri", "message"), NO_LAKEHOUSE.items(), ids=NO_LAKEHOUSE)
+def test_a_place_for_no_lakehouse_is_refused(uri: str, message: str) -> None:
+    """With what works instead; what Java, Rust and HTTP would write in three ways is no name here."""
+    with pytest.raises(ValueError, match=re.escape(message)):
+        known_lakehouse(uri)
+
+
+@pytest.mark.parametrize("uri", ["s3://key:SECRET@lake/retail", "s3://key:SECRET@host:9000/lake"])
+def test_a_secret_in_a_lakehouse_is_refused_and_not_repeated(uri: str) -> None:
+    """As in a path."""
+    with pytest.raises(ValueError, match="belong into AWS_… variables") as refused:
+        known_lakehouse(uri)
+    assert "SECRET" not in str(refused.value)
 
 
 def test_files_and_objects_are_told_apart() -> None:

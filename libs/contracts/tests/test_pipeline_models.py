@@ -304,7 +304,6 @@ def test_a_pattern_in_a_rule_is_shared_by_every_engine() -> None:
         ("./lakehouse", "/srv/retail/lakehouse"),
         ("/data/lake", "/data/lake"),
         ("s3://bucket/lake", "s3://bucket/lake"),
-        ("file:///data/lake", "file:///data/lake"),
     ],
 )
 def test_a_relative_path_starts_at_the_file(uri: str, resolved: str) -> None:

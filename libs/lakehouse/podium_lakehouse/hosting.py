@@ -13,6 +13,7 @@ from podium_lakehouse.cleansing.checks import problems
 from podium_lakehouse.engines.choice import choose
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Scope
+from podium_lakehouse.store.troubles import in_words
 
 StageFunction = Callable[[CloudEvent, Pipeline, Lakehouse], list[CloudEvent]]
 DueFunction = Callable[[CloudEvent, Pipeline, Lakehouse], bool]
@@ -61,16 +62,24 @@ class HostedStage:
 
     def outstanding(self, pipeline: Pipeline) -> list[CloudEvent]:
         """Return the completions that are still to be announced, of each scope the oldest first."""
-        return _unannounced(open_lakehouse(pipeline), scopes(self.stage, pipeline))
+        with in_words(pipeline.lakehouse_uri):
+            return _unannounced(open_lakehouse(pipeline), scopes(self.stage, pipeline))
 
     def announced(self, pipeline: Pipeline, events: list[CloudEvent]) -> None:
         """Note that these completions are announced."""
-        lakehouse = open_lakehouse(pipeline)
-        for event in events:
-            scope = Scope(pipeline=pipeline.name, stage=self.stage, subject=event.subject)
-            lakehouse.announcements.put(scope, event.number)
+        with in_words(pipeline.lakehouse_uri):
+            lakehouse = open_lakehouse(pipeline)
+            for event in events:
+                scope = Scope(pipeline=pipeline.name, stage=self.stage, subject=event.subject)
+                lakehouse.announcements.put(scope, event.number)
 
     def _answers(self, event: CloudEvent, pipeline: Pipeline, function: StageFunction) -> list[CloudEvent]:
+        with in_words(pipeline.lakehouse_uri):
+            return self._all_answers(event, pipeline, function)
+
+    def _all_answers(
+        self, event: CloudEvent, pipeline: Pipeline, function: StageFunction
+    ) -> list[CloudEvent]:
         """Return what the stage answers, after what it completed before and has not been announced."""
         lakehouse = open_lakehouse(pipeline)
         own = [scope for scope in scopes(self.stage, pipeline) if _counts_for(scope, event)]
@@ -87,11 +96,9 @@ def open_lakehouse(pipeline: Pipeline) -> Lakehouse:
     """Return a pipeline's lakehouse.
 
     Raises:
-        TerminalError: the lakehouse is out of this machine's reach.
+        TerminalError: there can be none at that place.
     """
-    lakehouse = Lakehouse(pipeline.lakehouse_uri)
-    _ = lakehouse.path
-    return lakehouse
+    return Lakehouse(pipeline.lakehouse_uri)
 
 
 def _unannounced(lakehouse: Lakehouse, scopes: list[Scope]) -> list[CloudEvent]:

@@ -1,6 +1,7 @@
 """The lakehouse as the stages see it: where its tables lie, its records, and who watches."""
 
 import re
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from podium_contracts.errors import CommitConflict, TerminalError
 from podium_contracts.events import CloudEvent, EventData, envelope
 from podium_contracts.events.v1 import TableVersion
 from podium_contracts.names import EngineName, Layer
-from podium_contracts.pipeline import Pipeline
+from podium_contracts.pipeline import Pipeline, is_object
+from podium_contracts.pipeline.objects import known_lakehouse
 
 from podium_lakehouse.delta.compaction import compact
 from podium_lakehouse.delta.tables import Snapshot, current, schema_fingerprint
@@ -22,6 +24,7 @@ from podium_lakehouse.records import announcements, catalogue, completions, inte
 from podium_lakehouse.records.intents import ABSENT, Intent, Scope
 from podium_lakehouse.records.lookups import LookupTable
 from podium_lakehouse.records.table import RecordTable
+from podium_lakehouse.store.objects import delete, put_new
 
 Observer = Callable[[str], None]
 
@@ -33,7 +36,7 @@ def nobody(point: str) -> None:
 
 @dataclass(frozen=True)
 class Lakehouse:
-    """A folder of Delta tables.
+    """A folder of Delta tables, on this machine or in an object store.
 
     `reached` is told the name of every point that matters to whoever watches or breaks a stage: `cleanse.silver.sales intent
     written`, always in pairs, `before …` and `after …`.
@@ -44,30 +47,25 @@ class Lakehouse:
     engine: EngineName = EngineName.DUCKDB
 
     def __post_init__(self) -> None:
-        """Refuse a path that delta-rs would take for another one: it reads it as a URL.
+        """Refuse a place where no lakehouse can be, and a path that delta-rs would take for another one: it reads it as a URL.
 
         Raises:
-            TerminalError: there is a `?`, a `#` or a percent-encoded character in it.
+            TerminalError: it is neither a path nor in a bucket, or there is a `?`, a `#` or a percent-encoded character in it.
         """
+        try:
+            known_lakehouse(self.uri)
+        except ValueError as error:
+            raise TerminalError(str(error), hint="set spec.lakehouse.uri") from error
         if odd := re.search(r"[?#]|%[0-9A-Fa-f]{2}", self.uri):
             raise TerminalError(
                 f"{self.uri}: a lakehouse cannot lie below a folder with {odd[0]!r} in its name",
                 hint="rename the folder, or set spec.lakehouse.uri",
             )
 
-    @cached_property
-    def path(self) -> Path:
-        """The lakehouse's folder.
-
-        Raises:
-            TerminalError: the URI is not on a local file system.
-        """
-        if "://" in self.uri:
-            raise TerminalError(
-                f"{self.uri}: the duckdb engine keeps a lakehouse on a local path",
-                hint="set spec.lakehouse.uri",
-            )
-        return Path(self.uri)
+    @property
+    def path(self) -> Path | None:
+        """The lakehouse's folder on this machine, None where it is in an object store."""
+        return None if is_object(self.uri) else Path(self.uri)
 
     def table_uri(self, layer: Layer, name: str) -> str:
         """Return where a table of a layer lies."""
@@ -127,7 +125,7 @@ class Lakehouse:
 
     def open_engine(self, *, shared: bool = False) -> AbstractContextManager[Engine]:
         """Open what executes a stage; see `engines.opening`."""
-        return open_engine(self.engine, shared=shared)
+        return open_engine(self.engine, shared=shared, lakehouse=self.uri)
 
     def _records(self, name: str, schema: pa.Schema) -> RecordTable:
         return RecordTable(self.record_uri(name), schema)
@@ -153,6 +151,7 @@ class Lakehouse:
             CommitConflict: what it was planned on is no longer the last thing that its scope has completed or begun.
         """
         scope = intent.scope
+        self._check_store()
         self.runs.put(intent.run, intent.traceparent)
         self.pipelines.put(pipeline)
         after = self.intents.completed[scope.key]
@@ -161,6 +160,24 @@ class Lakehouse:
             pinned = self.intents.put(intent.model_copy(update={"completion": number, "after": after}))
         self._check_order(pinned)
         return pinned
+
+    def _check_store(self) -> None:
+        """Check, before the first run of a lakehouse, that its store keeps the promise that every commit rests on.
+
+        Raises:
+            TerminalError: it lets two writers write one object.
+        """
+        if not is_object(self.uri) or current(self.runs.table.uri):
+            return
+        probe = f"{self.uri}/_podium/{uuid.uuid4().hex}.probe"
+        put_new(probe, b"")
+        overwritten = put_new(probe, b"")
+        delete([probe])
+        if overwritten:
+            raise TerminalError(
+                f"{self.uri}: the store lets two writers write one object, so commits would be lost",
+                hint="take a store that knows conditional puts (If-None-Match: *)",
+            )
 
     def _check_order(self, intent: Intent) -> None:
         """Check that an intent was not planned while another one of its scope was at work, which had been given up: it may have seen half of that."""

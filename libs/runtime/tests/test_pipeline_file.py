@@ -177,6 +177,16 @@ def test_whatever_the_file_holds_its_mistakes_are_listed(write: Write, text: str
             id="an empty text",
         ),
         pytest.param(
+            "{uri: ./lakehouse}",
+            "{uri: s3://key:SECRET@lake/retail}",
+            Problem(
+                ("spec", "lakehouse", "uri"),
+                "secrets and addresses of an object store belong into AWS_… variables, not here",
+                line=5,
+            ),
+            id="a secret in the lakehouse",
+        ),
+        pytest.param(
             "  lookups:",
             "  lookup:",
             Problem(("spec", "lookup"), "unknown field 'lookup'", "did you mean 'lookups'?", 6),

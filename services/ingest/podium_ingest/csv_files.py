@@ -5,7 +5,7 @@ from podium_contracts.errors import BadSource, PodiumError
 from podium_contracts.events.v1 import Flow, Ledger
 from podium_contracts.names import Layer, storable_name
 from podium_contracts.pipeline import CsvDialect, FileSource
-from podium_lakehouse.delta.appends import discard
+from podium_lakehouse.delta.folders import discard
 from podium_lakehouse.engines.duckdb_csv import (
     CsvFile,
     Ingestion,
@@ -51,7 +51,8 @@ def _inputs(intent: Intent, source: FileSource, files: Files) -> list[CsvFile]:
     for pinned in intent.files:
         path = files.readable(pinned)
         names = header(path, pinned.path, source.csv)
-        inputs.append(CsvFile(path, pinned.path, tuple(storable_name(name) for name in names), tuple(names)))
+        columns = tuple(storable_name(name) for name in names)
+        inputs.append(CsvFile(path, pinned.path, columns, tuple(names), pinned.etag))
     return inputs
 
 

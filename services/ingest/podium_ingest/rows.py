@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 from podium_contracts.errors import BadSource
@@ -23,7 +22,7 @@ Names = Mapping[str, str]
 class Rows:
     """Data files in folders inside Bronze's, which no commit lists yet."""
 
-    folders: tuple[Path, ...]
+    folders: tuple[str, ...]
     names: Names
     flow: Flow
 

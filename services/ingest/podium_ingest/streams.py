@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -18,7 +17,7 @@ from podium_contracts.messages import Extent, Messages, OffsetRange, TopicPartit
 from podium_contracts.names import Layer, collisions
 from podium_contracts.pipeline import KafkaSource, Pipeline
 from podium_lakehouse.cleansing.columns import BATCH, CORRUPT_REASON, CORRUPT_RECORD, ROW
-from podium_lakehouse.delta.appends import discard, new_folder
+from podium_lakehouse.delta.folders import discard, filling, new_folder
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Intent
 
@@ -145,7 +144,7 @@ def read_messages(
 class _Part:
     """What came of a share: a folder with its rows, the fields they brought, and why it could not be read, if so."""
 
-    folder: Path
+    folder: str
     names: Names
     taken: int = 0
     rows: int = 0
@@ -209,16 +208,13 @@ def _read_share(
     reading = reader(source, schemas, known)
     folder = new_folder(uri)
     taken = 0
-    with ExitStack() as undo:
-        undo.callback(discard, [folder])
-        try:
-            with _DataFiles(folder) as files:
-                for messages in topics.read(share):
-                    taken += len(messages)
-                    files.write(_table(messages, reading, intent, source))
-        except PodiumError as error:
-            return _Part(folder, {}, failed=error)
-        undo.pop_all()
+    try:
+        with filling(folder) as draft, _DataFiles(draft) as files:
+            for messages in topics.read(share):
+                taken += len(messages)
+                files.write(_table(messages, reading, intent, source))
+    except PodiumError as error:
+        return _Part(folder, {}, failed=error)
     return _Part(folder, reading.columns, taken, files.rows)
 
 

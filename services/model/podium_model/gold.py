@@ -9,8 +9,9 @@ from podium_contracts.errors import ModelFailed
 from podium_contracts.events.v1 import ControlTotal as CheckedTotal
 from podium_contracts.names import Layer
 from podium_contracts.pipeline.types import TIMESTAMP
-from podium_lakehouse.delta.appends import append_once, discard, new_folder, overwrite_once
+from podium_lakehouse.delta.appends import append_once, overwrite_once
 from podium_lakehouse.delta.commits import Committed
+from podium_lakehouse.delta.folders import discard, parquet_files
 from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, current, ensure
 from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import Engine
@@ -54,7 +55,7 @@ class GoldTable:
         self.incremental = incremental
         self.partitioned = self._is_partitioned()
         self.notes: list[str] = []
-        self.folder = new_folder(str(engine.scratch / "stage" / model.name) if incremental else self.uri)
+        self.staged = engine.draft(f"{engine.workspace}/stage/{model.name}" if incremental else self.uri)
 
     def offer(self) -> None:
         """Offer the certified rows to dbt where the model runs incrementally."""
@@ -67,7 +68,7 @@ class GoldTable:
         moment = f"CAST({dialect.text(self.intent.time.isoformat())} AS {dialect.type_name(TIMESTAMP)})"
         return (
             f"SELECT {dialect.text(self.model.name)} AS model, {moment} AS run_time, "
-            f"{self.incremental} AS incremental, {dialect.text(str(self.folder))} AS folder, "
+            f"{self.incremental} AS incremental, {dialect.text(self.staged)} AS folder, "
             f"{dialect.text(self._partition() if self.partitioned else '')} AS partition_column"
         )
 
@@ -99,7 +100,7 @@ class GoldTable:
 
     def discard(self) -> None:
         """Remove the staged rows, which no commit will list."""
-        discard([self.folder])
+        discard([self.staged])
 
     def commit(self) -> Change:
         """Bring the staged rows into the table, in one commit."""
@@ -177,7 +178,7 @@ class GoldTable:
             return self.partitioned
         values = f"SELECT count(DISTINCT {declared.expression(self.engine.dialect)}) FROM {self._staged}"
         partitions = int(str(self.engine.execute(values)[0][0]))
-        size = sum(path.stat().st_size for path in self.folder.rglob("*.parquet"))
+        size = sum(file.size for file in parquet_files(self.staged))
         refusal = declared.refusal(f"gold.{self.model.name}", size, partitions)
         self.notes += [refusal] if refusal else []
         return refusal is None and current(self.uri) is None
@@ -189,34 +190,37 @@ class GoldTable:
         if declared and self._decide():
             partitions = (declared.column,)
             schema = schema if self.partitioned else schema.append(pa.field(declared.column, pa.date32()))
-            self._write_partitioned(declared.column)
+            folder = self._write_partitioned(declared.column)
+        else:
+            folder = self.engine.place(self.uri, self.staged)
         ensure(self.uri, schema, CHANGE_FEED, partitions)
         committed = append_once(
             self.uri,
-            [self.folder],
+            [folder],
             self.intent.transaction(table_name(self.uri)),
             base=0,
             metadata=self.intent.commit_metadata,
         )
         return Change(committed, rows, 0)
 
-    def _write_partitioned(self, column: str) -> None:
-        """Write the staged rows anew, a folder per partition."""
+    def _write_partitioned(self, column: str) -> str:
+        """Write the staged rows anew, a folder per partition; return the folder of all."""
         added = "" if self.partitioned else f", {self._partition()}"
-        statement = f"SELECT *{added} FROM {self._staged}"
-        folder = self.engine.write(self.uri, statement, partition_by=column)
-        discard([self.folder])
-        self.folder = folder
+        folder = self.engine.write(self.uri, f"SELECT *{added} FROM {self._staged}", partition_by=column)
+        discard([self.staged])
+        return folder
 
     def _overwrite(self) -> Change:
         """Replace every row: the project changed, and with it perhaps the columns."""
         rows = self._rows(self._staged)
         declared = self.model.layout.partition_by
         if declared and self.partitioned:
-            self._write_partitioned(declared.column)
+            folder = self._write_partitioned(declared.column)
+        else:
+            folder = self.engine.place(self.uri, self.staged)
         committed = overwrite_once(
             self.uri,
-            self.folder,
+            folder,
             self.engine.schema(self._staged),
             self.intent.transaction(table_name(self.uri)),
             base=self.base,

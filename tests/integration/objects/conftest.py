@@ -13,11 +13,10 @@ from obstore.store import S3Store
 from podium import host
 from podium.opening import Opened, open_pipeline
 from podium_contracts.names import EngineName
-from podium_ingest import objects
 from podium_lakehouse.lakehouse import Observer, nobody
 from podium_runtime.requests import request
 
-from tests.s3 import S3Server
+from tests.s3 import S3Server, environment_of
 
 PIPELINE = """\
 apiVersion: podium.dev/v1alpha1
@@ -77,10 +76,7 @@ class Shop:
 
 
 @pytest.fixture
-def shop(s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+def shop(s3: S3Server, tmp_path: Path) -> Iterator[Shop]:
     """A pipeline on a new bucket, in an environment where the server is found."""
-    for name, value in s3.environment.items():
-        monkeypatch.setenv(name, value)
-    objects._store.cache_clear()
-    yield Shop(tmp_path, s3, next(NAMES))
-    objects._store.cache_clear()
+    with environment_of(s3):
+        yield Shop(tmp_path, s3, next(NAMES))

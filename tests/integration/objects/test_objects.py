@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import obstore
@@ -13,9 +14,14 @@ import pytest
 from podium_contracts.errors import BadSource, PodiumError, TransientError
 from podium_contracts.events.v1 import LayerCompleted
 from podium_contracts.names import EngineName, Layer, Stage
+from podium_contracts.pipeline import CsvDialect
 from podium_ingest import files, objects
 from podium_ingest.stage import waiting
+from podium_lakehouse.engines.duckdb import duckdb_engine
+from podium_lakehouse.engines.duckdb_csv import CsvFile, Ingestion, Read, write_csv
 from podium_lakehouse.records.intents import Intent, Scope
+from podium_lakehouse.store import objects as store
+from podium_lakehouse.store.objects import client
 from pyarrow.fs import S3FileSystem
 
 from tests.integration.objects.conftest import Shop
@@ -187,6 +193,22 @@ def test_tasks_of_spark_read_the_copies(shop: Shop) -> None:
     assert len(there) == 3
 
 
+def test_a_task_on_another_machine_fetches_what_it_reads(shop: Shop, tmp_path: Path) -> None:
+    """The copy of whoever pinned it is not there; an object that is another one by now is noticed."""
+    uri = shop.deliver("in/one.csv", "a,1.00", "b,2.00")
+    pinned = objects.look(uri)
+    assert pinned
+    columns = ("id", "price")
+    file = CsvFile(tmp_path / "elsewhere" / "0.csv", uri, columns, columns, pinned.etag)
+    mark = Ingestion(datetime(2026, 11, 1, tzinfo=UTC), "shop.sales.000001", 1, "store")
+    with duckdb_engine() as engine:
+        written = write_csv(engine, str(tmp_path / "bronze"), [file], columns, CsvDialect(), mark)
+        assert written.counts == {uri: Read(2, 0)}
+        shop.deliver("in/one.csv", "c,3.00")
+        with pytest.raises(BadSource, match=r"in/one\.csv has changed since it was pinned"):
+            write_csv(engine, str(tmp_path / "bronze"), [file], columns, CsvDialect(), mark)
+
+
 def test_many_bytes_come_in_portions(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """No more objects lie on the disk at a time than find room; each portion is an ingestion."""
     for name in "abcde":
@@ -243,10 +265,10 @@ def test_a_wrong_environment_is_told_with_the_next_step(
     """The message says where, the hint which variable; no secret is in either."""
     shop.deliver("in/one.csv", "a,1.00")
     monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:9")  # who else would know a user
-    monkeypatch.setattr(objects, "RETRY_SECONDS", 1.0)
+    monkeypatch.setattr(store, "RETRY_SECONDS", 1.0)
     for name, value in given.items():
         monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name)
-    objects._store.cache_clear()
+    client.cache_clear()
     with pytest.raises(kind, match=message) as refused:
         shop.run()
     assert hint in refused.value.hint
@@ -282,7 +304,7 @@ def test_a_store_is_asked_by_tls(shop: Shop, tmp_path: Path, monkeypatch: pytest
             shop.run()
         assert "SSL_CERT_FILE" in refused.value.hint
         monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
-        objects._store.cache_clear()
+        client.cache_clear()
         shop.run()
     finally:
         server.stop()

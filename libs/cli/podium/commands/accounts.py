@@ -16,7 +16,7 @@ from rich.text import Text
 
 from podium.console import Form, OutputOption, Row, near, output, write_json, write_rows, write_terms
 from podium.opening import DEFAULT_FILE, FileOption, Opened, dataset_of, open_pipeline
-from podium.summary import REPORT, equation
+from podium.summary import equation
 
 quarantine = typer.Typer(help="Refused rows, and why they were refused.", no_args_is_help=True)
 
@@ -113,8 +113,9 @@ def report(
         podium report --to /var/www/quality.html
     """
     opened = open_pipeline(file)
-    path = write_report(opened.pipeline, opened.lakehouse, to or opened.lakehouse.path / REPORT)
-    output.print(Text(near(path)), soft_wrap=True)
+    place = str(to) if to else opened.report
+    write_report(opened.pipeline, opened.lakehouse, place)
+    output.print(Text(near(place)), soft_wrap=True)
 
 
 @quarantine.command("ls")
@@ -176,10 +177,11 @@ def show_quarantine(
 
 def _refused(opened: Opened, dataset: str, statement: str) -> list[Row]:
     """Return the rows of a statement over `refused`, a dataset's quarantine."""
-    table = find(opened.lakehouse.quarantine_uri(dataset))
+    uri = opened.lakehouse.quarantine_uri(dataset)
+    table = find(uri)
     if table is None:
         return []
     with duckdb_engine() as engine:
-        engine.offer_table("refused", Snapshot(table.table_uri, table.version()))
+        engine.offer_table("refused", Snapshot(uri, table.version()))
         rows: list[Row] = engine.connection.sql(statement).to_arrow_table().to_pylist()
     return rows

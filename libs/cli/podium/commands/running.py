@@ -16,6 +16,7 @@ from podium_contracts.names import EngineWish, Verdict
 from podium_contracts.pipeline import Pipeline
 from podium_ingest.stage import waiting
 from podium_lakehouse.engines.choice import choose
+from podium_quality.report import is_there
 from podium_quality.report import write as write_report
 from podium_runtime.requests import request
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -24,7 +25,7 @@ from rich.text import Text
 from podium import host
 from podium.console import Form, OutputOption, errors, write_json
 from podium.opening import DEFAULT_FILE, FileOption, Opened, open_pipeline
-from podium.summary import REPORT, print_summary, sentence, summary
+from podium.summary import print_summary, sentence, summary
 
 EXIT_INTERRUPTED = 130
 
@@ -96,9 +97,8 @@ def _run(file: FileOption, engine: EngineWish | None, *, quiet: bool) -> tuple[O
             topics=_topics(opened.pipeline),
             on_completed=progress.completed,
         )
-    report = opened.lakehouse.path / REPORT
-    if outcome.fresh or not report.exists():
-        write_report(opened.pipeline, opened.lakehouse, report)
+    if outcome.fresh or not is_there(opened.report):
+        write_report(opened.pipeline, opened.lakehouse, opened.report)
     return opened, outcome
 
 

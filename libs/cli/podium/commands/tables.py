@@ -128,7 +128,7 @@ def _rows(opened: Opened, snapshot: Snapshot, where: str, limit: int) -> list[Ro
     """Return rows that meet a condition, which may read nothing but the lakehouse."""
     with duckdb_engine() as engine:
         engine.offer_table("shown", snapshot)
-        engine.confine(opened.lakehouse.path)
+        engine.confine(opened.lakehouse.uri)
         relation = engine.connection.sql("FROM shown")
         try:
             found: list[Row] = (

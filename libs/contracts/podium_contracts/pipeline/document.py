@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import AfterValidator, Field, FiniteFloat, model_validator
 
 from podium_contracts.model import Model, checked
 from podium_contracts.names import EngineWish, Name, ResourceName
 from podium_contracts.pipeline.dataset import Dataset
-from podium_contracts.pipeline.objects import SCHEME
+from podium_contracts.pipeline.objects import SCHEME, known_lakehouse
 from podium_contracts.resources.pipeline_run import MOST_DATASETS, RunTemplate
 from podium_contracts.resources.resource import Duration
 
@@ -24,9 +24,9 @@ class Metadata(Model):
 
 
 class Lakehouse(Model):
-    """Where the tables lie: a URI, or a path relative to the pipeline file."""
+    """Where the tables lie: a path relative to the pipeline file, or `s3://bucket/prefix`."""
 
-    uri: str = Field(min_length=1, max_length=1024)
+    uri: Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(known_lakehouse)]
 
 
 class Bundle(Model):

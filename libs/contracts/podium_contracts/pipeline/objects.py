@@ -1,4 +1,4 @@
-"""Objects of a store that speaks S3, named by a pattern as the files of a folder are: `s3://bucket/in/**/*.csv.gz`."""
+"""Objects of a store that speaks S3: named by a pattern as the files of a folder are (`s3://bucket/in/**/*.csv.gz`), or a lakehouse's."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,10 @@ from typing import Self
 SCHEME = "s3://"
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://")
 _BUCKET = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]*")
+_LAKEHOUSE_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_LAKEHOUSE_PART = re.compile(r"[A-Za-z0-9._=-]+")
 _WILD = re.compile(r"[*?\[]")
+_DOTS = {"", ".", ".."}
 _CLOUDS = {
     **dict.fromkeys(("abfs", "abfss", "adl", "az", "azure", "wasb", "wasbs"), "Azure storage"),
     **dict.fromkeys(("gs", "gcs"), "Google Cloud Storage"),
@@ -28,13 +31,48 @@ def known_path(path: str) -> str:
     """
     if is_object(path):
         ObjectPattern.parse(path)
-    elif scheme := _SCHEME.match(path):
+    else:
+        _refuse_schemes(path, "is not read: write a path, or s3://bucket/key")
+    return path
+
+
+def known_lakehouse(uri: str) -> str:
+    """Return where a lakehouse may lie: a path, or `s3://bucket/prefix`.
+
+    The names of its tables become parts of URIs of Java, of Rust and of HTTP, so what one of them would write in another way is not taken.
+
+    Raises:
+        ValueError: saying what is wrong with it; a URI is not repeated where it may hold a secret.
+    """
+    if not is_object(uri):
+        _refuse_schemes(uri, "holds no lakehouse: write a path, or s3://bucket/prefix")
+        return uri
+    bucket, *parts = uri.removeprefix(SCHEME).split("/")
+    _refuse_secrets(bucket)
+    if not _LAKEHOUSE_BUCKET.fullmatch(bucket):
+        raise ValueError(
+            f"{bucket!r} is no name of a bucket (3 to 63 small letters, digits, `.` and `-`): write s3://bucket/prefix"
+        )
+    if not _DOTS.isdisjoint(parts):
+        raise ValueError("a part of the prefix is empty, `.` or `..`: write s3://bucket/prefix")
+    for part in parts:
+        if not _LAKEHOUSE_PART.fullmatch(part):
+            raise ValueError(
+                f"{part!r} cannot be a part of the prefix: write it with letters from A to Z, digits, `.`, `_`, `=` and `-`"
+            )
+    return uri
+
+
+def _refuse_schemes(path: str, instead: str) -> None:
+    if scheme := _SCHEME.match(path):
         name = scheme[1].lower()
         what = f"{_CLOUDS[name]} ({name}://)" if name in _CLOUDS else f"{name}://"
-        raise ValueError(
-            f"{what} is not read: write a path, or s3://bucket/key for any object store that speaks S3"
-        )
-    return path
+        raise ValueError(f"{what} {instead} for any object store that speaks S3")
+
+
+def _refuse_secrets(bucket: str) -> None:
+    if "@" in bucket or ":" in bucket:
+        raise ValueError("secrets and addresses of an object store belong into AWS_… variables, not here")
 
 
 @dataclass(frozen=True)
@@ -52,12 +90,11 @@ class ObjectPattern:
             ValueError: there is none.
         """
         bucket, _, key = uri.removeprefix(SCHEME).partition("/")
-        if "@" in bucket or ":" in bucket:
-            raise ValueError("secrets and addresses of an object store belong into AWS_… variables, not here")
+        _refuse_secrets(bucket)
         if not _BUCKET.fullmatch(bucket):
             raise ValueError(f"{bucket!r} is no name of a bucket: write s3://bucket/key")
         parts = tuple(key.split("/"))
-        if not {"", ".", ".."}.isdisjoint(parts):
+        if not _DOTS.isdisjoint(parts):
             raise ValueError("a part of the key is empty, `.` or `..`: write s3://bucket/folder/*.csv")
         return cls(bucket, (*parts, "*") if parts[-1] == "**" else parts)
 

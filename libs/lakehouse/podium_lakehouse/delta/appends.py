@@ -1,28 +1,19 @@
 """Data files that an engine has written into a table's folder, made part of the table by one commit."""
 
-import shutil
-import uuid
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.transaction import AddAction, RemoveAction
 
 from podium_lakehouse.delta.commits import Committed, TransactionId, afterwards, commit_once
+from podium_lakehouse.delta.folders import discard
 from podium_lakehouse.delta.parquet import DataFile, data_files
-
-
-def new_folder(table_uri: str) -> Path:
-    """Return the path of a folder that does not exist yet, inside a table's."""
-    home = Path(table_uri) / "data"
-    home.mkdir(parents=True, exist_ok=True)
-    return home / uuid.uuid4().hex[:12]
 
 
 def append_once(
     table_uri: str,
-    folders: Sequence[Path],
+    folders: Sequence[str],
     transaction: TransactionId,
     *,
     base: int,
@@ -39,14 +30,14 @@ def append_once(
         append_files(table, properties, files)
 
     committed = commit_once(table_uri, transaction, change, base=base, metadata=metadata)
-    if committed.repeated:
+    if committed.is_by_an_earlier_try:
         discard(folders)
     return committed
 
 
 def overwrite_once(
     table_uri: str,
-    folder: Path,
+    folder: str,
     schema: pa.Schema,
     transaction: TransactionId,
     *,
@@ -70,7 +61,7 @@ def overwrite_once(
         )
 
     committed = commit_once(table_uri, transaction, change, base=base, metadata=metadata)
-    if committed.repeated:
+    if committed.is_by_an_earlier_try:
         discard([folder])
     return committed
 
@@ -90,18 +81,12 @@ def append_files(table: DeltaTable, properties: CommitProperties, files: Sequenc
     )
 
 
-def _files(table_uri: str, folders: Sequence[Path]) -> list[DataFile]:
-    return [file for folder in folders for file in data_files(Path(table_uri), folder)]
+def _files(table_uri: str, folders: Sequence[str]) -> list[DataFile]:
+    return [file for folder in folders for file in data_files(table_uri, folder)]
 
 
 def _actions(files: Sequence[DataFile]) -> list[AddAction | RemoveAction]:
-    for file in files:
-        if not file.path.exists():
-            raise FileNotFoundError(file.path)
-    return [file.action for file in files]
-
-
-def discard(folders: Sequence[Path]) -> None:
-    """Take away data files that no commit will list."""
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+    for data in files:
+        if not data.file.exists():
+            raise FileNotFoundError(data.file.uri)
+    return [data.action for data in files]

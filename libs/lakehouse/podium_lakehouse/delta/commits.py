@@ -17,6 +17,7 @@ from deltalake.exceptions import CommitFailedError
 from podium_contracts.errors import CommitConflict
 
 from podium_lakehouse.delta.tables import borrowed
+from podium_lakehouse.delta.transactions import last_number
 
 MAX_ATTEMPTS = 50
 """Lost races before giving up. Records are shared by all stages of a lakehouse, so a burst of losses is normal."""
@@ -52,6 +53,13 @@ class Committed:
     version: int
     repeated: bool
     metrics: Mapping[str, int] = field(default_factory=dict)
+    attempts: int = field(default=0, compare=False)
+    """How often this call had tried before it found the commit there: then it may be its own, whose answer was lost on the way."""
+
+    @property
+    def is_by_an_earlier_try(self) -> bool:
+        """Whether this call has never tried to commit, so that nothing that it has written is part of the table."""
+        return self.repeated and not self.attempts
 
 
 def commit_once(
@@ -78,9 +86,10 @@ def commit_once(
     for attempt in range(MAX_ATTEMPTS):
         with borrowed(uri) as table:
             if is_committed(table, transaction):
-                return Committed(committed_version(table, transaction), repeated=True)
+                return Committed(committed_version(table, transaction), repeated=True, attempts=attempt)
             if base is not None:
                 _check_base(table, base)
+            before = table.version()
             try:
                 metrics = change(table, properties)
             except CommitFailedError:
@@ -88,7 +97,9 @@ def commit_once(
                 continue
             numbers = metrics if isinstance(metrics, dict) else {}
             table.update_incremental()
-            return Committed(committed_version(table, transaction), repeated=False, metrics=numbers)
+            alone = table.version() == before + 1
+            version = table.version() if alone else committed_version(table, transaction)
+            return Committed(version, repeated=False, metrics=numbers)
     raise CommitConflict(f"{uri}: lost {MAX_ATTEMPTS} races to commit {transaction}", hint="run it again")
 
 
@@ -115,7 +126,7 @@ def is_maintenance(entry: Mapping[str, object]) -> bool:
 
 def is_committed(table: DeltaTable, transaction: TransactionId) -> bool:
     """Whether the table already has this commit, or a later one of the same application."""
-    number = table.transaction_version(transaction.app_id)
+    number = last_number(table, transaction.app_id)
     return number is not None and number >= transaction.number
 
 
@@ -131,7 +142,7 @@ def committed_version(table: DeltaTable, transaction: TransactionId) -> int:
         for entry in entries:
             if said(entry).get(TRANSACTION_KEY) == str(transaction):
                 return int(str(entry["version"]))
-    if table.transaction_version(transaction.app_id) == transaction.number:
+    if last_number(table, transaction.app_id) == transaction.number:
         return int(str(entries[-1]["version"]))
     raise CommitConflict(
         f"{table.table_uri}: {transaction} was overtaken by a later commit", hint="run it again"

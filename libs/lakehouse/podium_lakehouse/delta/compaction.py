@@ -5,12 +5,11 @@ from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
-from podium_lakehouse.delta.appends import discard, new_folder
 from podium_lakehouse.delta.commits import MAINTENANCE_KEY
+from podium_lakehouse.delta.folders import discard, filling, new_folder, opened
 from podium_lakehouse.delta.parquet import data_files
 from podium_lakehouse.delta.replacing import LiveFile, live_files, partition_folder, replace_files
 from podium_lakehouse.delta.tables import current
@@ -33,10 +32,11 @@ def compact(uri: str, since: int, small_bytes: int = SMALL_BYTES) -> None:
     if not groups:
         return
     folder = new_folder(uri)
-    for number, files in enumerate(groups):
-        _merge(table, files, folder, number)
+    with filling(folder) as draft:
+        for number, files in enumerate(groups):
+            _merge(uri, table, files, draft, number)
     old = [file for files in groups for file in files]
-    if replace_files(uri, old, data_files(Path(uri), folder), COMPACTION) is None:
+    if replace_files(uri, old, data_files(uri, folder), COMPACTION) is None:
         discard([folder])
 
 
@@ -53,14 +53,24 @@ def _groups(files: Sequence[LiveFile], small_bytes: int) -> Iterator[list[LiveFi
         yield from [group] if len(group) > 1 else []
 
 
-def _merge(table: DeltaTable, files: Sequence[LiveFile], folder: Path, number: int) -> None:
+def _merge(uri: str, table: DeltaTable, files: Sequence[LiveFile], folder: Path, number: int) -> None:
     """Write the rows of files into one, in their order."""
-    partition = files[0].partition
     home = partition_folder(folder, files[0])
     home.mkdir(parents=True, exist_ok=True)
-    outside = {column for column, _ in partition}
+    outside = {column for column, _ in files[0].partition}
     schema = pa.schema([field for field in pa.schema(table.schema().to_arrow()) if field.name not in outside])
-    rows = ds.dataset([str(file.location(table)) for file in files], schema=schema)
     with pq.ParquetWriter(home / f"part-{number}.parquet", schema, compression="zstd") as writer:
-        for batch in rows.to_batches(batch_size=ROW_GROUP_ROWS):
-            writer.write_batch(batch)
+        for file in files:
+            with opened(file.uri(uri)) as parquet:
+                for batch in parquet.iter_batches(ROW_GROUP_ROWS):
+                    writer.write_batch(_as_declared(batch, schema))
+
+
+def _as_declared(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Return rows with a table's columns, as it has them now: an older file lacks those that came later."""
+    there = set(batch.schema.names)
+    columns = [
+        batch.column(field.name).cast(field.type) if field.name in there else pa.nulls(len(batch), field.type)
+        for field in schema
+    ]
+    return pa.record_batch(columns, schema=schema)

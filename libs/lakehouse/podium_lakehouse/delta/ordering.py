@@ -8,11 +8,13 @@ from urllib.parse import unquote
 import pyarrow as pa
 from deltalake import DeltaTable, WriterProperties
 from deltalake.transaction import AddAction, RemoveAction
+from podium_contracts.pipeline import is_object
 
-from podium_lakehouse.delta.appends import discard, new_folder
 from podium_lakehouse.delta.commits import MAINTENANCE_KEY
+from podium_lakehouse.delta.folders import discard, filling, new_folder
 from podium_lakehouse.delta.parquet import data_files
 from podium_lakehouse.delta.replacing import LiveFile, live_files, partition_folder, replace_files
+from podium_lakehouse.store.objects import get
 
 UNORDERED_SHARE = 0.2
 """Of a table's rows; below it, most files still leave out most of what is not asked for."""
@@ -40,44 +42,50 @@ def is_out_of_order(table: DeltaTable) -> bool:
     return bool(new > UNORDERED_SHARE * sum(rows.values()))
 
 
-def reorder(table: DeltaTable, columns: Sequence[str]) -> int | None:
+def reorder(uri: str, table: DeltaTable, columns: Sequence[str]) -> int | None:
     """Z-order a table by columns; return the version, None where its files were replaced meanwhile."""
-    uri = table.table_uri.removeprefix("file://")
     old = live_files(table)
     folder = new_folder(uri)
-    try:
-        ordered = _ordered(table, old, folder / "copy", columns)
-        for file in ordered:
-            home = partition_folder(folder / "ordered", file)
-            home.mkdir(parents=True, exist_ok=True)
-            (folder / "copy" / file.path).rename(home / Path(file.path).name)
-        version = replace_files(uri, old, data_files(Path(uri), folder / "ordered"), ORDERING)
-    finally:
-        discard([folder / "copy"])
+    with filling(folder) as draft:
+        copy = draft.with_name(f"{draft.name}-copy")
+        try:
+            for file in _ordered(uri, table, old, copy, columns):
+                home = partition_folder(draft, file)
+                home.mkdir(parents=True, exist_ok=True)
+                (copy / unquote(file.path)).rename(home / Path(file.path).name)
+        finally:
+            discard([str(copy)])
+    version = replace_files(uri, old, data_files(uri, folder), ORDERING)
     if version is None:
         discard([folder])
     return version
 
 
 def _ordered(
-    table: DeltaTable, files: Sequence[LiveFile], copy: Path, columns: Sequence[str]
+    uri: str, table: DeltaTable, files: Sequence[LiveFile], copy: Path, columns: Sequence[str]
 ) -> list[LiveFile]:
-    """Z-order a copy of a table, made of links to its files; return the new files."""
+    """Z-order a copy of a table on this machine; return the new files."""
     actions: list[AddAction | RemoveAction] = []
     for file in files:
-        linked = copy / unquote(file.path)
-        linked.parent.mkdir(parents=True, exist_ok=True)
-        linked.hardlink_to(file.location(table))
+        copied = copy / unquote(file.path)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        _copy(file.uri(uri), copied)
         stats = json.dumps({"numRecords": file.rows})
         actions.append(AddAction(file.path, file.size, dict(file.partition), file.modified, True, stats))
-    copied = DeltaTable.create(str(copy), table.schema(), partition_by=table.metadata().partition_columns)
-    copied.create_write_transaction(actions, "append", table.schema())
-    copied.update_incremental()
-    copied.optimize.z_order(
-        columns, target_size=FILE_BYTES, max_spill_size=SPILL_BYTES, writer_properties=ZSTD
-    )
+    made = DeltaTable.create(str(copy), table.schema(), partition_by=table.metadata().partition_columns)
+    made.create_write_transaction(actions, "append", table.schema())
+    made.update_incremental()
+    made.optimize.z_order(columns, target_size=FILE_BYTES, max_spill_size=SPILL_BYTES, writer_properties=ZSTD)
     before = {file.path for file in files}
-    return [file for file in live_files(copied) if file.path not in before]
+    return [file for file in live_files(made) if file.path not in before]
+
+
+def _copy(uri: str, path: Path) -> None:
+    """Bring a file of a table, by a link where it is on this disk: nobody changes it."""
+    if is_object(uri):
+        path.write_bytes(get(uri))
+    else:
+        path.hardlink_to(uri)
 
 
 def is_ordering(entry: Mapping[str, object]) -> bool:

@@ -1,14 +1,14 @@
 """Data files written by an engine, as a commit lists them: with statistics from their footers."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
+
+from podium_lakehouse.delta.folders import NewFile, parquet_files
 
 INDEXED_COLUMNS = 32
 """Delta's own default: statistics for the first 32 columns."""
@@ -22,39 +22,36 @@ EXACT_DIGITS = 15
 
 @dataclass(frozen=True)
 class DataFile:
-    """A Parquet file inside a table's folder that no commit knows yet."""
+    """A Parquet file inside a table's folder that no commit knows yet, and what a commit says of it."""
 
-    path: Path
+    file: NewFile
     rows: int
     action: AddAction
 
 
-def data_files(table_path: Path, folder: Path) -> list[DataFile]:
+def data_files(table_uri: str, folder: str) -> list[DataFile]:
     """Return the non-empty Parquet files of a folder inside the table's; empty ones are deleted."""
     found = []
-    for path in sorted(folder.rglob("*.parquet")):
-        footer = pq.read_metadata(path)
+    for file in parquet_files(folder):
+        footer = file.footer()
         if footer.num_rows == 0:
-            path.unlink()
+            file.delete()
             continue
-        partitions = _partition_values(path.relative_to(folder))
-        found.append(DataFile(path, footer.num_rows, _add_action(table_path, path, partitions, footer)))
+        found.append(DataFile(file, footer.num_rows, _add_action(table_uri, file, footer)))
     return found
 
 
-def _partition_values(path: Path) -> dict[str, str | None]:
+def _partition_values(name: str) -> dict[str, str | None]:
     """Return what the folders `column=value` of a data file say; dates need no decoding."""
-    pairs = (part.split("=", 1) for part in path.parent.parts if "=" in part)
+    pairs = (part.split("=", 1) for part in name.split("/")[:-1] if "=" in part)
     return {column: None if value == NULL_PARTITION else value for column, value in pairs}
 
 
-def _add_action(
-    table_path: Path, path: Path, partitions: Mapping[str, str | None], footer: pq.FileMetaData
-) -> AddAction:
-    stat = path.stat()
-    relative = path.relative_to(table_path).as_posix()
-    modified = stat.st_mtime_ns // 1_000_000
-    return AddAction(relative, stat.st_size, dict(partitions), modified, True, _statistics(footer))
+def _add_action(table_uri: str, file: NewFile, footer: pq.FileMetaData) -> AddAction:
+    relative = file.uri.removeprefix(f"{table_uri}/")
+    return AddAction(
+        relative, file.size, _partition_values(file.name), file.modified_ms, True, _statistics(footer)
+    )
 
 
 def _statistics(footer: pq.FileMetaData) -> str:

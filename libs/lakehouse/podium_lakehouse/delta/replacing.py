@@ -31,9 +31,9 @@ class LiveFile:
     rows: int
     partition: tuple[tuple[str, str | None], ...] = ()
 
-    def location(self, table: DeltaTable) -> Path:
-        """Return where the file is on the disk."""
-        return Path(unquote(table.table_uri.removeprefix("file://")), unquote(self.path))
+    def uri(self, table_uri: str) -> str:
+        """Return where the file lies."""
+        return f"{table_uri}/{unquote(self.path)}"
 
     def removed(self) -> RemoveAction:
         """Return what takes the file out of the table, not off the disk."""
@@ -73,14 +73,14 @@ def replace_files(
         paths = {file.path for file in live_files(table)}
         if not all(file.path in paths for file in old) or not _is_same(table, began):
             return None
-        for file in new:
-            if not file.path.exists():
-                raise FileNotFoundError(file.path)
+        for data in new:
+            if not data.file.exists():
+                raise FileNotFoundError(data.file.uri)
         try:
             table.create_write_transaction(
                 [
                     *(file.removed() for file in old),
-                    *(replace(file.action, data_change=False) for file in new),
+                    *(replace(data.action, data_change=False) for data in new),
                 ],
                 mode="append",
                 schema=table.schema(),

@@ -6,13 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Field, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from podium_contracts.errors import TransientError
 from podium_contracts.pipeline import ColumnType
+
+from podium_lakehouse.delta import stamps
+from podium_lakehouse.delta.stamps import Stamp, stamp
+from podium_lakehouse.store.troubles import in_words
 
 CHANGE_FEED = {"delta.enableChangeDataFeed": "true"}
 RACES = 20
@@ -46,9 +49,12 @@ class Snapshot:
     version: int
 
     def open(self) -> DeltaTable:
-        """Return the table at this version."""
-        stamp = _stamp(self.uri, self.version)
-        return _at(self.uri, self.version, stamp) if stamp else DeltaTable(self.uri, version=self.version)
+        """Return the table at this version, on a handle that is to be used at once; see `current`."""
+        found = stamp(self.uri, self.version)
+        kept = _handles.by_uri.get(self.uri)
+        if found and kept and kept.stamp == found and kept.table.version() == self.version:
+            return kept.table
+        return _at(self.uri, self.version, found) if found else DeltaTable(self.uri, version=self.version)
 
     def files(self, predicate: str | None = None) -> list[str]:
         """Return the URIs of the data files, without those that the predicate's column statistics rule out."""
@@ -70,7 +76,8 @@ class Snapshot:
 def find(uri: str) -> DeltaTable | None:
     """Return the table as it is now, on a handle of the caller's own, or None where there is none."""
     try:
-        return DeltaTable(uri)
+        with in_words(uri):
+            return DeltaTable(uri)
     except TableNotFoundError:
         return None
 
@@ -83,14 +90,14 @@ def current(uri: str) -> DeltaTable | None:
     grows with every commit.
     """
     kept = _handles.by_uri.get(uri)
-    if kept is None or kept.stamp is None or kept.stamp != _stamp(uri, kept.table.version()):
+    if kept is None or kept.stamp is None or kept.stamp != stamp(uri, kept.table.version()):
         table = find(uri)
     else:
         table = kept.table
-        if _stamp(uri, table.version() + 1):
+        if stamp(uri, table.version() + 1):
             table.update_incremental()
     if table:
-        _handles.by_uri[uri] = _Handle(table, _stamp(uri, table.version()))
+        _handles.by_uri[uri] = _Handle(table, stamp(uri, table.version()))
     return table
 
 
@@ -101,18 +108,16 @@ def borrowed(uri: str) -> Iterator[DeltaTable]:
     Raises:
         TableNotFoundError: there is no table.
     """
+    stamps.forget()
     table = current(uri) or DeltaTable(uri)
     _handles.by_uri.pop(uri, None)
     yield table
-    _handles.by_uri[uri] = _Handle(table, _stamp(uri, table.version()))
-
-
-Stamp = tuple[int, int, int]
+    _handles.by_uri[uri] = _Handle(table, stamp(uri, table.version()))
 
 
 @dataclass(frozen=True)
 class _Handle:
-    """A table, and the stamp of its last commit: a table that was put back or made anew in its place has another one."""
+    """A table, and the stamp of its last commit."""
 
     table: DeltaTable
     stamp: Stamp | None
@@ -133,15 +138,6 @@ def _at(uri: str, version: int, _as_committed: Stamp) -> DeltaTable:
     return DeltaTable(uri, version=version)
 
 
-def _stamp(uri: str, version: int) -> Stamp | None:
-    """Return what tells the file of one commit from another of that number; None where it is gone, or not on a local disk."""
-    try:
-        file = (Path(uri) / "_delta_log" / f"{version:020d}.json").stat()
-    except OSError:
-        return None
-    return file.st_ino, file.st_mtime_ns, file.st_size
-
-
 def ensure(
     uri: str,
     schema: pa.Schema,
@@ -152,6 +148,7 @@ def ensure(
 
     A writer that comes too late must not try again: delta-rs would create the table once more, as a later version.
     """
+    stamps.forget()
     for _ in range(3):
         if table := current(uri):
             return table

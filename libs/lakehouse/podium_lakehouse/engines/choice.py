@@ -25,14 +25,19 @@ class Choice:
     reason: str
 
 
-def choose(wish: EngineWish, sizes: Mapping[str, int], lakehouse: Path) -> Choice:
-    """Return the engine for reading files of these sizes, by name, into a lakehouse: as wished, else as fits this machine."""
+def choose(wish: EngineWish, sizes: Mapping[str, int], lakehouse: Path | None) -> Choice:
+    """Return the engine for reading files of these sizes, by name: as wished, else as fits this machine.
+
+    `lakehouse` is the folder that the tables go into, None where they go elsewhere.
+    """
     if wish != EngineWish.AUTO:
         return Choice(EngineName(wish), "as asked")
     size = sum(size * (UNPACKED if name.lower().endswith(".gz") else 1) for name, size in sizes.items())
     cores = len(os.sched_getaffinity(0))
-    nearest = next(folder for folder in (lakehouse, *lakehouse.parents) if folder.exists())
-    room = min(shutil.disk_usage(folder).free for folder in (Path(tempfile.gettempdir()), nearest)) // ROOM
+    folders = [Path(tempfile.gettempdir())]
+    if lakehouse:
+        folders.append(next(folder for folder in (lakehouse, *lakehouse.parents) if folder.exists()))
+    room = min(shutil.disk_usage(folder).free for folder in folders) // ROOM
     fits = min(cores * BYTES_PER_CORE, room)
     limits = f"{_gigabytes(fits)} fit this machine ({cores} cores, {_gigabytes(room * ROOM)} free)"
     engine = EngineName.DUCKDB if size <= fits else EngineName.SPARK

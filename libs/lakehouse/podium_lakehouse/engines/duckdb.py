@@ -1,7 +1,7 @@
 """The duckdb engine: statements run in DuckDB over the Parquet files of Delta tables; delta-rs makes the commits.
 
-New rows are written by DuckDB straight into the table's folder and become part of it by one commit that lists the files, so each
-row is encoded once. Files that no commit lists (a killed try's) are not part of the table; VACUUM removes them.
+New rows are written by DuckDB straight into the table's folder (on S3: to this machine, and sent there) and become part of it by one commit
+that lists the files, so each row is encoded once. Files that no commit lists (a killed try's) are not part of the table; VACUUM removes them.
 """
 
 import glob
@@ -18,16 +18,19 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable
+from podium_contracts.pipeline import is_object
 from sqlglot import exp
 
-from podium_lakehouse.delta.appends import append_files, append_once, discard, new_folder
+from podium_lakehouse.delta.appends import append_files, append_once
 from podium_lakehouse.delta.commits import Committed, TransactionId, afterwards, commit_once
+from podium_lakehouse.delta.folders import fill, filling, new_folder
 from podium_lakehouse.delta.ordering import ZSTD, is_out_of_order, reorder
 from podium_lakehouse.delta.tables import Snapshot
 from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import Item, Result, Statement
 from podium_lakehouse.engines.scratch import scratch_folder
 from podium_lakehouse.expressions.dialects import DUCKDB, Dialect
+from podium_lakehouse.store.files import ObjectFile
 
 MEMORY_LIMIT = "1GB"
 """DuckDB spills to disk above this; delta-rs works outside of it."""
@@ -50,6 +53,11 @@ class DuckDbEngine:
     dialect: ClassVar[Dialect] = DUCKDB
     database: ClassVar[str] = "main"
     parallelism: ClassVar[int] = 1
+
+    @property
+    def workspace(self) -> str:
+        """See `Engine`."""
+        return str(self.scratch)
 
     def execute(self, statement: Statement) -> list[tuple[object, ...]]:
         """See `Engine`."""
@@ -98,7 +106,8 @@ class DuckDbEngine:
         self.connection.unregister("feed")
 
     def _read(self, files: Sequence[str], schema: pa.Schema, partitions: Sequence[str]) -> str:
-        paths = [unquote(uri.removeprefix("file://")) for uri in files]
+        paths = [uri if is_object(uri) else unquote(uri.removeprefix("file://")) for uri in files]
+        self.reach(paths)
         held = {_columns_of(path) for path in paths}
         present = {name for names in held for name in names}
         columns = []
@@ -116,15 +125,23 @@ class DuckDbEngine:
         source = read_parquet(paths, *options) if files else "(SELECT 1 WHERE FALSE)"
         return f"SELECT {', '.join(columns)} FROM {source}"
 
+    def reach(self, paths: Sequence[str]) -> None:
+        """Let DuckDB read objects, if there are any among these."""
+        if not any(map(is_object, paths)) or self.connection.filesystem_is_registered("s3"):
+            return
+        from podium_lakehouse.store.file_system import (  # noqa: PLC0415 - fsspec takes 0.15 s to import
+            ObjectFiles,
+        )
+
+        self.connection.register_filesystem(ObjectFiles())
+
     def _type(self, kind: pa.DataType) -> str:
         empty = pa.table({"x": pa.array([], kind)})
         return str(self.connection.from_arrow(empty).types[0])
 
-    def confine(self, folder: Path) -> None:
+    def confine(self, home: str) -> None:
         """Let later statements open files below a folder only: for conditions that a person typed."""
-        self.execute(
-            f"SET allowed_directories = [{DUCKDB.text(str(folder))}, {DUCKDB.text(str(self.scratch))}]"
-        )
+        self.execute(f"SET allowed_directories = [{DUCKDB.text(home)}, {DUCKDB.text(str(self.scratch))}]")
         self.execute("SET enable_external_access = false")
         self.execute("SET lock_configuration = true")
 
@@ -135,19 +152,32 @@ class DuckDbEngine:
         self.execute(f"COPY ({_text(statement)}) TO {DUCKDB.text(str(path))} ({codec})")
         self.execute(f"CREATE OR REPLACE VIEW {name} AS FROM {read_parquet([path])}")
 
-    def write(self, table_uri: str, statement: Statement, partition_by: str | None = None) -> Path:
+    def write(self, table_uri: str, statement: Statement, partition_by: str | None = None) -> str:
         """See `Engine`."""
         folder = new_folder(table_uri)
+        with filling(folder) as draft:
+            self.copy(statement, draft, partition_by)
+        return folder
+
+    def copy(self, statement: Statement, folder: Path, partition_by: str | None = None) -> None:
+        """Write a statement's rows as data files into a new folder of this machine."""
         pattern = "part-{i}"
         partitions = f", PARTITION_BY ({DUCKDB.identifier(partition_by)})" if partition_by else ""
-        try:
-            self.execute(
-                f"COPY ({_text(statement)}) TO {DUCKDB.text(str(folder))} "
-                f"({PARQUET}, FILE_SIZE_BYTES '{FILE_BYTES}', FILENAME_PATTERN '{pattern}'{partitions})"
-            )
-        except duckdb.Error:
-            discard([folder])
-            raise
+        self.execute(
+            f"COPY ({_text(statement)}) TO {DUCKDB.text(str(folder))} "
+            f"({PARQUET}, FILE_SIZE_BYTES '{FILE_BYTES}', FILENAME_PATTERN '{pattern}'{partitions})"
+        )
+
+    def draft(self, table_uri: str) -> str:
+        """See `Engine`."""
+        return new_folder(str(self.scratch / "drafts") if is_object(table_uri) else table_uri)
+
+    def place(self, table_uri: str, draft: str) -> str:
+        """See `Engine`."""
+        if not is_object(table_uri):
+            return draft
+        folder = new_folder(table_uri)
+        fill(folder, Path(draft))
         return folder
 
     def materialise_rows(self, name: str, statement: exp.Expr, source: str) -> None:
@@ -155,7 +185,7 @@ class DuckDbEngine:
         del source
         self.materialise(name, statement)
 
-    def write_rows(self, table_uri: str, statement: exp.Expr, source: str) -> list[Path]:
+    def write_rows(self, table_uri: str, statement: exp.Expr, source: str) -> list[str]:
         """See `Engine`."""
         del source
         return [self.write(table_uri, statement)]
@@ -209,7 +239,7 @@ class DuckDbEngine:
     def order(self, table_uri: str, columns: Sequence[str]) -> int | None:
         """See `Engine`."""
         table = DeltaTable(table_uri)
-        return reorder(table, columns) if is_out_of_order(table) else None
+        return reorder(table_uri, table, columns) if is_out_of_order(table) else None
 
     def each(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         """See `Engine`."""
@@ -219,7 +249,7 @@ class DuckDbEngine:
 @lru_cache(KEPT_COLUMNS)
 def _columns_of(path: str) -> tuple[str, ...]:
     """Return the columns of a table's data file, which never changes: DuckDB would open every file to unite them, for each statement."""
-    return tuple(pq.read_schema(path).names)
+    return tuple(pq.read_schema(ObjectFile(path) if is_object(path) else path).names)
 
 
 def _text(statement: Statement) -> str:

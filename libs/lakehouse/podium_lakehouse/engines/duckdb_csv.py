@@ -1,21 +1,23 @@
 """CSV files into Bronze, by DuckDB on either engine: every value as text, every line that does not parse kept as text."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 import duckdb
 from podium_contracts.errors import BadSource
-from podium_contracts.pipeline import CsvDialect
+from podium_contracts.pipeline import CsvDialect, is_object
 
 from podium_lakehouse.cleansing.columns import BATCH, CORRUPT_REASON, CORRUPT_RECORD, ROW
-from podium_lakehouse.delta.appends import discard
+from podium_lakehouse.delta.folders import discard, filling, new_folder, parquet_files
 from podium_lakehouse.engines.csv_text import is_gzip, odd_line
 from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine, literal_path, read_parquet
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.expressions.dialects import DUCKDB
+from podium_lakehouse.store.objects import fetch
+from podium_lakehouse.store.troubles import SOURCE, in_words
 
 FILES_PER_SCAN = 32
 """Small files share a scan and so a data file; a large one fills several data files anyway."""
@@ -27,13 +29,17 @@ REJECTED_TEXT = "ltrim(coalesce(csv_line, ''), chr(10) || chr(13))"
 
 @dataclass(frozen=True)
 class CsvFile:
-    """A file to read: where it is, what Bronze calls it, and its columns as Bronze stores them, in the file's order."""
+    """A file to read: where it is, what Bronze calls it, and its columns as Bronze stores them, in the file's order.
+
+    A task on another machine fetches an object by its name, where the ETag tells whether it is still the same.
+    """
 
     path: Path
     name: str
     columns: tuple[str, ...]
     header: tuple[str, ...]
     """The same columns as the file names them."""
+    etag: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class Read:
 class Written:
     """What came of files: the folders with their rows, what each file gave, and why they were refused, if they were."""
 
-    folders: tuple[Path, ...] = ()
+    folders: tuple[str, ...] = ()
     counts: Mapping[str, Read] = field(default_factory=dict)
     refused: BadSource | None = None
 
@@ -95,23 +101,41 @@ def _write_chunk(
     table_uri: str, columns: Sequence[str], dialect: CsvDialect, mark: Ingestion, files: Sequence[CsvFile]
 ) -> Written:
     """Write files that share a scan; an error is returned, so that it comes whole out of another process."""
-    folders: list[Path] = []
-    with duckdb_engine() as engine:
-        try:
+    folder = new_folder(table_uri)
+    try:
+        with duckdb_engine() as engine, filling(folder) as draft:
+            draft.mkdir()
+            files = [_at_hand(file, engine.scratch / str(index)) for index, file in enumerate(files)]
             scans = [_scan(file, columns, dialect, index) for index, file in enumerate(files)]
-            folders.append(engine.write(table_uri, _marked(" UNION ALL ".join(scans), columns, mark)))
+            engine.copy(_marked(" UNION ALL ".join(scans), columns, mark), draft / "rows")
             for index, file in enumerate(files):
                 _check_kept_whole(engine, file, index)
             rejects = " UNION ALL ".join(_rejects(file, columns, index) for index, file in enumerate(files))
-            folders.append(engine.write(table_uri, _marked(rejects, columns, mark)))
-            return Written(tuple(folders), _count(engine, folders, files))
-        except (BadSource, duckdb.Error) as error:
-            discard(folders)
-            if isinstance(error, BadSource):
-                return Written(refused=error)
-            if isinstance(error, duckdb.InvalidInputException) or "GZIP" in str(error):
-                return Written(refused=_unreadable(files, dialect, error))
-            raise
+            engine.copy(_marked(rejects, columns, mark), draft / "rejects")
+            counts = _count(engine, draft, files)
+        return Written((folder,), counts)
+    except (BadSource, duckdb.Error) as error:
+        if isinstance(error, BadSource):
+            return Written(refused=error)
+        if isinstance(error, duckdb.InvalidInputException) or "GZIP" in str(error):
+            return Written(refused=_unreadable(files, dialect, error))
+        raise
+
+
+def _at_hand(file: CsvFile, folder: Path) -> CsvFile:
+    """Return a file that this machine reads: an object is fetched into a folder where whoever pinned it has its copy elsewhere."""
+    if not is_object(file.name) or file.path.exists():
+        return file
+    folder.mkdir()
+    path = folder / file.path.name
+    with in_words(file.name, SOURCE):
+        found = fetch(file.name, path)
+    if found is None or found["e_tag"] != file.etag:
+        raise BadSource(
+            f"{file.name} has changed since it was pinned for ingestion",
+            hint="put it back as it was, or give the new content a new name; then run it again",
+        )
+    return replace(file, path=path)
 
 
 def _unreadable(files: Sequence[CsvFile], dialect: CsvDialect, error: Exception) -> BadSource:
@@ -177,11 +201,11 @@ def _scan(file: CsvFile, columns: Sequence[str], dialect: CsvDialect, index: int
 
 def _rejects(file: CsvFile, columns: Sequence[str], index: int) -> str:
     """One row per line that did not parse: DuckDB lists each of its errors."""
-    kind = "lower(replace(CAST(error_type AS VARCHAR), '_', ' '))"
+    reason = "lower(replace(CAST(error_type AS VARCHAR), '_', ' '))"
     return (
         f"SELECT {_columns(columns, ())}, {DUCKDB.text(file.name)} AS source_file, "
         f"CAST(line AS BIGINT) AS {ROW}, any_value({REJECTED_TEXT}) AS {CORRUPT_RECORD}, "
-        f"string_agg(DISTINCT {kind}, ', ' ORDER BY {kind}) AS {CORRUPT_REASON} "
+        f"string_agg(DISTINCT {reason}, ', ' ORDER BY {reason}) AS {CORRUPT_REASON} "
         f"FROM rejects_{index} GROUP BY line"
     )
 
@@ -203,19 +227,16 @@ def _marked(rows: str, columns: Sequence[str], mark: Ingestion) -> str:
     )
 
 
-def _count(engine: DuckDbEngine, folders: Sequence[Path], files: Sequence[CsvFile]) -> dict[str, Read]:
+def _count(engine: DuckDbEngine, folder: Path, files: Sequence[CsvFile]) -> dict[str, Read]:
     counts = {file.name: Read(0, 0) for file in files}
-    for folder in folders:
-        written = sorted(str(path) for path in folder.rglob("*.parquet"))
-        if not written:
-            continue
+    written = [file.uri for file in parquet_files(str(folder))]
+    if written:
         query = (
             f"SELECT source_file, count(*) FILTER ({CORRUPT_RECORD} IS NULL), "
             f"count({CORRUPT_RECORD}) FROM {read_parquet(written)} GROUP BY source_file"
         )
         for name, rows, corrupt in engine.execute(query):
-            before = counts[str(name)]
-            counts[str(name)] = Read(before.rows + int(str(rows)), before.corrupt + int(str(corrupt)))
+            counts[str(name)] = Read(int(str(rows)), int(str(corrupt)))
     return counts
 
 
@@ -227,12 +248,12 @@ class LineBreaks:
     blank: int
 
 
-def count_line_breaks(folders: Sequence[Path], columns: Sequence[str], name: str) -> LineBreaks:
+def count_line_breaks(folders: Sequence[str], columns: Sequence[str], name: str) -> LineBreaks:
     """Return the line breaks inside the values that were read from a file.
 
     The last one of a line that does not parse is not inside it: the line runs on to the end of the file.
     """
-    written = [str(path) for folder in folders for path in sorted(folder.rglob("*.parquet"))]
+    written = [file.uri for folder in folders for file in parquet_files(folder)]
     values = [f"coalesce({DUCKDB.identifier(column)}, '')" for column in [*columns, CORRUPT_RECORD]]
     breaks = " + ".join(_breaks(value) for value in values)
     unclosed = f"count(*) FILTER (ends_with({CORRUPT_RECORD}, chr(10)))"
@@ -243,6 +264,7 @@ def count_line_breaks(folders: Sequence[Path], columns: Sequence[str], name: str
         f"FROM {read_parquet(written)} WHERE source_file = {DUCKDB.text(name)}"
     )
     with duckdb_engine() as engine:
+        engine.reach(written)
         total, without_blank, last = (int(str(count)) for count in engine.execute(query)[0])
     return LineBreaks(total - last, total - without_blank)
 

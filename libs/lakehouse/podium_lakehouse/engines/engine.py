@@ -38,6 +38,10 @@ class Engine(Protocol):
         """A folder for what need not outlive the engine."""
 
     @property
+    def workspace(self) -> str:
+        """The path or URI of a folder that its tasks reach, too, and that goes with it."""
+
+    @property
     def parallelism(self) -> int:
         """How many calls of `each` run at the same time."""
 
@@ -61,12 +65,18 @@ class Engine(Protocol):
     def materialise(self, name: str, statement: Statement) -> None:
         """Run a statement once and offer its rows as a relation."""
 
-    def write(self, table_uri: str, statement: Statement, partition_by: str | None = None) -> Path:
-        """Write a statement's rows as data files into a table's folder, for a commit to list; return their folder.
+    def write(self, table_uri: str, statement: Statement, partition_by: str | None = None) -> str:
+        """Write a statement's rows as data files into a table's folder, for a commit to list; return their folder, a path or a URI.
 
         A partition column has a folder for each of its values, and is not in the files.
         No row may make the statement fail: DuckDB can hang when one does (docs/decisions/0007).
         """
+
+    def draft(self, table_uri: str) -> str:
+        """Return a new folder that other code which shares the engine writes data files for a table into."""
+
+    def place(self, table_uri: str, draft: str) -> str:
+        """Bring the files of a draft into the table's folder, unless they are in it; return their folder."""
 
     def materialise_rows(self, name: str, statement: exp.Expr, source: str) -> None:
         """As `materialise`, for a statement in `ROW_DIALECT` that looks at each row of `source` by itself; other relations in it are small.
@@ -74,7 +84,7 @@ class Engine(Protocol):
         Relations must have been offered by `offer_table`, or been materialised.
         """
 
-    def write_rows(self, table_uri: str, statement: exp.Expr, source: str) -> list[Path]:
+    def write_rows(self, table_uri: str, statement: exp.Expr, source: str) -> list[str]:
         """As `write`, for a statement such as `materialise_rows` takes; return the folders."""
 
     def merge(

@@ -10,8 +10,8 @@ from podium_lakehouse.engines.engine import Engine
 
 
 @contextmanager
-def open_engine(name: EngineName, *, shared: bool = False) -> Iterator[Engine]:
-    """Open an engine; `shared` says that other code of this process will open its database, too.
+def open_engine(name: EngineName, *, shared: bool = False, lakehouse: str = "") -> Iterator[Engine]:
+    """Open an engine for a lakehouse; `shared` says that other code of this process will open its database, too.
 
     Raises:
         TerminalError: what the engine needs is not installed.
@@ -19,7 +19,7 @@ def open_engine(name: EngineName, *, shared: bool = False) -> Iterator[Engine]:
     if name == EngineName.SPARK:
         from podium_lakehouse.engines.spark import spark_engine  # noqa: PLC0415 - pyspark is not always installed
 
-        with spark_engine() as engine:
+        with spark_engine(lakehouse) as engine:
             yield engine
         return
     with duckdb_engine(shared=shared) as engine:

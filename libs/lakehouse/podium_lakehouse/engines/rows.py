@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -33,7 +32,7 @@ class Rows:
         count = max(min(most, len(paths)), 1)
         return [paths[start::count] for start in range(count)]
 
-    def write(self, threads: int, paths: Sequence[str]) -> Path:
+    def write(self, threads: int, paths: Sequence[str]) -> str:
         """Run the statement over some of the source's files; return the folder with its rows."""
         with duckdb_engine(threads=threads) as engine:
             for name, files in self.relations.items():

@@ -6,6 +6,7 @@ they are set, used and unset under a lock; Delta skips a merge whose identifier 
 """
 
 import json
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,10 +19,12 @@ from typing import TYPE_CHECKING, ClassVar
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
+from podium_contracts.pipeline import is_object
 from sqlglot import exp
 
-from podium_lakehouse.delta.appends import append_once, new_folder
+from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import Committed, TransactionId, commit_metadata, commit_once
+from podium_lakehouse.delta.folders import discard, new_folder, parquet_files
 from podium_lakehouse.delta.ordering import is_out_of_order
 from podium_lakehouse.delta.tables import Snapshot, column_names
 from podium_lakehouse.engines.bounds import bounds, within
@@ -46,6 +49,7 @@ class SparkEngine:
     session: "SparkSession"
     database: str
     scratch: Path
+    workspace: str
     _files: dict[str, Callable[[], Files]] = field(default_factory=dict)
     """The data files of relations, for DuckDB in the tasks."""
     dialect: ClassVar[Dialect] = SPARK
@@ -89,23 +93,33 @@ class SparkEngine:
     def materialise(self, name: str, statement: Statement) -> None:
         """See `Engine`. The rows go to files: the session's cache costs more to fill, and would copy every column for each use."""
         folder = self._new_scratch()
-        self._frame(statement).write.option("compression", "lz4_raw").parquet(str(folder))
+        self._frame(statement).write.option("compression", "lz4_raw").parquet(folder)
         self._offer_folders(name, [folder])
 
     def materialise_rows(self, name: str, statement: exp.Expr, source: str) -> None:
         """See `Engine`."""
-        self._offer_folders(name, self.write_rows(str(self._new_scratch()), statement, source))
+        self._offer_folders(name, self.write_rows(self._new_scratch(), statement, source))
 
-    def write(self, table_uri: str, statement: Statement, partition_by: str | None = None) -> Path:
+    def write(self, table_uri: str, statement: Statement, partition_by: str | None = None) -> str:
         """See `Engine`."""
         folder = new_folder(table_uri)
         writer = self._frame(statement).write
-        (writer.partitionBy(partition_by) if partition_by else writer).parquet(str(folder))
-        for checksum in folder.rglob(".*.crc"):
-            checksum.unlink()
+        (writer.partitionBy(partition_by) if partition_by else writer).parquet(folder)
+        if not is_object(folder):
+            for checksum in Path(folder).rglob(".*.crc"):
+                checksum.unlink()
         return folder
 
-    def write_rows(self, table_uri: str, statement: exp.Expr, source: str) -> list[Path]:
+    def draft(self, table_uri: str) -> str:
+        """See `Engine`."""
+        return new_folder(table_uri)
+
+    def place(self, table_uri: str, draft: str) -> str:
+        """See `Engine`. What Spark's tasks write is where they write it."""
+        del table_uri
+        return draft
+
+    def write_rows(self, table_uri: str, statement: exp.Expr, source: str) -> list[str]:
         """See `Engine`. A task takes some of the source's files."""
         names = {table.name for table in statement.find_all(exp.Table)} & self._files.keys()
         relations = {name: self._files[name]() for name in names}
@@ -113,13 +127,13 @@ class SparkEngine:
         parts = rows.parts(TASKS_PER_CORE * self.parallelism)
         return self.each(partial(rows.write, max(self.parallelism // len(parts), 1)), parts)
 
-    def _new_scratch(self) -> Path:
-        return self.scratch / uuid.uuid4().hex[:12]
+    def _new_scratch(self) -> str:
+        return f"{self.workspace}/{uuid.uuid4().hex[:12]}"
 
-    def _offer_folders(self, name: str, folders: Sequence[Path]) -> None:
+    def _offer_folders(self, name: str, folders: Sequence[str]) -> None:
         """Offer the Parquet files of folders as a relation."""
-        self.session.read.parquet(*map(str, folders)).createOrReplaceTempView(name)
-        paths = [str(path) for folder in folders for path in sorted(folder.rglob("*.parquet"))]
+        self.session.read.parquet(*folders).createOrReplaceTempView(name)
+        paths = [file.uri for folder in folders for file in parquet_files(folder)]
         self._files[name] = partial(Files, tuple(paths), self.schema(name))
 
     def merge(
@@ -166,7 +180,7 @@ class SparkEngine:
         self, merge: str, transaction: TransactionId, metadata: Mapping[str, str]
     ) -> dict[str, object]:
         """Run a merge under its identifier; return its counts under delta-rs's names."""
-        from delta.exceptions import DeltaConcurrentModificationException  # noqa: PLC0415 - see `spark_session`
+        from delta import exceptions as conflicts  # noqa: PLC0415 - see `spark_session`
 
         settings = {
             "spark.databricks.delta.write.txnAppId": transaction.app_id,
@@ -179,12 +193,15 @@ class SparkEngine:
             try:
                 for key, value in settings.items():
                     self.session.conf.set(key, value)
-                row = self.session.sql(merge).collect()[0]
-            except DeltaConcurrentModificationException as error:
-                raise CommitFailedError(str(error)) from error
+                rows = self.session.sql(merge).collect()
+            except tuple(getattr(conflicts, name) for name in conflicts.__all__) as error:
+                raise CommitFailedError(str(error)) from error  # in Python they have no base of their own
             finally:
                 for key in settings:
                     self.session.conf.unset(key)
+        if not rows:
+            raise CommitFailedError(f"{transaction} was committed by another writer meanwhile")
+        (row,) = rows
         return {
             "num_target_rows_inserted": row["num_inserted_rows"],
             "num_target_rows_updated": row["num_updated_rows"],
@@ -217,19 +234,25 @@ def _table_files(snapshot: Snapshot, prune: str | None, where: str) -> Files:
 
 
 @contextmanager
-def spark_engine() -> Iterator[SparkEngine]:
-    """Open an engine in the session of this process; its relations and its scratch folder go with it."""
+def spark_engine(lakehouse: str = "") -> Iterator[SparkEngine]:
+    """Open an engine in the session of this process; its relations and its folders go with it.
+
+    Where its tasks run on other machines and the lakehouse is in a store, what they share is there, too.
+    """
     session = spark_session()
     database = f"podium_{uuid.uuid4().hex[:12]}"
     with scratch_folder() as scratch:
-        session.sql(f"CREATE DATABASE {database} LOCATION '{scratch / 'warehouse'}'")
+        apart = is_object(lakehouse) and not re.match(r"local(\[|$)", session.sparkContext.master or "")
+        workspace = f"{lakehouse}/_podium/scratch/{database}" if apart else str(scratch)
+        session.sql(f"CREATE DATABASE {database} LOCATION '{workspace}/warehouse'")
         session.sql(f"USE {database}")
         _drop_temporary_views(session)
         try:
-            yield SparkEngine(session, database, scratch)
+            yield SparkEngine(session, database, scratch, workspace)
         finally:
             session.sql("USE default")
             session.sql(f"DROP DATABASE {database} CASCADE")
+            discard([workspace])
 
 
 def _drop_temporary_views(session: "SparkSession") -> None:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -25,7 +26,11 @@ JAVA = 17
 """The oldest Java that Spark 4 runs on."""
 LOCAL_HEAP_SHARE = 4
 """On one machine the heap is this part of the memory: Python workers, DuckDB and the page cache need the rest."""
+REGION = "us-east-1"
+"""What obstore and delta-rs take where the environment names none."""
 LEAST_HEAP_MB, MOST_HEAP_MB = 1024, 8192
+
+JARS = ("delta-spark_*.jar", "hadoop-aws-*.jar", "podium.jar")
 
 Profile = Literal["small", "large"]
 
@@ -96,6 +101,23 @@ SETTINGS = (
         "false",
         "delta-rs counts rows wrongly with them",
     ),
+    Setting(
+        "spark.hadoop.fs.s3.impl",
+        "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "tables keep one URI on both engines",
+    ),
+    Setting(
+        "spark.delta.logStore.s3.impl",
+        "dev.podium.ConditionalLogStore",
+        "a commit must not overwrite another writer's (docs/decisions/0011)",
+    ),
+    Setting(
+        "spark.hadoop.fs.s3a.aws.credentials.provider",
+        "software.amazon.awssdk.auth.credentials.EnvironmentVariableCredentialsProvider,"
+        "software.amazon.awssdk.auth.credentials.WebIdentityTokenFileCredentialsProvider,"
+        "org.apache.hadoop.fs.s3a.auth.IAMInstanceCredentialsProvider",
+        "who asks is for the environment of each process to say, never for a setting",
+    ),
     *(
         Setting(key, value, "expressions mean the same on both engines")
         for key, value in SPARK_SETTINGS.items()
@@ -137,6 +159,24 @@ PROFILES: dict[Profile, tuple[Setting, ...]] = {
 """`small` is one machine, driver and executor in one process; `large` is a cluster, whose master and sizes its host sets."""
 
 
+def store_settings(environment: Mapping[str, str]) -> tuple[Setting, ...]:
+    """Return where the object store is, as the AWS_… variables say it to delta-rs and obstore; no secret is among the settings."""
+    found = [
+        Setting(
+            "spark.hadoop.fs.s3a.endpoint.region",
+            environment.get("AWS_REGION", REGION),
+            "as of other clients",
+        )
+    ]
+    if endpoint := environment.get("AWS_ENDPOINT_URL"):
+        hosted = environment.get("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "").lower() == "true"
+        found += [
+            Setting("spark.hadoop.fs.s3a.endpoint", endpoint, "where the store is"),
+            Setting("spark.hadoop.fs.s3a.path.style.access", str(not hosted).lower(), "as of other clients"),
+        ]
+    return tuple(found)
+
+
 @cache
 def spark_session() -> "SparkSession":
     """Return the session of this process; on one machine unless the environment's Spark configuration names a master.
@@ -151,19 +191,42 @@ def spark_session() -> "SparkSession":
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     given = SparkConf()
-    local = not given.contains("spark.master")
+    keys = {key for key, _ in given.getAll()} | configured(os.environ)
+    local = "spark.master" not in keys
     if local:
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     cores = len(os.sched_getaffinity(0))
     builder = SparkSession.builder.appName("podium")
-    for setting in (*SETTINGS, *PROFILES["small" if local else "large"]):
-        if not given.contains(setting.key):
+    for setting in (*SETTINGS, *PROFILES["small" if local else "large"], *store_settings(os.environ)):
+        if setting.key not in keys:
             builder = builder.config(setting.key, setting.value.format(cores=cores))
     if local:
         builder = builder.master(f"local[{cores}]").config("spark.driver.memory", f"{_heap_mb()}m")
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def configured(environment: Mapping[str, str]) -> set[str]:
+    """Return the keys that Spark's own configuration file sets: Spark reads it in its JVM only, which is not there yet."""
+    home = environment.get("SPARK_HOME") or str(_pyspark())
+    file = Path(environment.get("SPARK_CONF_DIR") or f"{home}/conf") / "spark-defaults.conf"
+    if not file.is_file():
+        return set()
+    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+    return {re.split(r"[\s=:]", line, maxsplit=1)[0] for line in lines if line and line[0] not in "#!"}
+
+
+def _pyspark() -> Path:
+    """Return the folder of pyspark, which need not be imported for that.
+
+    Raises:
+        TerminalError: it is not installed.
+    """
+    spec = find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise TerminalError("engine spark needs pyspark, which is not installed", hint=_install("pyspark"))
+    return Path(spec.origin).parent
 
 
 def _heap_mb() -> int:
@@ -185,10 +248,8 @@ def _check_java() -> None:
 
 
 def _check_pyspark() -> None:
-    spec = find_spec("pyspark")
-    if spec is None or spec.origin is None:
-        raise TerminalError("engine spark needs pyspark, which is not installed", hint=_install("pyspark"))
-    if not list((Path(spec.origin).parent / "jars").glob("delta-spark_*.jar")):
+    jars = _pyspark() / "jars"
+    if not all(map(list, map(jars.glob, JARS))):
         raise TerminalError("engine spark needs Delta's jars beside pyspark's own", hint=_install("them"))
 
 

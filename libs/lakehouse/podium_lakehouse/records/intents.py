@@ -13,6 +13,7 @@ from pydantic import Field
 
 from podium_lakehouse.delta.commits import TransactionId, is_maintenance
 from podium_lakehouse.delta.tables import current
+from podium_lakehouse.delta.transactions import last_number
 from podium_lakehouse.records.table import RecordTable
 
 ABSENT = -1
@@ -223,7 +224,7 @@ class Intents:
 def _begun(intent: Intent, uri: str) -> bool:
     table = current(uri)
     transaction = intent.transaction(table_name(uri))
-    return table is not None and table.transaction_version(transaction.app_id) == transaction.number
+    return table is not None and last_number(table, transaction.app_id) == transaction.number
 
 
 def _moved(uri: str, base: int) -> bool:

@@ -1,20 +1,28 @@
 """A Delta table of Podium's own records: each record is put once, under a key and a number, and never changed."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache, partial
+from io import BytesIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from podium_contracts.errors import CommitConflict
+from podium_contracts.pipeline import is_object
 
 from podium_lakehouse.delta.commits import TransactionId, afterwards, commit_once
 from podium_lakehouse.delta.compaction import compact
 from podium_lakehouse.delta.tables import current, ensure
+from podium_lakehouse.delta.transactions import last_number
 from podium_lakehouse.expressions.dialects import DUCKDB
+from podium_lakehouse.store.objects import THREADS, get
 
 SMALL_BYTES = 1_000_000
 """Of a file of records: a record is found by the statistics of the files."""
+KEPT_FILES = 128
+"""Files of records in a store whose content a process remembers."""
 LOG = {"delta.logRetentionDuration": "interval 1 hours"}
 """What a record says is in its row, not in the history of its table: some thirteen commits for every batch would make a log that takes
 longer to list than a batch takes."""
@@ -38,7 +46,7 @@ class RecordTable:
         ensure(self.uri, self.schema, LOG)
 
         def append(table: DeltaTable, properties: CommitProperties) -> None:
-            last = table.transaction_version(key) or 0
+            last = last_number(table, key) or 0
             if after is not None and last != after:
                 raise CommitConflict(
                     f"{key}: {number} was to come after {after}, and {last} has", hint="run it again"
@@ -60,7 +68,7 @@ class RecordTable:
     def last(self, key: str) -> int | None:
         """Return the largest number put under a key, or None."""
         table = current(self.uri)
-        return table.transaction_version(key) if table else None
+        return last_number(table, key) if table else None
 
     def rows(self, *, above: tuple[str, int] | None = None, **equals: object) -> list[dict[str, object]]:
         """Return the rows whose columns have the given values, and one a number above; files that cannot hold any are not opened."""
@@ -73,10 +81,24 @@ class RecordTable:
         files = table.file_uris(file_pruning_predicate=_sql(filters))
         if not files:
             return []
-        found: list[dict[str, object]] = pq.read_table(
-            files, schema=self.schema, filters=filters or None
-        ).to_pylist()
+        read = partial(pq.read_table, schema=self.schema, filters=filters or None)
+        if is_object(self.uri):
+            parts = [read(BytesIO(content)) for content in _contents(files)]
+        else:
+            parts = [read(files)]
+        found: list[dict[str, object]] = pa.concat_tables(parts).to_pylist()
         return found
+
+
+def _contents(uris: list[str]) -> list[bytes]:
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(_content, uris))
+
+
+@lru_cache(KEPT_FILES)
+def _content(uri: str) -> bytes:
+    """Return the content of a file of records in a store: it is small, never changes, and is asked for again by the next stage."""
+    return get(uri)
 
 
 def _sql(filters: list[tuple[str, str, object]]) -> str | None:

@@ -27,7 +27,7 @@ def statistics(folder: Path, table: pa.Table) -> dict[str, Any]:
     """Return what Podium's commit would say of a file with these rows."""
     folder.mkdir(exist_ok=True)
     pq.write_table(table, folder / "one.parquet", row_group_size=2)
-    found: dict[str, Any] = json.loads(data_files(folder, folder)[0].action.stats)
+    found: dict[str, Any] = json.loads(data_files(str(folder), str(folder))[0].action.stats)
     return found
 
 
@@ -150,7 +150,7 @@ def test_the_first_columns_have_statistics(tmp_path: Path) -> None:
 def test_a_file_without_statistics_is_taken_without_bounds(tmp_path: Path) -> None:
     """A writer may leave statistics out: then nothing is claimed but the number of rows."""
     pq.write_table(pa.table({"x": [1, 2]}), tmp_path / "one.parquet", write_statistics=False)
-    found = json.loads(data_files(tmp_path, tmp_path)[0].action.stats)
+    found = json.loads(data_files(str(tmp_path), str(tmp_path))[0].action.stats)
     assert found == {"numRecords": 2, "minValues": {}, "maxValues": {}, "nullCount": {}}
 
 
@@ -158,7 +158,8 @@ def test_empty_files_are_deleted(tmp_path: Path) -> None:
     """A file without rows does not enter the table, nor stay in its folder."""
     pq.write_table(pa.table({"x": pa.array([], pa.int64())}), tmp_path / "empty.parquet")
     pq.write_table(pa.table({"x": [1]}), tmp_path / "full.parquet")
-    assert [(file.path.name, file.rows) for file in data_files(tmp_path, tmp_path)] == [("full.parquet", 1)]
+    found = data_files(str(tmp_path), str(tmp_path))
+    assert [(data.file.name, data.rows) for data in found] == [("full.parquet", 1)]
     assert [path.name for path in tmp_path.iterdir()] == ["full.parquet"]
 
 
@@ -168,8 +169,8 @@ def test_a_missing_file_is_not_committed(tmp_path: Path) -> None:
     ensure(uri, pa.schema([("x", pa.int64())]))
     (tmp_path / "table" / "data").mkdir()
     pq.write_table(pa.table({"x": [1]}), tmp_path / "table" / "data" / "one.parquet")
-    files = data_files(tmp_path / "table", tmp_path / "table" / "data")
-    files[0].path.unlink()
+    files = data_files(uri, f"{uri}/data")
+    files[0].file.delete()
     with pytest.raises(FileNotFoundError, match=r"one\.parquet"):
         commit_once(uri, TransactionId("app", 1), lambda table, made: append_files(table, made, files))
     assert DeltaTable(uri).version() == 0

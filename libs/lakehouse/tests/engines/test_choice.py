@@ -21,6 +21,11 @@ def test_small_input_stays_on_one_machine(tmp_path: Path) -> None:
     assert "fit this machine" in found.reason
 
 
+def test_a_lakehouse_elsewhere_needs_no_room_here() -> None:
+    """What lies in an object store is staged here, no more."""
+    assert choose(EngineWish.AUTO, {"a.csv": 5 * 10**6}, None).engine == EngineName.DUCKDB
+
+
 def test_large_input_goes_to_spark(tmp_path: Path) -> None:
     """All files of a run count together."""
     files = {f"{number}.csv": 10**12 for number in range(8)}

@@ -36,7 +36,7 @@ class Delivery:
         self.engine, self.folder = engine, folder
         for name, content in files.items():
             (folder / name).write_bytes(content)
-        self.folders: list[Path] = []
+        self.folders: list[str] = []
         self.counts: dict[str, Read] = {}
 
     def read(self, columns: dict[str, Sequence[str]], dialect: CsvDialect = COMMA) -> "Delivery":
@@ -52,7 +52,7 @@ class Delivery:
 
     def select(self, columns: str) -> list[Line]:
         """Return columns of the rows in the files that were written, file by file and row by row."""
-        written = [path for folder in self.folders for path in sorted(folder.rglob("*.parquet"))]
+        written = [path for folder in self.folders for path in sorted(Path(folder).rglob("*.parquet"))]
         query = f"SELECT {columns} FROM {read_parquet(written)} ORDER BY source_file, {CORRUPT_RECORD} IS NOT NULL, {ROW}"
         return self.engine.execute(query) if written else []
 

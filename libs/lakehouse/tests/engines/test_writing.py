@@ -60,7 +60,7 @@ def test_a_repeated_append_leaves_no_second_copy(engine: DuckDbEngine, uri: str)
     assert (done.version, done.repeated) == (1, True)
     assert rows(uri) == [("a", 1, "x")]
     assert data_files(uri) == before
-    assert not again.exists()
+    assert not Path(again).exists()
 
 
 def test_several_folders_are_one_commit(engine: DuckDbEngine, uri: str) -> None:

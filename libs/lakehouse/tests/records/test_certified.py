@@ -145,7 +145,13 @@ def test_a_folder_that_a_url_would_misread_is_refused(tmp_path: Path, folder: st
     assert "rename the folder" in caught.value.hint
 
 
-def test_a_lakehouse_elsewhere_has_no_folder() -> None:
-    """What only works on local files says so."""
-    with pytest.raises(TerminalError, match="keeps a lakehouse on a local path"):
-        _ = Lakehouse("s3://bucket/lake").path
+def test_a_lakehouse_in_a_store_has_no_folder() -> None:
+    """What only works on local files can tell."""
+    assert Lakehouse("s3://bucket/lake").path is None
+
+
+def test_a_lakehouse_where_none_can_be_is_refused() -> None:
+    """Whoever made it: what the pipeline file may not say, nobody may."""
+    with pytest.raises(TerminalError, match="Azure storage \\(abfss://\\) holds no lakehouse") as caught:
+        Lakehouse("abfss://lake@account.dfs.core.windows.net/retail")
+    assert "spec.lakehouse.uri" in caught.value.hint

@@ -9,8 +9,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
-from podium_contracts.pipeline import Pipeline
+from podium_contracts.pipeline import Pipeline, is_object
 from podium_lakehouse.lakehouse import Lakehouse
+from podium_lakehouse.store import objects
 
 from podium_quality.report.view import view
 
@@ -24,9 +25,21 @@ def render(pipeline: Pipeline, lakehouse: Lakehouse) -> str:
     return page.from_string(source).render(report=view(pipeline, lakehouse))
 
 
-def write(pipeline: Pipeline, lakehouse: Lakehouse, path: Path) -> Path:
-    """Write the report to a file, which is replaced only when the new one is whole; return its path."""
+def is_there(place: str) -> bool:
+    """Whether a report is at a path or URI."""
+    return objects.head(place) is not None if is_object(place) else Path(place).exists()
+
+
+def write(pipeline: Pipeline, lakehouse: Lakehouse, place: str) -> None:
+    """Write the report to a path or URI, where it replaces the one before only when it is whole."""
     text = render(pipeline, lakehouse)
+    if is_object(place):
+        objects.put(place, text.encode())
+    else:
+        _write_file(Path(place), text)
+
+
+def _write_file(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -34,4 +47,3 @@ def write(pipeline: Pipeline, lakehouse: Lakehouse, path: Path) -> Path:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-    return path

@@ -1,0 +1,135 @@
+"""What the errors of a store and of its clients mean to people: obstore's, delta-rs's, DuckDB's and Spark's hold half of the request.
+
+A store that refuses is a terminal error, one that does not answer a transient one.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import duckdb
+from deltalake.exceptions import DeltaError
+from obstore.exceptions import BaseError, InvalidPathError
+from podium_contracts.errors import BadSource, PodiumError, TerminalError, TransientError
+
+from podium_lakehouse.store.objects import bucket_and_key
+
+KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+_TROUBLES = (
+    (
+        r"Missing \w*Key|/latest/api/token|//169\.254\.|Unable to load credentials|No AWS Credentials",
+        "there is nobody to ask the store as",
+        f"set {KEYS}, or AWS_SKIP_SIGNATURE=true for a public bucket",
+    ),
+    (
+        "NoSuchBucket",
+        "there is no bucket {bucket}",
+        "create it, correct {named}, or set AWS_ENDPOINT_URL to its store",
+    ),
+    (
+        "InvalidAccessKeyId|SignatureDoesNotMatch|InvalidToken|ExpiredToken|401 Unauthorized",
+        "the store does not let you in",
+        f"correct {KEYS} (and AWS_SESSION_TOKEN, where it is temporary)",
+    ),
+    (
+        "PermanentRedirect|AuthorizationHeaderMalformed|30[1278] ",
+        "bucket {bucket} lies in another region",
+        "set AWS_REGION to its region",
+    ),
+    (
+        "AccessDenied|403 Forbidden|Status Code: 403",
+        "the store forbids it",
+        "let this user {rights}",
+    ),
+    (
+        "BadScheme|URL scheme is not allowed",
+        "the store is not asked without TLS",
+        "give AWS_ENDPOINT_URL as https://…, or set AWS_ALLOW_HTTP=true",
+    ),
+    (
+        "InvalidCertificate|invalid peer certificate|PKIX path",
+        "the store shows no certificate to trust",
+        "let SSL_CERT_FILE name the certificates to trust, PEM",
+    ),
+    (
+        "NotImplemented|501 Not Implemented",
+        "the store does not know what it is asked for",
+        "take a store that knows conditional puts (If-None-Match) and multipart uploads",
+    ),
+)  # fmt: skip
+"""What is found in an error of the store or its client; what it means; what to do."""
+_OF_A_STORE = re.compile(
+    r"S3 error|lacked the necessary privileges to complete for path|obstore\.exceptions|awssdk|s3a|S3A"
+)
+"""What the errors of other libraries hold when they speak of a store."""
+_COLOURED = re.compile(r"\x1b\[\d+m")
+_STEP = re.compile(r"\n\s*↳ ")
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a store is used for: where people name it, the rights that it needs, and what a refusal is."""
+
+    named: str
+    rights: str
+    refusal: type[TerminalError]
+
+
+SOURCE = Use(
+    "`path`", "list the bucket (s3:ListBucket) and get its objects (s3:GetObject)", refusal=BadSource
+)
+LAKEHOUSE = Use(
+    "spec.lakehouse.uri",
+    "list the bucket (s3:ListBucket) and get, put and delete its objects (s3:GetObject, s3:PutObject, s3:DeleteObject)",
+    refusal=TerminalError,
+)
+
+
+@contextmanager
+def in_words(place: str = "the object store", use: Use = LAKEHOUSE) -> Iterator[None]:
+    """Let errors of a store through as what they mean, and any other as it is; `place` is what was looked for, a URI where it is known."""
+    try:
+        yield
+    except InvalidPathError as error:
+        raise use.refusal(
+            f"{place}: {str(error).splitlines()[0]}",
+            hint="rename the object: an empty part, `.`, `..` or a control character in a key cannot be read",
+        ) from None
+    except Exception as error:
+        if isinstance(error, PodiumError) or not _is_of_a_store(error):
+            raise
+        raise _trouble(place, _plain(error), use) from None
+
+
+def _is_of_a_store(error: Exception) -> bool:
+    if isinstance(error, BaseError):
+        return True
+    foreign = isinstance(error, OSError | DeltaError | duckdb.Error) or _is_sparks(error)
+    return foreign and bool(_OF_A_STORE.search(str(error)))
+
+
+def _is_sparks(error: Exception) -> bool:
+    return type(error).__module__.split(".")[0] in {"py4j", "pyspark"}
+
+
+def _plain(error: Exception) -> str:
+    """Return what an error says, without colours and in one line, as obstore writes it."""
+    return _STEP.sub(" - ", _COLOURED.sub("", str(error)))
+
+
+def _trouble(place: str, said: str, use: Use) -> PodiumError:
+    bucket, _ = bucket_and_key(place)
+    address = re.search(r"https?://[^/ ]+", said)
+    where = f"{place} at {address[0]}" if address else place
+    for signs, meaning, hint in _TROUBLES:
+        if re.search(signs, said):
+            return use.refusal(
+                f"{where}: {meaning.format(bucket=bucket)}",
+                hint=hint.format(named=use.named, rights=use.rights),
+            )
+    reason = re.findall(r" - ([^<\n]*?\w[^<\n]*?)(?= - |<|\n|$)", said)
+    return TransientError(
+        f"{where}: no object store answers{': ' if reason else ''}{reason[-1] if reason else ''}",
+        hint="start it, or set AWS_ENDPOINT_URL to where it is",
+    )
