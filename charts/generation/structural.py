@@ -33,6 +33,7 @@ KEPT = (
     "x-kubernetes-list-map-keys",
     "x-kubernetes-list-type",
 )
+BEYOND_INT64 = 2**63
 LONGEST_TEXT, MOST_ITEMS = 10_000, 256
 """The bounds of what declares none: a resource has to fit in the API server's store, and its rules into their budget."""
 
@@ -147,10 +148,16 @@ class _Conversion:
 def _copied(schema: Schema) -> Schema:
     """Return what both kinds of schema say, as Kubernetes spells it."""
     converted = {key: schema[key] for key in KEPT if key in schema}
+    if schema.get("exclusiveMaximum") == BEYOND_INT64:
+        return {"type": "integer", "format": "int64", **_only(converted, "default", "description")}
     for bound in ("Minimum", "Maximum"):
         if f"exclusive{bound}" in schema:
             converted |= {bound.lower(): schema[f"exclusive{bound}"], f"exclusive{bound}": True}
     return {**converted, "enum": [schema["const"]]} if "const" in schema else converted
+
+
+def _only(schema: Schema, *keys: str) -> Schema:
+    return {key: schema[key] for key in keys if key in schema}
 
 
 def _rules_of(tag: str, word: str, option: Schema, fields: Schema, required: set[str]) -> Iterator[Schema]:
@@ -168,13 +175,21 @@ def _rules_of(tag: str, word: str, option: Schema, fields: Schema, required: set
 
 
 def _with_plain_default(schema: Schema) -> Schema:
-    """Leave out a default of null or nothing; that of an object is made of its own fields' defaults."""
-    default = schema.get("default")
-    if schema.get("type") == "object" and default is not None and "properties" in schema:
-        schema["default"] = {}
-    elif default in (None, [], {}, "") and "default" in schema:
-        del schema["default"]
+    """Leave out a default of null or nothing, also inside of another."""
+    if "default" in schema:
+        default = _plain(schema["default"])
+        if default in (None, [], {}, ""):
+            del schema["default"]
+        else:
+            schema["default"] = default
     return schema
+
+
+def _plain(default: Any) -> Any:
+    if not isinstance(default, dict):
+        return default
+    found = {key: _plain(value) for key, value in default.items()}
+    return {key: value for key, value in found.items() if value not in (None, [], {}, "")}
 
 
 def _text(text: str) -> str:

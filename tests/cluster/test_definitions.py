@@ -57,10 +57,6 @@ MISTAKES = {
     ),
     "a type that is none": (changed(*SALES, "columns", "country", value={"type": "money"}), "type"),
     "a name that is none": (changed(*SALES, "columns", "Country!", value={"type": "string"}), "key"),
-    "a default that is missing": (
-        changed(*SALES, "nulls", "description", value={"strategy": "default"}),
-        "strategy `default` needs a default_value",
-    ),
     "a rule with another's field": (
         changed(
             *SALES,

@@ -194,20 +194,11 @@ def _written_out(value: Any) -> Any:
     raise ValueError("write a text in quotes, a whole number, true or false")
 
 
-_NEEDS_DEFAULT = "strategy `default` needs a default_value"
-_TAKES_NO_DEFAULT = "strategy `drop` takes no default_value"
-
-
 class NullStrategy(Model):
     """What happens where a column is null: `drop` the row, fill in `default_value`, or `flag` it.
 
     `flag` adds the column `<column>_is_null_flag`, and fills in `default_value` where one is given.
     """
-
-    model_config = checked(
-        ("self.strategy != 'default' || has(self.default_value)", _NEEDS_DEFAULT),
-        ("self.strategy != 'drop' || !has(self.default_value)", _TAKES_NO_DEFAULT),
-    )
 
     strategy: Literal["drop", "default", "flag"]
     default_value: Annotated[str | int | bool | None, BeforeValidator(_written_out)] = None
@@ -215,9 +206,9 @@ class NullStrategy(Model):
     @model_validator(mode="after")
     def _default_given(self) -> Self:
         if self.strategy == "default" and self.default_value is None:
-            raise ValueError(_NEEDS_DEFAULT)
+            raise ValueError("strategy `default` needs a default_value")
         if self.strategy == "drop" and self.default_value is not None:
-            raise ValueError(_TAKES_NO_DEFAULT)
+            raise ValueError("strategy `drop` takes no default_value")
         return self
 
 
