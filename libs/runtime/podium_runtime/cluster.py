@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from kubernetes_asyncio import config
@@ -132,6 +133,33 @@ class Cluster:
             APPLY,
             [("fieldManager", MANAGER), ("force", "true")],
         )
+
+    async def tell(
+        self, about: Mapping[str, Any], reason: str, message: str, *, warning: bool, moment: str
+    ) -> None:
+        """Tell people of an object, as an Event of it; where it cannot be said, it is not."""
+        metadata = about["metadata"]
+        event = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"generateName": f"{metadata['name']}.", "namespace": metadata["namespace"]},
+            "involvedObject": {
+                "apiVersion": about.get("apiVersion", ""),
+                "kind": about.get("kind", ""),
+                "name": metadata["name"],
+                "namespace": metadata["namespace"],
+                "uid": metadata["uid"],
+            },
+            "type": "Warning" if warning else "Normal",
+            "reason": reason,
+            "message": message[:1000],
+            "count": 1,
+            "firstTimestamp": moment,
+            "lastTimestamp": moment,
+            "source": {"component": MANAGER},
+        }
+        with suppress(Refused):
+            await self._call("POST", self._path("Event", metadata["namespace"]), event)
 
     async def warnings(self, namespace: str, name: str) -> list[str]:
         """Return what the cluster has warned of about an object, oldest first."""

@@ -13,7 +13,7 @@ from podium_operator.operator import HEARTBEAT, Operator
 from podium_operator.settings import OperatorSettings
 
 MANAGED = {key: value for key, value in LABELS.items() if key == "app.kubernetes.io/managed-by"}
-STREAM_SECONDS = 300.0
+STREAM_SECONDS = 300
 """A watch is opened anew after so long, so that one that died silently is not the last."""
 
 
@@ -21,6 +21,10 @@ def build(settings: OperatorSettings) -> kopf.OperatorRegistry:
     """Return the handlers of an operator: each hands on what a watch brought."""
     registry = kopf.OperatorRegistry()
     operator = Operator(settings)
+
+    @kopf.on.login(registry=registry)
+    def log_in(**given: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**given) or kopf.login_with_kubeconfig(**given)
 
     @kopf.on.startup(registry=registry)
     async def begin(settings: kopf.OperatorSettings, **_: Any) -> None:

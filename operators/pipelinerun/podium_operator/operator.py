@@ -4,14 +4,11 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import cast
 
-import kopf
 import structlog
 from podium_runtime.cluster import Cluster
 from prometheus_client import Counter, Gauge, Histogram
 
-from podium_operator.core.decisions import Note
 from podium_operator.core.seen import Raw
 from podium_operator.observing import Key, Observations, run_of
 from podium_operator.reconciler import Reconciler
@@ -43,7 +40,7 @@ class Operator:
     async def begin(self) -> None:
         """Connect, and start to work."""
         self.cluster = await Cluster.connect()
-        self.reconciler = Reconciler(self.cluster, self.observed, self.settings.driver, tell)
+        self.reconciler = Reconciler(self.cluster, self.observed, self.settings.driver)
         self.queue: Workqueue[Key] = Workqueue(self._look, self._failed)
         self.heard = asyncio.get_running_loop().time()
         for work in (self.queue.run(self.settings.workers), self._beat(), self._resync()):
@@ -105,13 +102,3 @@ class Operator:
             RUNS.set(len(runs))
             for key in list(runs):
                 self.queue.put(key)
-
-
-def tell(raw: Raw, note: Note) -> None:
-    """Tell people of a run, as an Event of it."""
-    kopf.event(
-        kopf.Body(cast("kopf.RawBody", raw)),
-        type="Warning" if note.warning else "Normal",
-        reason=note.reason,
-        message=note.message[:1000],
-    )

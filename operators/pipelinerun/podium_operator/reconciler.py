@@ -5,12 +5,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from podium_contracts.events.mapping import rfc3339
 from podium_contracts.resources import PipelineRun, Reason, StageRun
 from podium_contracts.resources.course import STAGE_RUN, pinned_name
 from podium_runtime.cluster import Cluster, Refused
 from pydantic import ValidationError
 
 from podium_operator.core import statuses
+from podium_operator.core.attempts import UNEXPLAINED
 from podium_operator.core.decisions import Decision, Note, decide
 from podium_operator.core.seen import Job, Raw, Seen
 from podium_operator.core.statuses import Standing
@@ -30,13 +32,11 @@ class Reconciler:
         cluster: Cluster,
         observed: Observations,
         settings: DriverSettings,
-        tell: Callable[[Raw, Note], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC).replace(microsecond=0),
     ) -> None:
         self.cluster = cluster
         self.observed = observed
         self.settings = settings
-        self.tell = tell
         self.now = now
         self._pinned: dict[str, Raw] = {}
 
@@ -102,7 +102,7 @@ class Reconciler:
             if pod["metadata"].get("labels", {}).get("job-name") == raw["metadata"]["name"]
         ]
         job = Job.of(raw, own)
-        begun = job.over or (job.driver and job.driver.started)
+        begun = job.over or (job.driver and (job.driver.started or job.driver.waits not in UNEXPLAINED))
         if begun or (self.now() - job.created).total_seconds() < PATIENCE_SECONDS:
             return job
         about = job.driver.name if job.driver else job.name
@@ -144,9 +144,13 @@ class Reconciler:
         shown = statuses.dumped(decision.status)
         await self.cluster.apply_status("PipelineRun", namespace, run.metadata.name, run.metadata.uid, shown)
         for note in decision.notes:
-            self.tell(raw, note)
+            await self._tell(raw, note)
         if decision.status.completion_time:
             self._pinned.pop(run.metadata.uid, None)
+
+    async def _tell(self, raw: Raw, note: Note) -> None:
+        moment = rfc3339(self.now())
+        await self.cluster.tell(raw, note.reason, note.message, warning=note.warning, moment=moment)
 
     async def _make(self, raw: Raw, run: PipelineRun, manifest: dict[str, Any]) -> None:
         try:
@@ -175,7 +179,7 @@ class Reconciler:
                 run.metadata.uid,
                 statuses.dumped(kept),
             )
-            self.tell(raw, Note(reason, said, warning=True))
+            await self._tell(raw, Note(reason, said, warning=True))
 
     async def _refuse(self, raw: Raw, error: ValidationError) -> None:
         """End a run whose spec no validation of the API server would have let in."""
@@ -199,7 +203,7 @@ class Reconciler:
         await self.cluster.apply_status(
             "PipelineRun", metadata["namespace"], metadata["name"], metadata["uid"], status
         )
-        self.tell(raw, Note(Reason.INVALID_SPEC, said, warning=True))
+        await self._tell(raw, Note(Reason.INVALID_SPEC, said, warning=True))
 
 
 def _belongs(raw: Raw, stage: StageRun) -> bool:

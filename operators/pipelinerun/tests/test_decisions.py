@@ -235,7 +235,7 @@ def test_a_driver_that_does_not_start_says_why(
     world.change("ingest", **changes)
     decision = world.settle()
     assert world.shown["Succeeded"] == ("Unknown", reason)
-    assert decision.again_in == 600
+    assert decision.again_in in {6, 600}, "sooner where only the cluster tells why"
     world.pass_time(600)
     world.settle()
     assert world.shown["Succeeded"] == ("False", "StartTimedOut")

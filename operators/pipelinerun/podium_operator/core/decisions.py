@@ -284,10 +284,10 @@ def _time_left(seen: Seen) -> float:
 
 def _news(run: PipelineRun, reason: Reason, message: str) -> tuple[Note, ...]:
     """Return a note where a run's reason is another one than before."""
-    before = run.status.condition(ConditionType.SUCCEEDED)
-    if before and before.reason == reason and before.message == message[:1024]:
-        return ()
     quiet = reason in {Reason.RUNNING, Reason.STARTING, Reason.COMPLETED, Reason.NOTHING_NEW, Reason.PENDING}
+    before = run.status.condition(ConditionType.SUCCEEDED)
+    if before and before.reason == reason and (quiet or before.message == message[:1024]):
+        return ()
     said = message or EXPLANATIONS[reason].meaning
     advice = EXPLANATIONS[reason].advice if not quiet else ""
     return (Note(reason, f"{said} {advice}".strip(), warning=not quiet),)
