@@ -150,6 +150,9 @@ class ServiceSettings(HostSettings):
     """A folder of pipeline files (it and the folders in it are searched for *.yaml), or one such file."""
     group: str = "podium"
     """The consumer group is this and the stage: `podium.cleanse`."""
+    member: str | None = None
+    """A name that this replica keeps when it is started again, as a pod of a StatefulSet has: it goes on at once with what was its own. Without
+    one, what a killed replica held is shared out anew after ten seconds."""
     retry: RetrySettings = RetrySettings()
     processes: PositiveInt = 2
     """Calls of the stage at the same time, each in a process of its own."""

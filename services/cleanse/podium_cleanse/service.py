@@ -7,4 +7,4 @@ from podium_runtime.service import serve
 from podium_cleanse.stage import cleanse
 
 if __name__ == "__main__":
-    serve(HostedStage(Stage.CLEANSE, cleanse), "podium_cleanse.stage")
+    serve(HostedStage(Stage.CLEANSE, cleanse), "podium_cleanse.service")

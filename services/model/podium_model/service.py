@@ -7,4 +7,4 @@ from podium_runtime.service import serve
 from podium_model.stage import model
 
 if __name__ == "__main__":
-    serve(HostedStage(Stage.MODEL, model), "podium_model.stage", "dbt.cli.main")
+    serve(HostedStage(Stage.MODEL, model), "podium_model.service", "dbt.cli.main")

@@ -7,4 +7,4 @@ from podium_runtime.service import serve
 from podium_publish.stage import publish
 
 if __name__ == "__main__":
-    serve(HostedStage(Stage.PUBLISH, publish), "podium_publish.stage")
+    serve(HostedStage(Stage.PUBLISH, publish), "podium_publish.service")

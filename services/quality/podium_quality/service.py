@@ -7,4 +7,4 @@ from podium_runtime.service import serve
 from podium_quality.stage import quality
 
 if __name__ == "__main__":
-    serve(HostedStage(Stage.QUALITY, quality), "podium_quality.stage")
+    serve(HostedStage(Stage.QUALITY, quality), "podium_quality.service")

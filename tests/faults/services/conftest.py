@@ -18,7 +18,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     """Return the services, ready, with the settings that they have by default, and a topic for sales."""
     broker = Broker(tmp_path / "broker")
     broker.start()
-    stack = Stack(tmp_path / "services", broker, {"events_partitions": "4"}, settings={})
+    stack = Stack(tmp_path / "services", broker, {"events_partitions": "4"}, settings={"PODIUM_MEMBER": "0"})
     ensure_topics(stack.kafka)
     admin = Brokers(stack.kafka).admin()
     admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])[TOPIC].result(20)

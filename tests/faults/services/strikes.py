@@ -103,7 +103,8 @@ def _processes(service: Service) -> list[psutil.Process]:
     assert service.process.poll() is None, service.errors.read_text()[-2000:]
     with suppress(psutil.NoSuchProcess):  # one that ends while it is looked at
         children = psutil.Process(service.process.pid).children()
-        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        servers = [child for child in children if "forkserver" in " ".join(child.cmdline())]
+        return [child for server in servers for child in server.children()]
     return []
 
 

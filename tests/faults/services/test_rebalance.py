@@ -22,6 +22,8 @@ from tests.integration.services.stack import Service, Stack, eventually, letters
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
 REPLICAS = 4
+GROWING_SECONDS = 180
+"""Six processes that begin beside a crowd at work take their time on two cores; how long is not what is shown here."""
 
 
 class Crowd:
@@ -38,7 +40,10 @@ class Crowd:
         for stage in stages:
             while len(self.running[stage]) < REPLICAS:
                 self.running[stage].append(self._replica(stage))
-        eventually(lambda: all(service.is_ready() for stage in stages for service in self.running[stage]))
+        eventually(
+            lambda: all(service.is_ready() for stage in stages for service in self.running[stage]),
+            GROWING_SECONDS,
+        )
 
     def shrink(self, stages: Sequence[Stage], seconds: float) -> None:
         """End all but one of each, within so many seconds, one after the other, in an order and by signals that the seed decides."""
@@ -66,7 +71,7 @@ class Crowd:
         self.started += 1
         folder = self.stack.folder / f"replica-{self.started}"
         folder.mkdir()
-        service = Service(stage, folder, self.stack.environment)
+        service = Service(stage, folder, {**self.stack.environment, "PODIUM_MEMBER": str(self.started)})
         service.start()
         return service
 
@@ -103,4 +108,4 @@ def test_replicas_come_and_go(stack: Stack, tmp_path: Path) -> None:
 def test_replicas_of_every_stage_come_and_go(stack: Stack, tmp_path: Path) -> None:
     """The same with every stage in its turn, for some six minutes."""
     pairs = list(itertools.combinations(Stage, 2))
-    rebalance(stack, tmp_path, rounds=pairs, shops=3, seconds=20, rate=100)
+    rebalance(stack, tmp_path, rounds=pairs, shops=2, seconds=20, rate=100)

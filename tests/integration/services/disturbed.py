@@ -4,6 +4,7 @@ kill   kill -9 of the service and the stage's process after the completion is wr
 sleep  the stage takes ten minutes
 """
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -28,7 +29,10 @@ def disturbed(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> li
     def reached(point: str) -> None:
         words = point.split()
         if HOW == "kill" and (words[0], words[1], words[-1]) == ("after", STAGE, "completion") and first():
-            os.kill(os.getppid(), signal.SIGKILL)
+            service = multiprocessing.parent_process()
+            assert service
+            assert service.pid
+            os.kill(service.pid, signal.SIGKILL)
             os.kill(os.getpid(), signal.SIGKILL)
 
     if HOW == "sleep" and first():
@@ -48,4 +52,4 @@ def first() -> bool:
 
 
 if __name__ == "__main__":
-    serve(HostedStage(Stage(STAGE), disturbed), f"podium_{STAGE}.stage")
+    serve(HostedStage(Stage(STAGE), disturbed), f"podium_{STAGE}.service")

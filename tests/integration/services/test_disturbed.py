@@ -1,8 +1,11 @@
 """Services that are killed, stopped and cut off: what they had to do is done in the end, and nothing twice."""
 
 import signal
+import socket
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -135,6 +138,59 @@ def test_a_service_that_waits_for_kafka_ends_when_it_is_told_to(tmp_path: Path) 
         assert time.monotonic() - started < ENDING_SECONDS
     finally:
         service.kill()
+
+
+class Doorway:
+    """What stands before a broker: it lets every client through, except that it shuts out faust once."""
+
+    def __init__(self, broker: str) -> None:
+        host, port = broker.split(":")
+        self.behind = (host, int(port))
+        self.shut_out = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=self._meet, args=self.listener.accept()[:1], daemon=True).start()
+
+    def _meet(self, client: socket.socket) -> None:
+        with client, suppress(OSError):
+            first = client.recv(4096)
+            if b"faust" in first and not self.shut_out:
+                self.shut_out += 1
+                return
+            with socket.create_connection(self.behind) as broker:
+                broker.sendall(first)
+                threading.Thread(target=_carry, args=(client, broker), daemon=True).start()
+                _carry(broker, client)
+
+
+def _carry(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while taken := source.recv(65_536):
+            target.sendall(taken)
+
+
+def test_a_broker_that_goes_away_as_a_service_starts_is_waited_for(stack: Stack, tmp_path: Path) -> None:
+    """The topics have been looked up, and then nobody answers: the service begins again instead of ending."""
+    doorway = Doorway(stack.kafka.bootstrap_servers)
+    settings = {
+        **stack.environment,
+        "PODIUM_KAFKA__BOOTSTRAP_SERVERS": doorway.address,
+        "PODIUM_GROUP": "doorway",
+    }
+    service = Service(Stage.PUBLISH, tmp_path, settings)
+    service.start()
+    try:
+        eventually(service.is_ready)
+    finally:
+        service.kill()
+        doorway.listener.close()
+    assert doorway.shut_out == 1
+    assert "starting again: the brokers went away" in [line["event"] for line in service.said()]
 
 
 def test_metrics_are_for_prometheus(stack: Stack, stall: Callable[[], Stall]) -> None:

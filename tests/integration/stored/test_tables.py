@@ -12,6 +12,8 @@ from podium_lakehouse.engines.duckdb import duckdb_engine
 from podium_lakehouse.records.table import RecordTable
 from podium_lakehouse.store.objects import below, delete
 
+from tests.faults.test_compaction_races import order, race
+
 pytestmark = pytest.mark.integration
 DAYS = pa.schema([("id", pa.int64()), ("day", pa.date32())])
 RECORDS = pa.schema([("scope", pa.string()), ("sequence", pa.int64())])
@@ -67,6 +69,22 @@ def test_a_table_in_the_place_of_another_is_told_from_it(bucket: str) -> None:
     assert table.put("b", 1, [{"scope": "b", "sequence": 1}])
     assert (table.last("a"), table.last("b")) == (None, 1)
     assert [row["scope"] for row in table.rows()] == ["b"]
+
+
+def test_small_files_are_put_together_beside_their_writers(
+    bucket: str, environment: pytest.MonkeyPatch
+) -> None:
+    """As in a folder: whoever wins a race, no record is doubled or lost, and the table stays small."""
+    del environment
+    race(f"{bucket}/_podium/records", records=10)
+    assert len(DeltaTable(f"{bucket}/_podium/records").file_uris()) < 25
+
+
+@pytest.mark.parametrize("partitioned", [False, True])
+def test_a_table_is_ordered_beside_its_writers(bucket: str, *, partitioned: bool) -> None:
+    """As in a folder; the store copies the files that are to be ordered, and nothing of the copy stays."""
+    order(f"{bucket}/gold/table", partitioned=partitioned)
+    assert not [meta["path"] for meta in below(f"{bucket}/gold/table") if "/copy/" in meta["path"]]
 
 
 @pytest.mark.slow

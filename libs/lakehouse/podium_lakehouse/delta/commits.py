@@ -29,6 +29,8 @@ LOG_CLEANED_EVERY = 64
 TRANSACTION_KEY = "podium.transaction"
 MAINTENANCE = frozenset({"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD COLUMN"})
 """Operations that change no row, so that a pinned base stays what it was."""
+MAINTENANCE_KEY = "podium.maintenance"
+"""What a commit says of itself that changes no row, though it is a write: `compaction` or `ordering`."""
 
 Change = Callable[[DeltaTable, CommitProperties], object]
 
@@ -91,7 +93,7 @@ def commit_once(
             try:
                 metrics = change(table, properties)
             except CommitFailedError:
-                _back_off(attempt)
+                back_off(attempt)
                 continue
             numbers = metrics if isinstance(metrics, dict) else {}
             table.update_incremental()
@@ -115,6 +117,11 @@ def said(entry: Mapping[str, object]) -> Mapping[str, object]:
     """Return what a commit of a table's history said of itself; Spark keeps it as one text of JSON."""
     text = entry.get("userMetadata")
     return {**entry, **json.loads(text)} if isinstance(text, str) and text.startswith("{") else entry
+
+
+def is_maintenance(entry: Mapping[str, object]) -> bool:
+    """Whether a commit of a table's history changed no row."""
+    return entry.get("operation") in MAINTENANCE or MAINTENANCE_KEY in entry
 
 
 def is_committed(table: DeltaTable, transaction: TransactionId) -> bool:
@@ -142,7 +149,7 @@ def committed_version(table: DeltaTable, transaction: TransactionId) -> int:
     )
 
 
-def _back_off(attempt: int) -> None:
+def back_off(attempt: int) -> None:
     """Sleep for a random time, so that writers who lost the same race do not meet again."""
     time.sleep(random.uniform(0, min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2**attempt)))  # noqa: S311 - no secret
 
@@ -151,7 +158,7 @@ def _check_base(table: DeltaTable, base: int) -> None:
     behind = table.version() - base
     if behind <= 0:
         return
-    foreign = [entry for entry in table.history(behind) if entry.get("operation") not in MAINTENANCE]
+    foreign = [entry for entry in table.history(behind) if not is_maintenance(entry)]
     if foreign:
         raise CommitConflict(
             f"{table.table_uri}: {foreign[0].get('operation')} changed the table after version {base}, "

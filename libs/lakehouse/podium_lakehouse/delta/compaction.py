@@ -1,25 +1,68 @@
 """Putting the small files of many commits into fewer. No row changes: for readers, ledgers and change feeds it is no news."""
 
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
 
-from deltalake import CommitProperties, DeltaTable
-from deltalake.exceptions import CommitFailedError
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+from podium_contracts.pipeline import is_object
 
+from podium_lakehouse.delta.commits import MAINTENANCE_KEY
+from podium_lakehouse.delta.folders import discard, filling, new_folder
+from podium_lakehouse.delta.parquet import data_files
+from podium_lakehouse.delta.replacing import LiveFile, live_files, replace_files
 from podium_lakehouse.delta.tables import current
+from podium_lakehouse.store.files import ObjectFile
 
 EVERY_COMMITS = 64
 SMALL_BYTES = 16_000_000
 """Of a file. Larger ones are left alone, so that what a batch costs does not grow with the table."""
-COMPACTION = {"podium.maintenance": "compaction"}
+COMPACTION = {MAINTENANCE_KEY: "compaction"}
 """What such a commit says of itself."""
+ROW_GROUP_ROWS = 122_880
 
 
 def compact(uri: str, since: int, small_bytes: int = SMALL_BYTES) -> None:
-    """Compact a table that has had its next 64 commits since a version; a writer that is faster leaves it to the next time."""
+    """Compact a table that has had its next 64 commits since a version; where another process is at it, it is left to that one."""
     table = current(uri)
     if table is None or since < 0 or table.version() // EVERY_COMMITS == since // EVERY_COMMITS:
         return
-    with suppress(CommitFailedError):
-        DeltaTable(uri).optimize.compact(
-            target_size=small_bytes, commit_properties=CommitProperties(custom_metadata=COMPACTION)
-        )
+    table = DeltaTable(uri)
+    groups = list(_groups(live_files(table), small_bytes))
+    if not groups:
+        return
+    folder = new_folder(uri)
+    with filling(folder) as draft:
+        for number, files in enumerate(groups):
+            _merge(table, files, draft, number)
+    old = [file for files in groups for file in files]
+    if replace_files(uri, old, data_files(uri, folder), COMPACTION) is None:
+        discard([folder])
+
+
+def _groups(files: Sequence[LiveFile], small_bytes: int) -> Iterator[list[LiveFile]]:
+    """Yield the small files of each partition that together make one that is not small any more; fewer than two are left alone."""
+    small = sorted((file for file in files if file.size < small_bytes), key=lambda file: repr(file.partition))
+    for _, alike in groupby(small, key=lambda file: file.partition):
+        group: list[LiveFile] = []
+        for file in alike:
+            group.append(file)
+            if sum(member.size for member in group) >= small_bytes:
+                yield from [group] if len(group) > 1 else []
+                group = []
+        yield from [group] if len(group) > 1 else []
+
+
+def _merge(table: DeltaTable, files: Sequence[LiveFile], folder: Path, number: int) -> None:
+    """Write the rows of files into one, in their order."""
+    home = folder / files[0].folder
+    home.mkdir(parents=True, exist_ok=True)
+    outside = {column for column, _ in files[0].partition}
+    schema = pa.schema([field for field in pa.schema(table.schema().to_arrow()) if field.name not in outside])
+    with pq.ParquetWriter(home / f"part-{number}.parquet", schema, compression="zstd") as writer:
+        for file in files:
+            place = file.location(table)
+            source = ObjectFile(place) if is_object(place) else place
+            writer.write_table(pq.read_table(source, schema=schema, partitioning=None), ROW_GROUP_ROWS)

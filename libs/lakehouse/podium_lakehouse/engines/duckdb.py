@@ -17,14 +17,14 @@ from urllib.parse import unquote
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, WriterProperties
+from deltalake import CommitProperties, DeltaTable
 from podium_contracts.pipeline import is_object
 from sqlglot import exp
 
 from podium_lakehouse.delta.appends import append_files, append_once
 from podium_lakehouse.delta.commits import Committed, TransactionId, afterwards, commit_once
 from podium_lakehouse.delta.folders import fill, filling, new_folder
-from podium_lakehouse.delta.ordering import is_out_of_order
+from podium_lakehouse.delta.ordering import ZSTD, is_out_of_order, reorder
 from podium_lakehouse.delta.tables import Snapshot
 from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import Item, Result, Statement
@@ -38,10 +38,6 @@ ROW_GROUP_ROWS = 122_880
 """DuckDB's own vector-friendly default; small enough for statistics to prune within a file."""
 FILE_BYTES = "64MB"
 PARQUET = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
-ZSTD = WriterProperties(compression="ZSTD", compression_level=3)
-ORDERED_FILE_BYTES = 64_000_000
-SPILL_BYTES = 500_000_000
-"""Z-ordering sorts on disk above this."""
 MERGE_BATCH_ROWS = 100_000
 SHARED_DATABASE = "podium.duckdb"
 KEPT_COLUMNS = 50_000
@@ -243,12 +239,7 @@ class DuckDbEngine:
     def order(self, table_uri: str, columns: Sequence[str]) -> int | None:
         """See `Engine`."""
         table = DeltaTable(table_uri)
-        if not is_out_of_order(table):
-            return None
-        table.optimize.z_order(
-            columns, target_size=ORDERED_FILE_BYTES, max_spill_size=SPILL_BYTES, writer_properties=ZSTD
-        )
-        return table.version()
+        return reorder(table, columns) if is_out_of_order(table) else None
 
     def each(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         """See `Engine`."""

@@ -201,11 +201,11 @@ def _scan(file: CsvFile, columns: Sequence[str], dialect: CsvDialect, index: int
 
 def _rejects(file: CsvFile, columns: Sequence[str], index: int) -> str:
     """One row per line that did not parse: DuckDB lists each of its errors."""
-    reason = "lower(replace(CAST(error_type AS VARCHAR), '_', ' '))"
+    kind = "lower(replace(CAST(error_type AS VARCHAR), '_', ' '))"
     return (
         f"SELECT {_columns(columns, ())}, {DUCKDB.text(file.name)} AS source_file, "
         f"CAST(line AS BIGINT) AS {ROW}, any_value({REJECTED_TEXT}) AS {CORRUPT_RECORD}, "
-        f"string_agg(DISTINCT {reason}, ', ' ORDER BY {reason}) AS {CORRUPT_REASON} "
+        f"string_agg(DISTINCT {kind}, ', ' ORDER BY {kind}) AS {CORRUPT_REASON} "
         f"FROM rejects_{index} GROUP BY line"
     )
 

@@ -11,7 +11,7 @@ from podium_contracts.model import Model
 from podium_contracts.names import Stage
 from pydantic import Field
 
-from podium_lakehouse.delta.commits import MAINTENANCE, TransactionId
+from podium_lakehouse.delta.commits import TransactionId, is_maintenance
 from podium_lakehouse.delta.tables import current
 from podium_lakehouse.delta.transactions import last_number
 from podium_lakehouse.records.table import RecordTable
@@ -232,7 +232,7 @@ def _moved(uri: str, base: int) -> bool:
     if table is None or base == ABSENT:
         return table is not None and table.version() > 0
     behind = table.version() - base
-    return behind > 0 and any(entry.get("operation") not in MAINTENANCE for entry in table.history(behind))
+    return behind > 0 and not all(map(is_maintenance, table.history(behind)))
 
 
 def table_name(uri: str) -> str:

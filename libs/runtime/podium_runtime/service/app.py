@@ -160,6 +160,7 @@ def _app(stage: Stage, settings: ServiceSettings) -> faust.App:
         broker_max_poll_records=fetched,
         broker_max_poll_interval=IDLE_SECONDS,
         broker_session_timeout=SESSION_SECONDS,
+        consumer_group_instance_id=settings.member,
         broker_heartbeat_interval=SESSION_SECONDS / 5,
         producer_acks=-1,
         producer_max_request_size=LARGEST_DEAD_LETTER,
@@ -196,7 +197,6 @@ def _begin_and_end(
 
     @app.task
     async def begin() -> None:
-        answering.processes.warm()
         await answering.announce_outstanding()
         motion.started = True
         log.info("started", group=app.conf.id, brokers=settings.kafka.bootstrap_servers)

@@ -1,6 +1,5 @@
 """What happens in the child process: find the pipeline, call the stage, and bring back events or the reason why not."""
 
-import importlib
 import os
 import traceback
 from collections.abc import Callable, Hashable, Iterator
@@ -150,12 +149,6 @@ def bring(hosted: Hosted, folder: Path, stream: Stream, look: Look) -> list[Clou
         )
 
     return _guarded(call)
-
-
-def prepare(*modules: str) -> None:
-    """Import what a stage needs before the first event is there."""
-    for module in modules:
-        importlib.import_module(module)
 
 
 def files(folder: Path) -> list[Path]:

@@ -1,11 +1,14 @@
-"""The child processes in which a service calls its stage, so that its own loop never waits and never dies with it."""
+"""The child processes in which a service calls its stage, so that its own loop never waits and never dies with it.
+
+They are forked from a process that has imported what the stage needs and has done nothing else: one that is killed is replaced at once.
+"""
 
 import asyncio
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
@@ -25,9 +28,10 @@ class StageProcessDied(TransientError):
 class Processes:
     """Up to `count` processes, started when they are needed, one call at a time in each."""
 
-    def __init__(self, count: int, prepare: Callable[[], None]) -> None:
+    def __init__(self, count: int, modules: Sequence[str]) -> None:
+        multiprocessing.set_forkserver_preload(list(modules))
         self._free: asyncio.LifoQueue[_Process] = asyncio.LifoQueue()  # the one that was used last is warm
-        self._all = [_Process(prepare) for _ in range(count)]
+        self._all = [_Process() for _ in range(count)]
         for process in reversed(self._all):
             self._free.put_nowait(process)
 
@@ -44,7 +48,7 @@ class Processes:
             self._free.put_nowait(process)
 
     def warm(self) -> None:
-        """Start one process, so that the first event does not wait for it."""
+        """Start one process in the background, so that the first event does not wait for it."""
         self._all[0].warm()
 
     def stop(self) -> None:
@@ -56,8 +60,7 @@ class Processes:
 class _Process:
     """One child process after the other."""
 
-    def __init__(self, prepare: Callable[[], None]) -> None:
-        self._prepare = prepare
+    def __init__(self) -> None:
         self._executor: ProcessPoolExecutor | None = None
 
     def warm(self) -> None:
@@ -96,20 +99,18 @@ class _Process:
         if self._executor is None:
             self._executor = ProcessPoolExecutor(
                 max_workers=1,
-                mp_context=multiprocessing.get_context("spawn"),
+                mp_context=multiprocessing.get_context("forkserver"),
                 initializer=_begin,
-                initargs=(self._prepare,),
                 max_tasks_per_child=CALLS_PER_PROCESS,
             )
         return self._executor
 
 
-def _begin(prepare: Callable[[], None]) -> None:
+def _begin() -> None:
     """Begin a child process: it leaves signals to its parent, and ends when its parent has ended, however that was."""
     for number in (signal.SIGINT, signal.SIGTERM):  # a terminal and an init may send them to all processes
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    prepare()
 
 
 def _end_with_parent() -> None:

@@ -1,19 +1,19 @@
 """From the environment to a running service."""
 
+import os
 import signal
 import sys
-from functools import partial
 from types import FrameType
 from typing import NoReturn
 
 import faust
+from aiokafka.errors import KafkaError
 from podium_contracts.errors import TerminalError, TransientError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from podium_runtime import settings as environment
 from podium_runtime import telemetry
 from podium_runtime.kafka.topics import ensure_topics
-from podium_runtime.service import calls
 from podium_runtime.service.app import build
 from podium_runtime.service.calls import Hosted
 from podium_runtime.service.processes import Processes
@@ -23,7 +23,7 @@ EXIT_SETTINGS = 2
 
 
 def serve(hosted: Hosted, *modules: str) -> None:
-    """Run the service of a stage until SIGTERM or SIGINT. `modules`, the stage's own first, are imported in each child process.
+    """Run the service of a stage until SIGTERM or SIGINT. `modules` are what its child processes need; see `processes`.
 
     The process ends with 2 where its settings or its rights on Kafka are wrong, and with 0 where it was told to stop.
     """
@@ -32,13 +32,32 @@ def serve(hosted: Hosted, *modules: str) -> None:
     try:
         settings = environment.load()
         telemetry.configure(settings, hosted.stage)
+        processes = Processes(settings.processes, modules)
+        processes.warm()
         _wait_for_topics(settings)
-        app = build(hosted, settings, Processes(settings.processes, partial(calls.prepare, *modules)))
+        app = build(hosted, settings, processes)
     except TerminalError as error:
         _refuse(error)
     worker = faust.Worker(app, quiet=True, redirect_stdouts=False, override_logging=False)
     worker.spinner = None  # it writes to standard output, where the log is
-    worker.execute_from_commandline()
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as ended:
+        if _was_cut_off(ended):
+            _begin_again()
+        raise
+
+
+def _was_cut_off(ended: SystemExit) -> bool:
+    """Whether a worker ended because the brokers went away just as it started: later it waits for them by itself."""
+    cause = ended.__context__
+    return isinstance(cause, KafkaError) and bool(cause.retriable)
+
+
+def _begin_again() -> NoReturn:
+    """Become a new process of the same command: a faust app starts only once."""
+    telemetry.log.warning("starting again: the brokers went away")
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the same command as before
 
 
 def _stop(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -14,7 +14,6 @@ from podium_contracts.events.v1 import LayerCompleted, StageFailed
 from podium_contracts.names import Stage
 from podium_contracts.pipeline import Pipeline, Spec
 from podium_runtime.kafka.dead_letters import DEAD_LETTERS, DeadLetter
-from podium_runtime.service import calls
 from podium_runtime.service.answering import Answering
 from podium_runtime.service.calls import Failure
 from podium_runtime.service.processes import Processes, StageProcessDied
@@ -55,7 +54,7 @@ class Here(Processes):
     """Calls in this process: what a child adds is shown by its own tests."""
 
     def __init__(self) -> None:
-        super().__init__(0, partial(calls.prepare, "json"))
+        super().__init__(0, ["json"])
         self.deaths = 0
 
     async def call(self, function: Callable[..., object], *arguments: object) -> object:  # type: ignore[override]

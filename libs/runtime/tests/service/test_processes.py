@@ -7,11 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 import psutil
 import pytest
-from podium_runtime.service import calls, processes
+from podium_runtime.service import processes
 from podium_runtime.service.processes import Processes, StageProcessDied
 
 
@@ -19,7 +18,7 @@ def with_processes(test: Callable[[Processes], Awaitable[None]], count: int = 1)
     """Run a test with processes that are gone in the end."""
 
     async def whole() -> None:
-        given = Processes(count, partial(calls.prepare, "json"))
+        given = Processes(count, ["json"])
         try:
             await test(given)
         finally:
@@ -122,7 +121,7 @@ from podium_runtime.service import calls
 from podium_runtime.service.processes import Processes
 
 async def main():
-    given = Processes(1, partial(calls.prepare, "json"))
+    given = Processes(1, ["json"])
     print(await given.call(os.getpid), flush=True)
     await given.call(time.sleep, 60)
 

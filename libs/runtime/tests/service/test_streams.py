@@ -3,12 +3,11 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
 from podium_contracts.events.cloudevents import KafkaRecord
-from podium_runtime.service import calls, streams
+from podium_runtime.service import streams
 from podium_runtime.service.answering import Answering
 from podium_runtime.service.notices import Notices
 from podium_runtime.service.processes import Processes
@@ -28,7 +27,7 @@ def with_streams(folder: Path, test: Callable[[Streams, Processes], Awaitable[No
     """Run a test with the streams of a worker that has one process."""
 
     async def whole() -> None:
-        processes = Processes(1, partial(calls.prepare, "json"))
+        processes = Processes(1, ["json"])
         retry = RetrySettings(first_seconds=0.01, longest_seconds=0.01)
         answering = Answering(Hosted(), folder, retry, processes, send)
         given = Streams(answering, lambda pipeline: pipeline != "foreign", Notices(KafkaSettings()))
