@@ -74,9 +74,10 @@ def filling(folder: str) -> Iterator[Path]:
 
 
 def fill(folder: str, draft: Path) -> None:
-    """Send the non-empty files of a draft into a folder on S3."""
-    files = [file for file in parquet_files(str(draft)) if file.footer().num_rows]
-    objects.put_all([(Path(file.uri), f"{folder}/{file.name}") for file in files])
+    """Send the files of a draft into a folder on S3: those with rows, or one that says what the columns are."""
+    files = parquet_files(str(draft))
+    full = [file for file in files if file.footer().num_rows]
+    objects.put_all([(Path(file.uri), f"{folder}/{file.name}") for file in full or files[:1]])
 
 
 def parquet_files(folder: str) -> list[NewFile]:
