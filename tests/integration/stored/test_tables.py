@@ -7,6 +7,7 @@ import pytest
 from deltalake import DeltaTable
 from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import TransactionId
+from podium_lakehouse.delta.folders import parquet_files
 from podium_lakehouse.delta.tables import Snapshot, add_columns, ensure
 from podium_lakehouse.engines.duckdb import duckdb_engine
 from podium_lakehouse.records.table import RecordTable
@@ -35,6 +36,18 @@ def test_partitions_are_told_by_their_folders(bucket: str) -> None:
         ]
     assert len(Snapshot(uri, version).files("day = '2026-11-02'")) == 1
     assert DeltaTable(uri).to_pyarrow_table().num_rows == 30
+
+
+def test_a_statement_without_rows_has_columns_until_its_commit(bucket: str) -> None:
+    """Another statement may read what it wrote; its commit lists no file, and takes the empty one away."""
+    uri = f"{bucket}/silver/sales"
+    ensure(uri, RECORDS)
+    with duckdb_engine() as engine:
+        folder = engine.write(uri, "SELECT 'a' AS scope, 1::BIGINT AS sequence WHERE FALSE")
+    assert [file.footer().schema.names for file in parquet_files(folder)] == [RECORDS.names]
+    assert append_once(uri, [folder], TransactionId("app", 1), base=0, metadata={}).version == 1
+    assert DeltaTable(uri).file_uris() == []
+    assert parquet_files(folder) == []
 
 
 def test_a_table_that_many_create_is_created_once(bucket: str) -> None:
