@@ -44,7 +44,7 @@ def run_apart(file: str) -> None:
     run(file, look)
     assert not here, here
     assert there
-    assert not below(f"{home}/_podium/scratch")
+    assert not [meta for meta in below(f"{home}/_podium/scratch") if meta["size"]]
 
 
 def insert(uri: str, app: str, count: str) -> None:

@@ -7,10 +7,13 @@ import pytest
 from deltalake import DeltaTable
 from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import TransactionId
+from podium_lakehouse.delta.folders import parquet_files
 from podium_lakehouse.delta.tables import Snapshot, add_columns, ensure
 from podium_lakehouse.engines.duckdb import duckdb_engine
 from podium_lakehouse.records.table import RecordTable
 from podium_lakehouse.store.objects import below, delete
+
+from tests.faults.test_compaction_races import order, race
 
 pytestmark = pytest.mark.integration
 DAYS = pa.schema([("id", pa.int64()), ("day", pa.date32())])
@@ -33,6 +36,18 @@ def test_partitions_are_told_by_their_folders(bucket: str) -> None:
         ]
     assert len(Snapshot(uri, version).files("day = '2026-11-02'")) == 1
     assert DeltaTable(uri).to_pyarrow_table().num_rows == 30
+
+
+def test_a_statement_without_rows_has_columns_until_its_commit(bucket: str) -> None:
+    """Another statement may read what it wrote; its commit lists no file, and takes the empty one away."""
+    uri = f"{bucket}/silver/sales"
+    ensure(uri, RECORDS)
+    with duckdb_engine() as engine:
+        folder = engine.write(uri, "SELECT 'a' AS scope, 1::BIGINT AS sequence WHERE FALSE")
+    assert [file.footer().schema.names for file in parquet_files(folder)] == [RECORDS.names]
+    assert append_once(uri, [folder], TransactionId("app", 1), base=0, metadata={}).version == 1
+    assert DeltaTable(uri).file_uris() == []
+    assert parquet_files(folder) == []
 
 
 def test_a_table_that_many_create_is_created_once(bucket: str) -> None:
@@ -67,6 +82,22 @@ def test_a_table_in_the_place_of_another_is_told_from_it(bucket: str) -> None:
     assert table.put("b", 1, [{"scope": "b", "sequence": 1}])
     assert (table.last("a"), table.last("b")) == (None, 1)
     assert [row["scope"] for row in table.rows()] == ["b"]
+
+
+def test_small_files_are_put_together_beside_their_writers(
+    bucket: str, environment: pytest.MonkeyPatch
+) -> None:
+    """As in a folder: whoever wins a race, no record is doubled or lost, and the table stays small."""
+    del environment
+    race(f"{bucket}/_podium/records", records=10)
+    assert len(DeltaTable(f"{bucket}/_podium/records").file_uris()) < 25
+
+
+@pytest.mark.parametrize("partitioned", [False, True])
+def test_a_table_is_ordered_beside_its_writers(bucket: str, *, partitioned: bool) -> None:
+    """As in a folder; the store copies the files that are to be ordered, and nothing of the copy stays."""
+    order(f"{bucket}/gold/table", partitioned=partitioned)
+    assert not [meta["path"] for meta in below(f"{bucket}/gold/table") if "/copy/" in meta["path"]]
 
 
 @pytest.mark.slow

@@ -80,9 +80,10 @@ def filling(folder: str) -> Iterator[Path]:
 
 
 def fill(folder: str, draft: Path) -> None:
-    """Send the non-empty files of a draft into a folder on S3."""
-    files = [file for file in parquet_files(str(draft)) if file.footer().num_rows]
-    objects.put_all([(Path(file.uri), f"{folder}/{file.name}") for file in files])
+    """Send the files of a draft into a folder on S3: those with rows, or one that says what the columns are."""
+    files = parquet_files(str(draft))
+    full = [file for file in files if file.footer().num_rows]
+    objects.put_all([(Path(file.uri), f"{folder}/{file.name}") for file in full or files[:1]])
 
 
 def parquet_files(folder: str) -> list[NewFile]:
@@ -105,6 +106,21 @@ def parquet_files(folder: str) -> list[NewFile]:
         NewFile(folder, path.relative_to(home).as_posix(), stat.st_size, stat.st_mtime_ns // 1_000_000)
         for path, stat in found
     ]
+
+
+def link(source: str, target: str) -> None:
+    """Let a file be at another place, too: by a link, or by a copy that the store makes by itself."""
+    if is_object(source):
+        objects.copy(source, target)
+    else:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        Path(target).hardlink_to(source)
+
+
+def move(source: str, target: str) -> None:
+    """Let a file be at another place."""
+    link(source, target)
+    objects.delete([source]) if is_object(source) else Path(source).unlink()
 
 
 def discard(folders: Iterable[str]) -> None:

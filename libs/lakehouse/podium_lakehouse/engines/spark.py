@@ -24,7 +24,7 @@ from sqlglot import exp
 
 from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import Committed, TransactionId, commit_metadata, commit_once
-from podium_lakehouse.delta.folders import discard, new_folder, parquet_files
+from podium_lakehouse.delta.folders import new_folder, parquet_files
 from podium_lakehouse.delta.ordering import is_out_of_order
 from podium_lakehouse.delta.tables import Snapshot, column_names
 from podium_lakehouse.engines.bounds import bounds, within
@@ -252,7 +252,15 @@ def spark_engine(lakehouse: str = "") -> Iterator[SparkEngine]:
         finally:
             session.sql("USE default")
             session.sql(f"DROP DATABASE {database} CASCADE")
-            discard([workspace])
+            if apart:
+                _remove(session, workspace)
+
+
+def _remove(session: "SparkSession", folder: str) -> None:
+    """Remove a folder as Spark makes folders: in a store it marks each by an object that only Hadoop's own client can name."""
+    jvm, context = session._jvm, session._jsc  # noqa: SLF001 - pyspark has no other way to Hadoop's file systems
+    path = jvm.org.apache.hadoop.fs.Path(folder)  # type: ignore[union-attr]
+    path.getFileSystem(context.hadoopConfiguration()).delete(path, True)
 
 
 def _drop_temporary_views(session: "SparkSession") -> None:
