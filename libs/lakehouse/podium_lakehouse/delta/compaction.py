@@ -7,14 +7,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
-from podium_contracts.pipeline import is_object
 
 from podium_lakehouse.delta.commits import MAINTENANCE_KEY
 from podium_lakehouse.delta.folders import discard, filling, new_folder, opened
 from podium_lakehouse.delta.parquet import data_files
-from podium_lakehouse.delta.replacing import LiveFile, live_files, replace_files
+from podium_lakehouse.delta.replacing import LiveFile, live_files, partition_folder, replace_files
 from podium_lakehouse.delta.tables import current
-from podium_lakehouse.store.files import ObjectFile
 
 EVERY_COMMITS = 64
 SMALL_BYTES = 16_000_000

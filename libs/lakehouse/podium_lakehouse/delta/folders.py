@@ -108,21 +108,6 @@ def parquet_files(folder: str) -> list[NewFile]:
     ]
 
 
-def link(source: str, target: str) -> None:
-    """Let a file be at another place, too: by a link, or by a copy that the store makes by itself."""
-    if is_object(source):
-        objects.copy(source, target)
-    else:
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
-        Path(target).hardlink_to(source)
-
-
-def move(source: str, target: str) -> None:
-    """Let a file be at another place."""
-    link(source, target)
-    objects.delete([source]) if is_object(source) else Path(source).unlink()
-
-
 def discard(folders: Iterable[str]) -> None:
     """Take away data files that no commit will list."""
     for folder in folders:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
+from pathlib import Path
 from urllib.parse import unquote
 
 import pyarrow as pa

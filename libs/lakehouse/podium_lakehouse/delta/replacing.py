@@ -8,13 +8,13 @@ here: at exactly the version after one at which all of the old files are still t
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import RemoveAction
-from podium_contracts.pipeline import is_object
 
 from podium_lakehouse.delta.commits import MAX_ATTEMPTS, afterwards, back_off
 from podium_lakehouse.delta.parquet import NULL_PARTITION, DataFile
@@ -94,10 +94,10 @@ def replace_files(
     return None
 
 
-def place_of(table: DeltaTable) -> str:
-    """Return where a table is: a path or a URI."""
-    uri = table.table_uri.rstrip("/")
-    return uri if is_object(uri) else unquote(uri.removeprefix("file://"))
+def partition_folder(folder: Path, file: LiveFile) -> Path:
+    """Return where, in a folder of new files, those of a file's partition are: as `folder/day=2010-01-05`."""
+    parts = (f"{column}={NULL_PARTITION if value is None else value}" for column, value in file.partition)
+    return folder.joinpath(*parts)
 
 
 def _is_same(table: DeltaTable, before: DeltaTable) -> bool:

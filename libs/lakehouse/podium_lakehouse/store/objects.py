@@ -95,12 +95,6 @@ def put_new(uri: str, content: bytes) -> bool:
     return True
 
 
-def copy(uri: str, target: str) -> None:
-    """Let the store copy an object within its bucket."""
-    bucket, key = bucket_and_key(uri)
-    obstore.copy(client(bucket), key, bucket_and_key(target)[1])
-
-
 def below(uri: str) -> "list[obstore.ObjectMeta]":
     """Return the objects below a folder, sorted by key."""
     bucket, key = bucket_and_key(uri)
