@@ -74,7 +74,11 @@ def test_files_that_are_gone_are_replaced_by_nobody(tmp_path: Path) -> None:
 @pytest.mark.parametrize("partitioned", [False, True])
 def test_a_table_is_ordered_beside_its_writers(tmp_path: Path, *, partitioned: bool) -> None:
     """Rows that came meanwhile are there, those of the ordered files once; the log says that nothing is new."""
-    uri = str(tmp_path / "table")
+    order(str(tmp_path / "table"), partitioned=partitioned)
+
+
+def order(uri: str, *, partitioned: bool) -> None:
+    """Order a table to which somebody has written since; check what it holds."""
     for number in range(6):
         rows = pa.table({"number": [number, 100 - number], "day": [f"d{number % 2}"] * 2})
         write_deltalake(uri, rows, mode="append", partition_by=["day"] if partitioned else None)
