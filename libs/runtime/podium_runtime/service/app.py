@@ -207,6 +207,7 @@ def _begin_and_end(
 
     @app.task
     async def begin() -> None:
+        answering.processes.warm()
         await answering.announce_outstanding()
         motion.started = True
         log.info("started", group=app.conf.id, brokers=settings.kafka.bootstrap_servers)

@@ -32,10 +32,8 @@ def serve(hosted: Hosted, *modules: str) -> None:
     try:
         settings = environment.load()
         telemetry.configure(settings, hosted.stage)
-        processes = Processes(settings.processes, modules)
-        processes.warm()
         _wait_for_topics(settings)
-        app = build(hosted, settings, processes)
+        app = build(hosted, settings, Processes(settings.processes, modules))
     except TerminalError as error:
         _refuse(error)
     worker = faust.Worker(app, quiet=True, redirect_stdouts=False, override_logging=False)
