@@ -98,6 +98,7 @@ def rebalance(
         aftermath.check(shop, seller.sold, stack, announced, folder / f"quiet-{shop.pipeline.name}")
 
 
+@pytest.mark.timeout(400)
 def test_replicas_come_and_go(stack: Stack, tmp_path: Path) -> None:
     """Of ingest and cleanse, once: no row is lost or doubled, no event left out, no dead letter."""
     rebalance(stack, tmp_path, rounds=[(Stage.INGEST, Stage.CLEANSE)], shops=2, seconds=6, rate=50)
