@@ -6,7 +6,6 @@ No image of Podium's is needed: a driver that cannot start shows as much of the 
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,15 +18,9 @@ import pytest
 
 from tests.cluster.conftest import ROOT, Kubectl
 from tests.cluster.test_definitions import RETAIL, run
-from tests.integration.services.stack import eventually
+from tests.integration.services.stack import eventually, free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.cluster, pytest.mark.timeout(180)]
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @dataclass

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from podium_contracts.errors import PodiumError, TransientError
+from podium_contracts.errors import TransientError
 from podium_contracts.events import CloudEvent, KafkaRecord, encode
 from podium_contracts.resources import StageOutcome
 from podium_contracts.resources.course import RUN_HEADER
@@ -37,11 +37,7 @@ def drive(hosted: Hosted) -> NoReturn:
     """
     settings = environment.loaded(JobSettings)
     telemetry.configure(settings, hosted.stage)
-    try:
-        done = _work(hosted, settings)
-    except PodiumError as error:
-        said = f"{error}: {error.hint}" if error.hint else str(error)
-        done = Failure(type(error).__name__, said, transient=isinstance(error, TransientError))
+    done = calls.guarded(lambda: _work(hosted, settings))
     outcome = outcomes.failed(done) if isinstance(done, Failure) else done
     settings.termination_log.write_text(outcome.last_words())
     if isinstance(done, Failure):

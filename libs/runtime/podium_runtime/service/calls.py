@@ -70,7 +70,7 @@ class Failure:
 
 def answer(hosted: Hosted, folder: Path, event: CloudEvent) -> list[CloudEvent] | Failure:
     """Call a stage with an event."""
-    return _guarded(lambda: hosted.answer(event, find(hosted, folder, event.partitionkey)))
+    return guarded(lambda: hosted.answer(event, find(hosted, folder, event.partitionkey)))
 
 
 def announced(hosted: Hosted, folder: Path, events: list[CloudEvent]) -> list[CloudEvent] | Failure:
@@ -80,12 +80,12 @@ def announced(hosted: Hosted, folder: Path, events: list[CloudEvent]) -> list[Cl
         hosted.announced(find(hosted, folder, events[0].partitionkey), events)
         return []
 
-    return _guarded(note)
+    return guarded(note)
 
 
 def reached(hosted: Hosted, folder: Path, event: CloudEvent) -> dict[str, int] | Failure:
     """Return the number of the stage's last completion of each subject, in the pipeline of an event."""
-    return _guarded(lambda: hosted.reached(find(hosted, folder, event.partitionkey)))
+    return guarded(lambda: hosted.reached(find(hosted, folder, event.partitionkey)))
 
 
 def is_due(hosted: Hosted, path: Path, event: CloudEvent) -> bool | Failure:
@@ -96,7 +96,7 @@ def is_due(hosted: Hosted, path: Path, event: CloudEvent) -> bool | Failure:
         pipeline = Pipeline(document.metadata.name, document.spec, path.parent, fingerprint="")
         return hosted.is_due(event, pipeline)
 
-    return _guarded(look)
+    return guarded(look)
 
 
 def outstanding(hosted: Hosted, folder: Path) -> list[CloudEvent] | Failure:
@@ -111,7 +111,7 @@ def outstanding(hosted: Hosted, folder: Path) -> list[CloudEvent] | Failure:
                 continue
         return found
 
-    return _guarded(look)
+    return guarded(look)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def streams(hosted: Hosted, folder: Path) -> list[Stream] | Failure:
                 continue
         return found
 
-    return _guarded(look)
+    return guarded(look)
 
 
 def _streams(pipeline: Pipeline) -> list[Stream]:
@@ -170,7 +170,7 @@ def bring(hosted: Hosted, folder: Path, stream: Stream, look: Look) -> list[Clou
             request(pipeline, executor="resident", datasets=(stream.dataset,)), pipeline, look
         )
 
-    return _guarded(call)
+    return guarded(call)
 
 
 def files(folder: Path) -> list[Path]:
@@ -232,7 +232,7 @@ def _read(hosted: Hosted, path: Path, _stamp: tuple[int, ...]) -> tuple[Pipeline
     return file, hosted.problems(file.document.spec)
 
 
-def _guarded(call: Callable[[], Result]) -> Result | Failure:
+def guarded(call: Callable[[], Result]) -> Result | Failure:
     """Return the result of a call, or why it failed: exceptions of libraries do not all cross between processes."""
     try:
         return call()

@@ -70,14 +70,15 @@ def reference(run: PipelineRun) -> RunReference:
 
 def pinned(run: PipelineRun, pipeline: Raw, settings: DriverSettings) -> Manifest:
     """Return the ConfigMap with the Pipeline as it is now, and how Spark is set up: what happens to either later is no matter."""
+    engine = Pinned.of(run, pipeline).engine
     document = {
         "apiVersion": pipeline["apiVersion"],
         "kind": pipeline["kind"],
         "metadata": {"name": pipeline["metadata"]["name"]},
-        "spec": pipeline["spec"],
+        "spec": {**pipeline["spec"], "engine": str(engine)},
     }
     data = {"pipeline.yaml": json.dumps(document, indent=1)}
-    if Pinned.of(run, document).engine == EngineName.SPARK:
+    if engine == EngineName.SPARK:
         data |= {
             "spark-defaults.conf": spark_defaults(run, settings),
             "executor.yaml": json.dumps(executor_template(run, settings), indent=1),
@@ -182,7 +183,6 @@ def _environment(
         "PODIUM_EVENT": stage.spec.event,
         "PODIUM_PIPELINE_RUN": f"{run.metadata.namespace}/{run.metadata.name}/{run.metadata.uid}",
         "PODIUM_PIPELINES": f"{FOLDER}/pipeline.yaml",
-        "PODIUM_ENGINE": pinned.engine,
         "HOME": SCRATCH,
         "TMPDIR": SCRATCH,
     }
