@@ -53,12 +53,14 @@ class HostedStage:
 
     def reached(self, pipeline: Pipeline) -> dict[str, int]:
         """Return the number of the stage's last completion of each subject."""
-        completions = open_lakehouse(pipeline).completions
-        return {scope.subject: completions.last_sequence(scope) for scope in scopes(self.stage, pipeline)}
+        with in_words(pipeline.lakehouse_uri):
+            completions = open_lakehouse(pipeline).completions
+            return {scope.subject: completions.last_sequence(scope) for scope in scopes(self.stage, pipeline)}
 
     def is_due(self, event: CloudEvent, pipeline: Pipeline) -> bool:
         """Whether the stage has what it waits for before it answers an event."""
-        return self.due is None or self.due(event, pipeline, open_lakehouse(pipeline))
+        with in_words(pipeline.lakehouse_uri):
+            return self.due is None or self.due(event, pipeline, open_lakehouse(pipeline))
 
     def outstanding(self, pipeline: Pipeline) -> list[CloudEvent]:
         """Return the completions that are still to be announced, of each scope the oldest first."""
