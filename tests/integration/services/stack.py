@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,8 +10,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TypeVar
 
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
@@ -52,11 +55,13 @@ class Service:
         self.log = folder / f"{stage}.log"
         self.errors = folder / f"{stage}.err"
         self.port = free_port()
+        scratch = mkdtemp(prefix="podium-")  # a short path: sockets lie in it
+        weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
         self.environment = {
             **os.environ,
             **environment,
             "PODIUM_HTTP_PORT": str(self.port),
-            "TMPDIR": str(folder),
+            "TMPDIR": scratch,
         }
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -98,8 +103,12 @@ class Service:
 
     def is_ready(self) -> bool:
         assert self.process
-        assert self.process.poll() is None, self.errors.read_text()[-2000:]
+        assert self.process.poll() is None, self._last_words()
         return self.page("readyz")[0] == 200
+
+    def _last_words(self) -> str:
+        lines = [*self.log.read_text().splitlines()[-20:], *self.errors.read_text().splitlines()]
+        return "\n".join(line for line in lines if "leaked" not in line)
 
 
 class Topic:

@@ -85,11 +85,14 @@ class Course:
         steps = expected(["sales"], news, has_model=True, has_destination=True)
         return next((step for step in steps if step not in self.outcomes), None)
 
-    def _heard(self, step: Step) -> CloudEvent:
-        """Return the last event that a step follows from; every record of a run says whose it is."""
+    def events(self) -> list[CloudEvent]:
+        """Return the events of the run: every record says whose it is."""
         records = [record for record in self.topic.records() if (RUN_HEADER, RUN.encode()) in record.headers]
-        events = [decode(record.headers, record.value) for record in records]
-        for event in reversed(events):
+        return [decode(record.headers, record.value) for record in records]
+
+    def _heard(self, step: Step) -> CloudEvent:
+        """Return the last event that a step follows from."""
+        for event in reversed(self.events()):
             news = announced(event)
             if following(news) == step or (
                 step.stage == Stage.MODEL and news.layer == Layer.SILVER and news.verdict
@@ -129,8 +132,7 @@ def test_a_run_goes_its_course(course: Course, tmp_path: Path) -> None:
     for table in TABLES:
         assert course.shop.rows(table) == alone.rows(table), table
     assert len(course.shop.rows("quarantine/sales")) == len(alone.rows("quarantine/sales"))
-    events = [decode(record.headers, record.value) for record in course.topic.records()]
-    assert sum(isinstance(event.data, Published) for event in events) == 1
+    assert sum(isinstance(event.data, Published) for event in course.events()) == 1
 
     course.go(request(course.shop.open().pipeline))
     assert {outcome.reason for outcome in course.outcomes.values()} == {Reason.NOTHING_NEW}
