@@ -11,7 +11,7 @@ from kubernetes_asyncio.client.exceptions import ApiException
 
 Manifest = dict[str, Any]
 MANAGER = "podium-operator"
-APPLY, MERGE, PLAIN = "application/apply-patch+yaml", "application/merge-patch+json", "application/json"
+APPLY, PLAIN = "application/apply-patch+yaml", "application/json"
 PLURALS = {
     "PipelineRun": "apis/podium.dev/v1alpha1/namespaces/{}/pipelineruns",
     "StageRun": "apis/podium.dev/v1alpha1/namespaces/{}/stageruns",
@@ -100,9 +100,8 @@ class Cluster:
             "metadata": {"name": name, "namespace": namespace, "uid": uid},
             "status": status,
         }
-        query = [("fieldManager", MANAGER), ("force", "true")]
         try:
-            await self._call("PATCH", f"{self._path(kind, namespace, name)}/status", body, APPLY, query)
+            await self._apply(f"{self._path(kind, namespace, name)}/status", body)
         except Refused as refused:
             if refused.status not in {NOT_FOUND, CONFLICT}:
                 raise
@@ -126,13 +125,7 @@ class Cluster:
             "metadata": {"name": name, "namespace": namespace},
             "spec": {"holderIdentity": MANAGER, "renewTime": moment},
         }
-        await self._call(
-            "PATCH",
-            self._path("Lease", namespace, name),
-            body,
-            APPLY,
-            [("fieldManager", MANAGER), ("force", "true")],
-        )
+        await self._apply(self._path("Lease", namespace, name), body)
 
     async def tell(
         self, about: Mapping[str, Any], reason: str, message: str, *, warning: bool, moment: str
@@ -169,6 +162,9 @@ class Cluster:
             found["items"], key=lambda item: str(item.get("lastTimestamp") or item.get("eventTime") or "")
         )
         return [item.get("message", "") for item in items]
+
+    async def _apply(self, path: str, body: Manifest) -> Manifest:
+        return await self._call("PATCH", path, body, APPLY, [("fieldManager", MANAGER), ("force", "true")])
 
     def _path(self, kind: str, namespace: str, name: str = "") -> str:
         return f"/{PLURALS[kind].format(namespace)}{f'/{name}' if name else ''}"

@@ -71,15 +71,19 @@ def build(settings: OperatorSettings) -> kopf.OperatorRegistry:
 def _follow(
     operator: Operator, registry: kopf.OperatorRegistry, kind: str, *resource: str, **filters: Any
 ) -> None:
-    """Hand on every object of a kind; kopf begins to hand on events only when it has handed on all objects for the index."""
+    """Hand on every object of a kind.
+
+    kopf fills an index before it hands on the event of the same change, and hands on the first event only when every object that is there is
+    in the index. So the index notes what is there; the event says what has changed, and alone that something is gone.
+    """
 
     @kopf.index(*resource, id=f"index-{kind}", registry=registry, **filters)
     async def observe(body: kopf.Body, **_: Any) -> None:
-        operator.observed.put(kind, dict(body), gone=False)
+        operator.observed.put(kind, dict(body))
 
     @kopf.on.event(*resource, id=f"event-{kind}", registry=registry, **filters)
     async def take(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's own name for it
-        operator.take(kind, dict(body), gone=type == "DELETED")
+        operator.changed(kind, dict(body), gone=type == "DELETED")
 
 
 def main() -> None:

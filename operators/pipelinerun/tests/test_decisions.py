@@ -231,7 +231,7 @@ def test_a_driver_that_does_not_start_says_why(
     world = World(run(startTimeout="10m", retries={"scheduling": 0}))
     world.settle()
     if driver is not None:
-        world.driver("ingest", "Pending", **driver)
+        world.driver("ingest", started=None, **driver)
     world.change("ingest", **changes)
     decision = world.settle()
     assert world.shown["Succeeded"] == ("Unknown", reason)

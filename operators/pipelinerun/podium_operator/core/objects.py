@@ -164,15 +164,10 @@ def _driver(run: PipelineRun, stage: StageRun, pinned: Pinned, settings: DriverS
         "volumeMounts": [*_own_mounts(), *_mounts(template)],
     }
     return {
-        **_pod(template, settings),
+        **_pod(run, settings),
         "serviceAccountName": template.service_account_name or settings.service_account,
         "automountServiceAccountToken": spark,
         "containers": [container],
-        "volumes": [
-            {"name": "pinned", "configMap": {"name": pinned_name(run.metadata.name)}},
-            {"name": "scratch", "emptyDir": {}},
-            *(volume.source() for volume in template.volumes),
-        ],
     }
 
 
@@ -250,20 +245,16 @@ def executor_template(run: PipelineRun, settings: DriverSettings) -> Manifest:
         "kind": "Pod",
         "metadata": {"labels": labels},
         "spec": {
-            **_pod(template, settings),
+            **_pod(run, settings),
             "automountServiceAccountToken": False,
             "containers": [container],
-            "volumes": [
-                {"name": "pinned", "configMap": {"name": pinned_name(run.metadata.name)}},
-                {"name": "scratch", "emptyDir": {}},
-                *(volume.source() for volume in template.volumes),
-            ],
         },
     }
 
 
-def _pod(template: PodTemplate, settings: DriverSettings) -> Manifest:
+def _pod(run: PipelineRun, settings: DriverSettings) -> Manifest:
     """Return what driver and executors have in common."""
+    template = run.spec.pods
     secrets = [secret.name for secret in template.image_pull_secrets] or list(settings.image_pull_secrets)
     declared: Manifest = {
         "restartPolicy": "Never",
@@ -273,6 +264,11 @@ def _pod(template: PodTemplate, settings: DriverSettings) -> Manifest:
         "tolerations": [item.model_dump(by_alias=True, exclude_none=True) for item in template.tolerations],
         "priorityClassName": template.priority_class_name,
         "imagePullSecrets": [{"name": name} for name in secrets],
+        "volumes": [
+            {"name": "pinned", "configMap": {"name": pinned_name(run.metadata.name)}},
+            {"name": "scratch", "emptyDir": {}},
+            *(volume.source() for volume in template.volumes),
+        ],
     }
     return {key: value for key, value in declared.items() if value not in (None, {}, [])}
 
@@ -325,12 +321,12 @@ def _one_line(value: str) -> str:
     return " ".join(value.split())
 
 
-def _metadata(name: str, run: PipelineRun, labels: Mapping[str, str], owner: Manifest) -> Manifest:
+def _metadata(name: str, run: PipelineRun, labels: Mapping[str, str], belongs_to: Manifest) -> Manifest:
     return {
         "name": name,
         "namespace": run.metadata.namespace,
         "labels": {**LABELS, **labels},
-        "ownerReferences": [owner],
+        "ownerReferences": [belongs_to],
     }
 
 
