@@ -12,7 +12,7 @@ from podium_contracts.resources.course import LABELS, RUN, STAGE, STAGE_RUN, own
 from podium_contracts.resources.pods import PodTemplate, Quantity
 
 from podium_operator.core.seen import ATTEMPT, Raw
-from podium_operator.settings import DriverSettings
+from podium_operator.settings import DriverSettings, SecretFiles
 
 Manifest = dict[str, Any]
 FOLDER = "/podium"
@@ -161,10 +161,10 @@ def _driver(run: PipelineRun, stage: StageRun, pinned: Pinned, settings: DriverS
         },
         "securityContext": RESTRICTED,
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [*_own_mounts(), *_mounts(template)],
+        "volumeMounts": _mounts(template, settings.secret_files),
     }
     return {
-        **_pod(run, settings),
+        **_pod(run, settings, settings.secret_files),
         "serviceAccountName": template.service_account_name or settings.service_account,
         "automountServiceAccountToken": spark,
         "containers": [container],
@@ -214,6 +214,7 @@ def spark_defaults(run: PipelineRun, settings: DriverSettings) -> str:
         "spark.driver.bindAddress": "0.0.0.0",  # noqa: S104 - executors are other pods
         "spark.driver.port": "7078",
         "spark.driver.blockManager.port": "7079",
+        "spark.blockManager.port": "7079",
         "spark.driver.memory": "${env:PODIUM_DRIVER_HEAP}",
         "spark.executor.instances": str(executors.instances),
         "spark.executor.cores": str(executors.cores),
@@ -232,12 +233,13 @@ def spark_defaults(run: PipelineRun, settings: DriverSettings) -> str:
 def executor_template(run: PipelineRun, settings: DriverSettings) -> Manifest:
     """Return the pod that executors are made of; it has no token."""
     template = run.spec.pods
+    files = [item for item in settings.secret_files if item.executors]
     container = {
         "name": "executor",
         "envFrom": _env_from(template, settings),
         "env": [{"name": "HOME", "value": SCRATCH}, {"name": "TMPDIR", "value": SCRATCH}],
         "securityContext": RESTRICTED,
-        "volumeMounts": [*_own_mounts(), *_mounts(template)],
+        "volumeMounts": _mounts(template, files),
     }
     labels = {**LABELS, RUN: run.metadata.name, "app.kubernetes.io/component": "executor"}
     return {
@@ -245,14 +247,14 @@ def executor_template(run: PipelineRun, settings: DriverSettings) -> Manifest:
         "kind": "Pod",
         "metadata": {"labels": labels},
         "spec": {
-            **_pod(run, settings),
+            **_pod(run, settings, files),
             "automountServiceAccountToken": False,
             "containers": [container],
         },
     }
 
 
-def _pod(run: PipelineRun, settings: DriverSettings) -> Manifest:
+def _pod(run: PipelineRun, settings: DriverSettings, files: Sequence[SecretFiles]) -> Manifest:
     """Return what driver and executors have in common."""
     template = run.spec.pods
     secrets = [secret.name for secret in template.image_pull_secrets] or list(settings.image_pull_secrets)
@@ -267,6 +269,10 @@ def _pod(run: PipelineRun, settings: DriverSettings) -> Manifest:
         "volumes": [
             {"name": "pinned", "configMap": {"name": pinned_name(run.metadata.name)}},
             {"name": "scratch", "emptyDir": {}},
+            *(
+                {"name": item.volume, "secret": {"secretName": item.secret, "defaultMode": 0o440}}
+                for item in files
+            ),
             *(volume.source() for volume in template.volumes),
         ],
     }
@@ -274,21 +280,24 @@ def _pod(run: PipelineRun, settings: DriverSettings) -> Manifest:
 
 
 def _env_from(template: PodTemplate, settings: DriverSettings) -> list[Manifest]:
-    own = [{"secretRef": {"name": name}} for name in settings.secrets]
-    return [*own, *(item.model_dump(by_alias=True, exclude_none=True) for item in template.env_from)]
-
-
-def _own_mounts() -> list[Manifest]:
+    connections = [{"configMapRef": {"name": name}} for name in settings.config_maps]
+    secrets = [{"secretRef": {"name": name}} for name in settings.secrets]
     return [
-        {"name": "pinned", "mountPath": FOLDER, "readOnly": True},
-        {"name": "scratch", "mountPath": SCRATCH},
+        *connections,
+        *secrets,
+        *(item.model_dump(by_alias=True, exclude_none=True) for item in template.env_from),
     ]
 
 
-def _mounts(template: PodTemplate) -> list[Manifest]:
+def _mounts(template: PodTemplate, files: Sequence[SecretFiles]) -> list[Manifest]:
     return [
-        {"name": volume.name, "mountPath": volume.mount_path, "readOnly": volume.read_only}
-        for volume in template.volumes
+        {"name": "pinned", "mountPath": FOLDER, "readOnly": True},
+        {"name": "scratch", "mountPath": SCRATCH},
+        *({"name": item.volume, "mountPath": item.folder, "readOnly": True} for item in files),
+        *(
+            {"name": volume.name, "mountPath": volume.mount_path, "readOnly": volume.read_only}
+            for volume in template.volumes
+        ),
     ]
 
 
