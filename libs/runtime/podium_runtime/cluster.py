@@ -7,7 +7,6 @@ from typing import Any
 
 from kubernetes_asyncio import config
 from kubernetes_asyncio.client import ApiClient, Configuration
-from kubernetes_asyncio.client.exceptions import ApiException
 
 Manifest = dict[str, Any]
 MANAGER = "podium-operator"
@@ -89,6 +88,16 @@ class Cluster:
             if refused.status == NOT_FOUND:
                 return None
             raise
+
+    async def has_definitions(self) -> bool:
+        """Whether the API server knows Podium's resources."""
+        try:
+            await self._call("GET", "/apis/podium.dev/v1alpha1")
+        except Refused as refused:
+            if refused.status == NOT_FOUND:
+                return False
+            raise
+        return True
 
     async def apply_status(
         self, kind: str, namespace: str, name: str, uid: str, status: Mapping[str, Any]
@@ -177,29 +186,30 @@ class Cluster:
         content_type: str = PLAIN,
         query: list[tuple[str, str]] | None = None,
     ) -> Manifest:
-        try:
-            response = await self._client.call_api(
-                path,
-                method,
-                query_params=query or [],
-                header_params={"Accept": PLAIN, "Content-Type": content_type},
-                body=body,
-                auth_settings=["BearerToken"],
-                _preload_content=False,
-                _request_timeout=30,
-            )
-        except ApiException as error:
-            raise _refusal(error) from error
-        found: Manifest = json.loads(await response.read())
+        response = await self._client.call_api(
+            path,
+            method,
+            query_params=query or [],
+            header_params={"Accept": PLAIN, "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+            _preload_content=False,
+            _request_timeout=30,
+        )
+        said = await response.read()
+        if not response.ok:
+            raise _refusal(response.status, said)
+        found: Manifest = json.loads(said)
         return found
 
 
-def _refusal(error: ApiException) -> Refused:
+def _refusal(status: int, said: bytes) -> Refused:
+    """Return what the API server says, which is not a Status where it knows no such resource."""
     try:
-        said = json.loads(error.body or "{}")
+        shown = json.loads(said)
     except ValueError:
-        said = {}
-    return Refused(error.status or 0, said.get("reason", ""), said.get("message") or str(error.reason))
+        shown = {"message": said.decode(errors="replace").strip()}
+    return Refused(status, shown.get("reason", ""), shown.get("message") or f"status {status}")
 
 
 def _owner(manifest: Manifest) -> str:
