@@ -79,13 +79,14 @@ class _Conversion:
     def _object(self, schema: Schema) -> Schema:
         if "properties" in schema:
             return self._fields(schema)
-        values = schema.get("additionalProperties", True)
-        patterns = schema.get("patternProperties", {})
-        pattern = schema.get("propertyNames", {}).get("pattern")
-        for pattern, values in patterns.items():  # noqa: B007 - at most one
-            pass
-        found: Schema = {"additionalProperties": self.convert(values) if isinstance(values, dict) else OPEN}
-        found.setdefault("maxProperties", schema.get("maxProperties", MOST_ITEMS))
+        pattern, values = next(
+            iter(schema.get("patternProperties", {}).items()),
+            (schema.get("propertyNames", {}).get("pattern"), schema.get("additionalProperties", True)),
+        )
+        found: Schema = {
+            "additionalProperties": self.convert(values) if isinstance(values, dict) else OPEN,
+            "maxProperties": schema.get("maxProperties", MOST_ITEMS),
+        }
         if pattern:
             rule = f"self.all(key, key.matches({_text(pattern)}))"
             found[VALIDATIONS] = [

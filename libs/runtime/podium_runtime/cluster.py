@@ -7,11 +7,10 @@ from typing import Any
 
 from kubernetes_asyncio import config
 from kubernetes_asyncio.client import ApiClient, Configuration
-from kubernetes_asyncio.client.exceptions import ApiException
 
 Manifest = dict[str, Any]
 MANAGER = "podium-operator"
-APPLY, MERGE, PLAIN = "application/apply-patch+yaml", "application/merge-patch+json", "application/json"
+APPLY, PLAIN = "application/apply-patch+yaml", "application/json"
 PLURALS = {
     "PipelineRun": "apis/podium.dev/v1alpha1/namespaces/{}/pipelineruns",
     "StageRun": "apis/podium.dev/v1alpha1/namespaces/{}/stageruns",
@@ -90,6 +89,16 @@ class Cluster:
                 return None
             raise
 
+    async def has_definitions(self) -> bool:
+        """Whether the API server knows Podium's resources."""
+        try:
+            await self._call("GET", "/apis/podium.dev/v1alpha1")
+        except Refused as refused:
+            if refused.status == NOT_FOUND:
+                return False
+            raise
+        return True
+
     async def apply_status(
         self, kind: str, namespace: str, name: str, uid: str, status: Mapping[str, Any]
     ) -> None:
@@ -100,9 +109,8 @@ class Cluster:
             "metadata": {"name": name, "namespace": namespace, "uid": uid},
             "status": status,
         }
-        query = [("fieldManager", MANAGER), ("force", "true")]
         try:
-            await self._call("PATCH", f"{self._path(kind, namespace, name)}/status", body, APPLY, query)
+            await self._apply(f"{self._path(kind, namespace, name)}/status", body)
         except Refused as refused:
             if refused.status not in {NOT_FOUND, CONFLICT}:
                 raise
@@ -126,13 +134,7 @@ class Cluster:
             "metadata": {"name": name, "namespace": namespace},
             "spec": {"holderIdentity": MANAGER, "renewTime": moment},
         }
-        await self._call(
-            "PATCH",
-            self._path("Lease", namespace, name),
-            body,
-            APPLY,
-            [("fieldManager", MANAGER), ("force", "true")],
-        )
+        await self._apply(self._path("Lease", namespace, name), body)
 
     async def tell(
         self, about: Mapping[str, Any], reason: str, message: str, *, warning: bool, moment: str
@@ -170,6 +172,9 @@ class Cluster:
         )
         return [item.get("message", "") for item in items]
 
+    async def _apply(self, path: str, body: Manifest) -> Manifest:
+        return await self._call("PATCH", path, body, APPLY, [("fieldManager", MANAGER), ("force", "true")])
+
     def _path(self, kind: str, namespace: str, name: str = "") -> str:
         return f"/{PLURALS[kind].format(namespace)}{f'/{name}' if name else ''}"
 
@@ -181,29 +186,30 @@ class Cluster:
         content_type: str = PLAIN,
         query: list[tuple[str, str]] | None = None,
     ) -> Manifest:
-        try:
-            response = await self._client.call_api(
-                path,
-                method,
-                query_params=query or [],
-                header_params={"Accept": PLAIN, "Content-Type": content_type},
-                body=body,
-                auth_settings=["BearerToken"],
-                _preload_content=False,
-                _request_timeout=30,
-            )
-        except ApiException as error:
-            raise _refusal(error) from error
-        found: Manifest = json.loads(await response.read())
+        response = await self._client.call_api(
+            path,
+            method,
+            query_params=query or [],
+            header_params={"Accept": PLAIN, "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+            _preload_content=False,
+            _request_timeout=30,
+        )
+        said = await response.read()
+        if not response.ok:
+            raise _refusal(response.status, said)
+        found: Manifest = json.loads(said)
         return found
 
 
-def _refusal(error: ApiException) -> Refused:
+def _refusal(status: int, said: bytes) -> Refused:
+    """Return what the API server says, which is not a Status where it knows no such resource."""
     try:
-        said = json.loads(error.body or "{}")
+        shown = json.loads(said)
     except ValueError:
-        said = {}
-    return Refused(error.status or 0, said.get("reason", ""), said.get("message") or str(error.reason))
+        shown = {"message": said.decode(errors="replace").strip()}
+    return Refused(status, shown.get("reason", ""), shown.get("message") or f"status {status}")
 
 
 def _owner(manifest: Manifest) -> str:

@@ -1,12 +1,15 @@
 """The operator as a process: `python -m podium_operator.main` runs it, by a service account or by KUBECONFIG."""
 
+import asyncio
 import logging
+import sys
 from typing import Any
 
 import kopf
 import structlog
 from podium_contracts.resources import GROUP
 from podium_contracts.resources.course import LABELS
+from podium_runtime.cluster import Cluster
 from prometheus_client import start_http_server
 
 from podium_operator.operator import HEARTBEAT, Operator
@@ -29,6 +32,7 @@ def build(settings: OperatorSettings) -> kopf.OperatorRegistry:
     @kopf.on.startup(registry=registry)
     async def begin(settings: kopf.OperatorSettings, **_: Any) -> None:
         settings.posting.loggers = False
+        settings.scanning.disabled = True
         settings.watching.server_timeout = STREAM_SECONDS
         settings.watching.client_timeout = STREAM_SECONDS + 30
         settings.networking.request_timeout = 30
@@ -71,19 +75,31 @@ def build(settings: OperatorSettings) -> kopf.OperatorRegistry:
 def _follow(
     operator: Operator, registry: kopf.OperatorRegistry, kind: str, *resource: str, **filters: Any
 ) -> None:
-    """Hand on every object of a kind; kopf begins to hand on events only when it has handed on all objects for the index."""
+    """Hand on every object of a kind.
+
+    kopf fills an index before it hands on the event of the same change, and hands on the first event only when every object that is there is
+    in the index. So the index notes what is there; the event says what has changed, and alone that something is gone.
+    """
 
     @kopf.index(*resource, id=f"index-{kind}", registry=registry, **filters)
     async def observe(body: kopf.Body, **_: Any) -> None:
-        operator.observed.put(kind, dict(body), gone=False)
+        operator.observed.put(kind, dict(body))
 
     @kopf.on.event(*resource, id=f"event-{kind}", registry=registry, **filters)
     async def take(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's own name for it
-        operator.take(kind, dict(body), gone=type == "DELETED")
+        operator.changed(kind, dict(body), gone=type == "DELETED")
+
+
+async def _has_definitions() -> bool:
+    cluster = await Cluster.connect()
+    try:
+        return await cluster.has_definitions()
+    finally:
+        await cluster.close()
 
 
 def main() -> None:
-    """Run until SIGTERM or SIGINT."""
+    """Run until SIGTERM or SIGINT; where there is nothing to watch, end at once, to be started again."""
     settings = OperatorSettings()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     structlog.configure(
@@ -93,6 +109,8 @@ def main() -> None:
             structlog.processors.JSONRenderer(),
         ]
     )
+    if not asyncio.run(_has_definitions()):
+        sys.exit("podium: the API server knows no PipelineRuns: install the chart podium-crds")
     start_http_server(settings.metrics_port, addr=settings.http_host)
     kopf.run(
         registry=build(settings),

@@ -20,21 +20,22 @@ class Observations:
         self._kinds: dict[str, dict[Key, Raw]] = {}
         self._by_run: dict[Key, set[tuple[str, str]]] = {}
 
-    def put(self, kind: str, raw: Raw, *, gone: bool) -> None:
+    def put(self, kind: str, raw: Raw) -> None:
         """Note an object as it is now."""
         key = _key(raw)
-        known = self._kinds.setdefault(kind, {})
+        self._kinds.setdefault(kind, {})[key] = _needed(kind, raw)
+        if kind != "PipelineRun" and (run := run_of(kind, raw)):
+            self._by_run.setdefault(run, set()).add((kind, key[1]))
+
+    def remove(self, kind: str, raw: Raw) -> None:
+        """Forget an object that is gone."""
+        key = _key(raw)
+        self._kinds.get(kind, {}).pop(key, None)
         run = run_of(kind, raw)
-        if gone:
-            known.pop(key, None)
-            if run:
-                self._by_run.get(run, set()).discard((kind, key[1]))
-        else:
-            known[key] = _needed(kind, raw)
-            if run and kind != "PipelineRun":
-                self._by_run.setdefault(run, set()).add((kind, key[1]))
-        if kind == "PipelineRun" and gone:
-            self._by_run.pop(key, None)
+        if run and (parts := self._by_run.get(run)):
+            parts.discard((kind, key[1]))
+            if not parts:
+                del self._by_run[run]
 
     def get(self, kind: str, key: Key) -> Raw | None:
         """Return an object, None where there is none."""

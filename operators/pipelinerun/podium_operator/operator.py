@@ -55,9 +55,10 @@ class Operator:
                 await task
         await self.cluster.close()
 
-    def take(self, kind: str, raw: Raw, *, gone: bool) -> None:
-        """Take what a watch brought."""
-        self.observed.put(kind, raw, gone=gone)
+    def changed(self, kind: str, raw: Raw, *, gone: bool) -> None:
+        """Have the runs looked at that a change of an object concerns."""
+        if gone:
+            self.observed.remove(kind, raw)
         if kind == "Pipeline":
             for key in self.observed.runs_of((raw["metadata"]["namespace"], raw["metadata"]["name"])):
                 self.queue.put(key)

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from podium_operator.core import statuses
 from podium_operator.core.attempts import UNEXPLAINED
 from podium_operator.core.decisions import Decision, Note, decide
+from podium_operator.core.failures import refusal
 from podium_operator.core.seen import Job, Raw, Seen
 from podium_operator.core.statuses import Standing
 from podium_operator.observing import Key, Observations, parsed_run, parsed_stage
@@ -21,7 +22,6 @@ from podium_operator.settings import DriverSettings
 
 PATIENCE_SECONDS = 5.0
 """How long a Job may have no running driver before the cluster's warnings are asked for."""
-REFUSED = {403: Reason.FORBIDDEN, 422: Reason.INVALID_SPEC}
 
 
 class Reconciler:
@@ -163,11 +163,7 @@ class Reconciler:
         self, raw: Raw, run: PipelineRun, manifest: dict[str, Any], refused: Refused
     ) -> None:
         """Say in the run why an object of it could not be made; it is tried again."""
-        reason = REFUSED.get(refused.status, Reason.PENDING)
-        if "being terminated" in refused.message:
-            reason = Reason.NAMESPACE_TERMINATING
-        elif "exceeded quota" in refused.message:
-            reason = Reason.QUOTA_EXCEEDED
+        reason = refusal(refused.message) or Reason.PENDING
         said = f"{manifest['kind']} {manifest['metadata']['name']}: {refused.message}"
         status = statuses.of_run(run, (), Standing(reason, said), self.now())
         kept = run.status.model_copy(update={"conditions": status.conditions})
@@ -186,7 +182,7 @@ class Reconciler:
         metadata = raw["metadata"]
         first = error.errors()[0]
         said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        ended = self.now().replace(microsecond=0).isoformat().replace("+00:00", "Z")
+        ended = rfc3339(self.now())
         conditions = [
             {
                 "type": kind,

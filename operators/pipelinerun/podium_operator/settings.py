@@ -4,6 +4,23 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
+class SecretFiles(BaseModel):
+    """A Secret as files of drivers, as certificates need it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    secret: str
+    folder: str
+    """Where its keys are files."""
+    executors: bool = False
+    """Whether executors have them, too."""
+
+    @property
+    def volume(self) -> str:
+        """The name of its volume."""
+        return f"files{self.folder.lower().replace('/', '-').replace('.', '-')}"
+
+
 class DriverSettings(BaseModel):
     """What drivers are where a run does not say otherwise."""
 
@@ -20,8 +37,11 @@ class DriverSettings(BaseModel):
     image_pull_secrets: tuple[str, ...] = ()
     service_account: str = "podium-driver"
     """Whom drivers act as; it must exist in the namespace of the run."""
+    config_maps: tuple[str, ...] = ()
+    """ConfigMaps whose keys are variables of every driver and executor: where brokers and stores are."""
     secrets: tuple[str, ...] = ()
-    """Secrets whose keys are variables of every driver and executor: brokers, stores."""
+    """Secrets whose keys are variables of every driver and executor: who asks brokers and stores."""
+    secret_files: tuple[SecretFiles, ...] = ()
     cpu: str = "500m"
     memory: str = "2Gi"
     spark_memory: str = "2Gi"

@@ -98,17 +98,16 @@ class World:
         jobs = self.jobs[self.stage(text).metadata.name]
         jobs[-1] = replace(jobs[-1], **changes)
 
-    def driver(self, text: str, phase: str = "Running", **changes: Any) -> None:
-        """Give the last Job of a stage a driver."""
-        started = None if phase == "Pending" else self.now
-        known = {"name": "pod", "phase": phase, "created": self.now, "started": started, **changes}
+    def driver(self, text: str, **changes: Any) -> None:
+        """Give the last Job of a stage a driver, which runs unless something else is said."""
+        known = {"name": "pod", "started": self.now, **changes}
         self.change(text, driver=Driver(**known))
 
     def end(self, text: str, outcome: StageOutcome | None = None, *, code: int = 0, **changes: Any) -> None:
         """End the last Job of a stage with its driver's words."""
         said = outcome.last_words() if outcome else ""
         known = {"exit_code": code, "finished": self.now, "said": said, **changes}
-        self.driver(text, "Failed" if code else "Succeeded", **known)
+        self.driver(text, **known)
         self.change(text, succeeded=not code, failed=bool(code))
 
     def follow(self, manifest: dict[str, Any]) -> None:

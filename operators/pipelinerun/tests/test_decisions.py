@@ -12,6 +12,7 @@ from podium_contracts.resources.pipeline_run import Account, Judgement
 from podium_contracts.resources.stage_run import Announced
 from podium_operator.core import objects
 from podium_operator.core.decisions import request
+from podium_operator.settings import DriverSettings, SecretFiles
 
 from operators.pipelinerun.tests.cases import SETTINGS, World, run
 
@@ -231,7 +232,7 @@ def test_a_driver_that_does_not_start_says_why(
     world = World(run(startTimeout="10m", retries={"scheduling": 0}))
     world.settle()
     if driver is not None:
-        world.driver("ingest", "Pending", **driver)
+        world.driver("ingest", started=None, **driver)
     world.change("ingest", **changes)
     decision = world.settle()
     assert world.shown["Succeeded"] == ("Unknown", reason)
@@ -343,6 +344,35 @@ def test_pods_are_restricted(wish: str) -> None:
         assert container["securityContext"]["allowPrivilegeEscalation"] is False
         assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert pods[0]["automountServiceAccountToken"] is (wish == "spark")
+
+
+def test_drivers_are_told_of_connections_and_executors_of_stores_alone() -> None:
+    """Variables are those of both, with secrets by reference; a password of brokers is a file of drivers."""
+    settings = DriverSettings(
+        config_maps=("connections",),
+        secrets=("store",),
+        secret_files=(
+            SecretFiles(secret="login", folder="/etc/podium/kafka-sasl"),
+            SecretFiles(secret="trust", folder="/etc/podium/store-ca", executors=True),
+        ),
+    )
+    world = World(run(engine="spark"))
+    world.settle()
+    (stage,) = world.stages.values()
+    assert world.pinned
+    pinned = objects.Pinned.of(world.run, world.pinned)
+    driver = objects.job(world.run, stage, 1, pinned, settings)["spec"]["template"]["spec"]
+    executor = objects.executor_template(world.run, settings)["spec"]
+    for pod, secrets in ((driver, ["login", "trust"]), (executor, ["trust"])):
+        (container,) = pod["containers"]
+        assert container["envFrom"] == [
+            {"configMapRef": {"name": "connections"}},
+            {"secretRef": {"name": "store"}},
+        ]
+        volumes = {item["name"]: item["secret"]["secretName"] for item in pod["volumes"] if "secret" in item}
+        mounts = {item["name"]: item["mountPath"] for item in container["volumeMounts"]}
+        assert list(volumes.values()) == secrets
+        assert {mounts[name] for name in volumes} <= {"/etc/podium/kafka-sasl", "/etc/podium/store-ca"}
 
 
 def test_settings_of_spark_cannot_bring_another_along() -> None:

@@ -7,7 +7,7 @@ which StageRuns are still to come.
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated
@@ -32,12 +32,6 @@ class Step:
 
     stage: Stage
     dataset: str = ""
-
-    @classmethod
-    def of(cls, stage: Stage, subject: str) -> Self:
-        """Return the step that a StageRun takes."""
-        _, _, dataset = subject.partition(".")
-        return cls(stage, dataset)
 
     @property
     def subject(self) -> str:

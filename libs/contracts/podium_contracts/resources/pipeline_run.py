@@ -8,7 +8,7 @@ from podium_contracts.durations import seconds
 from podium_contracts.events.v1 import Flow
 from podium_contracts.model import checked
 from podium_contracts.names import EngineWish, Name, ResourceName, Verdict
-from podium_contracts.resources.conditions import Condition, Reason
+from podium_contracts.resources.conditions import Condition, ConditionType, Reason
 from podium_contracts.resources.pods import PodTemplate
 from podium_contracts.resources.resource import Duration, ObjectMeta, Observed, Resource, Time
 
@@ -180,3 +180,9 @@ class PipelineRun(Observed):
     metadata: ObjectMeta
     spec: PipelineRunSpec
     status: PipelineRunStatus = PipelineRunStatus()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has ended, well or not."""
+        finished = self.status.condition(ConditionType.FINISHED)
+        return finished is not None and finished.status == "True"

@@ -54,9 +54,6 @@ class ObjectMeta(Observed):
     namespace: str = ""
     uid: str = ""
     generation: int = 0
-    resource_version: str = ""
     creation_timestamp: Time | None = None
     deletion_timestamp: Time | None = None
     labels: dict[str, str] = Field(default_factory=dict)
-    annotations: dict[str, str] = Field(default_factory=dict)
-    finalizers: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from podium_contracts.errors import TransientError
 from podium_contracts.events import CloudEvent, KafkaRecord, encode
@@ -25,7 +25,7 @@ from podium_runtime.job.bundled import unpacked
 from podium_runtime.kafka.clients import Brokers
 from podium_runtime.service import calls
 from podium_runtime.service.calls import Failure, Hosted
-from podium_runtime.settings import JobSettings
+from podium_runtime.settings import JobSettings, RetrySettings
 
 EXIT_TERMINAL, EXIT_TRANSIENT = 1, 75
 
@@ -82,14 +82,8 @@ def _answered(
         found: list[CloudEvent] | Failure = state.outcome.result()
         return found
 
-    retry = settings.retry
-    return Retrying(
-        retry=failed_again,
-        stop=stop_after_attempt(retry.attempts),
-        wait=wait_random_exponential(retry.first_seconds, retry.longest_seconds),
-        before_sleep=note,
-        retry_error_callback=last,
-    )(calls.answer, hosted, path, event)
+    trying = _trying(settings.retry, retry=failed_again, before_sleep=note, retry_error_callback=last)
+    return trying(calls.answer, hosted, path, event)
 
 
 def _announce(events: Sequence[CloudEvent], settings: JobSettings) -> None:
@@ -101,16 +95,19 @@ def _announce(events: Sequence[CloudEvent], settings: JobSettings) -> None:
     if not events:
         return
     brokers = Brokers(settings.kafka)
-    retry = settings.retry
-    sending = Retrying(
-        retry=retry_if_exception_type(TransientError),
-        stop=stop_after_attempt(retry.attempts),
-        wait=wait_random_exponential(retry.first_seconds, retry.longest_seconds),
-        reraise=True,
-    )
+    sending = _trying(settings.retry, retry=retry_if_exception_type(TransientError), reraise=True)
     producer = sending(brokers.producer)
     for event in events:
         sending(brokers.deliver, producer, _for_run(encode(event), settings.pipeline_run))
+
+
+def _trying(pace: RetrySettings, **when: Any) -> Retrying:
+    """Return what calls a function as often, and with such pauses, as the settings say."""
+    return Retrying(
+        stop=stop_after_attempt(pace.attempts),
+        wait=wait_random_exponential(pace.first_seconds, pace.longest_seconds),
+        **when,
+    )
 
 
 def _for_run(record: KafkaRecord, run: str) -> KafkaRecord:

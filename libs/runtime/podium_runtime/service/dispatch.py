@@ -9,7 +9,7 @@ from typing import Protocol
 from podium_contracts.errors import TransientError
 from podium_contracts.events import CloudEvent
 from podium_contracts.names import Layer, Stage
-from podium_contracts.resources import ConditionType, PipelineRun, RunReference
+from podium_contracts.resources import PipelineRun, RunReference
 from podium_contracts.resources.course import Step, announced, following, pinned_name, stage_run
 from pydantic import ValidationError
 
@@ -105,7 +105,5 @@ def _living(raw: Manifest, uid: str) -> PipelineRun | None:
         run = PipelineRun.model_validate({**raw, "status": raw.get("status") or {}})
     except ValidationError:
         return None
-    finished = run.status.condition(ConditionType.FINISHED)
-    over = finished is not None and finished.status == "True"
-    gone = over or run.spec.cancel or run.metadata.deletion_timestamp or run.metadata.uid != uid
+    gone = run.is_finished or run.spec.cancel or run.metadata.deletion_timestamp or run.metadata.uid != uid
     return None if gone else run

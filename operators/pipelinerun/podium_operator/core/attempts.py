@@ -42,6 +42,17 @@ class Progress:
         """Whether it ended well."""
         return self.outcome is not None and self.outcome.reason in DONE
 
+    @property
+    def title(self) -> str:
+        """What people know the StageRun by: `cleanse silver.sales`, `model`."""
+        stage, subject = self.stage.spec.stage, self.stage.spec.subject
+        return f"{stage} {subject}" if "." in subject else str(stage)
+
+    @property
+    def said(self) -> str:
+        """What it says, with its title before it."""
+        return f"{self.title}: {self.message}" if self.message else self.title
+
 
 def progress(stage: StageRun, jobs: Sequence[Job], run: PipelineRun, now: datetime) -> Progress:
     """Return what a StageRun has come to; what it ended with stays, whatever becomes of its Jobs."""

@@ -56,7 +56,7 @@ class Decision:
 
 def decide(seen: Seen, settings: DriverSettings) -> Decision:
     """Return what is to be done about a run."""
-    if _is_finished(seen.run):
+    if seen.run.is_finished:
         return _afterwards(seen)
     done = [
         progress(stage, seen.jobs.get(stage.metadata.name, ()), seen.run, seen.now)
@@ -97,11 +97,6 @@ def request(run: PipelineRun, datasets: Sequence[str]) -> CloudEvent:
 def run_id(run: PipelineRun) -> str:
     """Return the id that a run has in events, logs and commits."""
     return f"{run.metadata.name}-{run.metadata.uid[:8]}"
-
-
-def _is_finished(run: PipelineRun) -> bool:
-    finished = run.status.condition(ConditionType.FINISHED)
-    return finished is not None and finished.status == "True"
 
 
 def _afterwards(seen: Seen) -> Decision:
@@ -208,10 +203,10 @@ def _standing(run: PipelineRun, done: Sequence[Progress], pinned: Pinned) -> Sta
     """Return how a run stands: under way while something of it is still to come."""
     under_way = next((item for item in done if item.outcome is None), None)
     if under_way:
-        return Standing(under_way.reason, _said(under_way))
+        return Standing(under_way.reason, under_way.said)
     failed = next((item for item in done if item.reason not in DONE), None)
     if failed:
-        return Standing(failed.reason, _said(failed), succeeded=False)
+        return Standing(failed.reason, failed.said, succeeded=False)
     outcomes = [item.outcome for item in done if item.outcome]
     heard = [news for outcome in outcomes for news in outcome.announced]
     if awaited := _awaited(run, done, pinned, heard):
@@ -241,13 +236,6 @@ def _awaited(
         return None
     what = f"{missing.stage} {missing.dataset}".strip()
     return Standing(Reason.WAITING_FOR_SERVICE, f"the {missing.stage} service has not taken up {what} yet")
-
-
-def _said(item: Progress) -> str:
-    """Return what a stage says, with its name before it."""
-    subject = item.stage.spec.subject if "." in item.stage.spec.subject else ""
-    name = f"{item.stage.spec.stage} {subject}".strip()
-    return f"{name}: {item.message}" if item.message else name
 
 
 def _stopped(item: Progress, reason: Reason, message: str, seen: Seen) -> Progress:

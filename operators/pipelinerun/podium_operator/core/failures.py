@@ -17,8 +17,13 @@ _WAITS = {
     "CreateContainerConfigError": Reason.SECRET_NOT_FOUND,
     **dict.fromkeys(("Unschedulable", "SchedulerError"), Reason.UNSCHEDULABLE),
 }
-_REFUSED = re.compile(r"forbidden|violates PodSecurity|denied", re.IGNORECASE)
-_QUOTA = re.compile(r"exceeded quota", re.IGNORECASE)
+_REFUSALS = {
+    Reason.NAMESPACE_TERMINATING: re.compile(r"being terminated", re.IGNORECASE),
+    Reason.QUOTA_EXCEEDED: re.compile(r"exceeded quota", re.IGNORECASE),
+    Reason.FORBIDDEN: re.compile(r"forbidden|violates PodSecurity|denied", re.IGNORECASE),
+    Reason.INVALID_SPEC: re.compile(r"is invalid", re.IGNORECASE),
+}
+"""What the API server says when it refuses an object; its words for the first are among those for the third."""
 _MISSING = re.compile(
     r'(secret|configmap|references non-existent|couldn.t find key|object) .*not found|"[^"]*" not found',
     re.IGNORECASE,
@@ -31,11 +36,14 @@ def waiting(job: Job) -> tuple[Reason, str]:
     return _unmade(job, said) if job.driver is None else _unbegun(job.driver, said)
 
 
+def refusal(said: str) -> Reason | None:
+    """Return why the API server refused an object, None where its words are not a refusal's."""
+    return next((reason for reason, words in _REFUSALS.items() if words.search(said)), None)
+
+
 def _unmade(job: Job, said: str) -> tuple[Reason, str]:
-    if _QUOTA.search(said):
-        return Reason.QUOTA_EXCEEDED, said
-    if _REFUSED.search(said):
-        return Reason.FORBIDDEN, said
+    if reason := refusal(said):
+        return reason, said
     if job.suspended:
         return Reason.PENDING, "a queue holds the Job"
     return Reason.STARTING, said or "the driver's pod is being made"

@@ -12,7 +12,7 @@ from podium_contracts.resources.course import LABELS, RUN, STAGE, STAGE_RUN, own
 from podium_contracts.resources.pods import PodTemplate, Quantity
 
 from podium_operator.core.seen import ATTEMPT, Raw
-from podium_operator.settings import DriverSettings
+from podium_operator.settings import DriverSettings, SecretFiles
 
 Manifest = dict[str, Any]
 FOLDER = "/podium"
@@ -161,18 +161,13 @@ def _driver(run: PipelineRun, stage: StageRun, pinned: Pinned, settings: DriverS
         },
         "securityContext": RESTRICTED,
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [*_own_mounts(), *_mounts(template)],
+        "volumeMounts": _mounts(template, settings.secret_files),
     }
     return {
-        **_pod(template, settings),
+        **_pod(run, settings, settings.secret_files),
         "serviceAccountName": template.service_account_name or settings.service_account,
         "automountServiceAccountToken": spark,
         "containers": [container],
-        "volumes": [
-            {"name": "pinned", "configMap": {"name": pinned_name(run.metadata.name)}},
-            {"name": "scratch", "emptyDir": {}},
-            *(volume.source() for volume in template.volumes),
-        ],
     }
 
 
@@ -219,6 +214,7 @@ def spark_defaults(run: PipelineRun, settings: DriverSettings) -> str:
         "spark.driver.bindAddress": "0.0.0.0",  # noqa: S104 - executors are other pods
         "spark.driver.port": "7078",
         "spark.driver.blockManager.port": "7079",
+        "spark.blockManager.port": "7079",
         "spark.driver.memory": "${env:PODIUM_DRIVER_HEAP}",
         "spark.executor.instances": str(executors.instances),
         "spark.executor.cores": str(executors.cores),
@@ -237,12 +233,13 @@ def spark_defaults(run: PipelineRun, settings: DriverSettings) -> str:
 def executor_template(run: PipelineRun, settings: DriverSettings) -> Manifest:
     """Return the pod that executors are made of; it has no token."""
     template = run.spec.pods
+    files = [item for item in settings.secret_files if item.executors]
     container = {
         "name": "executor",
         "envFrom": _env_from(template, settings),
         "env": [{"name": "HOME", "value": SCRATCH}, {"name": "TMPDIR", "value": SCRATCH}],
         "securityContext": RESTRICTED,
-        "volumeMounts": [*_own_mounts(), *_mounts(template)],
+        "volumeMounts": _mounts(template, files),
     }
     labels = {**LABELS, RUN: run.metadata.name, "app.kubernetes.io/component": "executor"}
     return {
@@ -250,20 +247,16 @@ def executor_template(run: PipelineRun, settings: DriverSettings) -> Manifest:
         "kind": "Pod",
         "metadata": {"labels": labels},
         "spec": {
-            **_pod(template, settings),
+            **_pod(run, settings, files),
             "automountServiceAccountToken": False,
             "containers": [container],
-            "volumes": [
-                {"name": "pinned", "configMap": {"name": pinned_name(run.metadata.name)}},
-                {"name": "scratch", "emptyDir": {}},
-                *(volume.source() for volume in template.volumes),
-            ],
         },
     }
 
 
-def _pod(template: PodTemplate, settings: DriverSettings) -> Manifest:
+def _pod(run: PipelineRun, settings: DriverSettings, files: Sequence[SecretFiles]) -> Manifest:
     """Return what driver and executors have in common."""
+    template = run.spec.pods
     secrets = [secret.name for secret in template.image_pull_secrets] or list(settings.image_pull_secrets)
     declared: Manifest = {
         "restartPolicy": "Never",
@@ -273,26 +266,38 @@ def _pod(template: PodTemplate, settings: DriverSettings) -> Manifest:
         "tolerations": [item.model_dump(by_alias=True, exclude_none=True) for item in template.tolerations],
         "priorityClassName": template.priority_class_name,
         "imagePullSecrets": [{"name": name} for name in secrets],
+        "volumes": [
+            {"name": "pinned", "configMap": {"name": pinned_name(run.metadata.name)}},
+            {"name": "scratch", "emptyDir": {}},
+            *(
+                {"name": item.volume, "secret": {"secretName": item.secret, "defaultMode": 0o440}}
+                for item in files
+            ),
+            *(volume.source() for volume in template.volumes),
+        ],
     }
     return {key: value for key, value in declared.items() if value not in (None, {}, [])}
 
 
 def _env_from(template: PodTemplate, settings: DriverSettings) -> list[Manifest]:
-    own = [{"secretRef": {"name": name}} for name in settings.secrets]
-    return [*own, *(item.model_dump(by_alias=True, exclude_none=True) for item in template.env_from)]
-
-
-def _own_mounts() -> list[Manifest]:
+    connections = [{"configMapRef": {"name": name}} for name in settings.config_maps]
+    secrets = [{"secretRef": {"name": name}} for name in settings.secrets]
     return [
-        {"name": "pinned", "mountPath": FOLDER, "readOnly": True},
-        {"name": "scratch", "mountPath": SCRATCH},
+        *connections,
+        *secrets,
+        *(item.model_dump(by_alias=True, exclude_none=True) for item in template.env_from),
     ]
 
 
-def _mounts(template: PodTemplate) -> list[Manifest]:
+def _mounts(template: PodTemplate, files: Sequence[SecretFiles]) -> list[Manifest]:
     return [
-        {"name": volume.name, "mountPath": volume.mount_path, "readOnly": volume.read_only}
-        for volume in template.volumes
+        {"name": "pinned", "mountPath": FOLDER, "readOnly": True},
+        {"name": "scratch", "mountPath": SCRATCH},
+        *({"name": item.volume, "mountPath": item.folder, "readOnly": True} for item in files),
+        *(
+            {"name": volume.name, "mountPath": volume.mount_path, "readOnly": volume.read_only}
+            for volume in template.volumes
+        ),
     ]
 
 
@@ -325,12 +330,12 @@ def _one_line(value: str) -> str:
     return " ".join(value.split())
 
 
-def _metadata(name: str, run: PipelineRun, labels: Mapping[str, str], owner: Manifest) -> Manifest:
+def _metadata(name: str, run: PipelineRun, labels: Mapping[str, str], belongs_to: Manifest) -> Manifest:
     return {
         "name": name,
         "namespace": run.metadata.namespace,
         "labels": {**LABELS, **labels},
-        "ownerReferences": [owner],
+        "ownerReferences": [belongs_to],
     }
 
 

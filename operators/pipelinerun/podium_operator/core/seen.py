@@ -18,9 +18,6 @@ class Driver:
     """A driver's pod."""
 
     name: str
-    phase: str
-    """`Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`."""
-    created: datetime
     started: datetime | None = None
     """When its container began, None before."""
     finished: datetime | None = None
@@ -45,8 +42,6 @@ class Driver:
         unscheduled = _unscheduled(status)
         return cls(
             name=raw["metadata"]["name"],
-            phase=status.get("phase", "Pending"),
-            created=moment(raw["metadata"]["creationTimestamp"]),
             started=moment(ended.get("startedAt") or running.get("startedAt")),
             finished=moment(ended.get("finishedAt")),
             exit_code=ended.get("exitCode"),

@@ -1,9 +1,10 @@
 """The statuses that are shown: conditions, progress, and the data's own account."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from operator import attrgetter
+from typing import Any, Literal, TypeVar
 
 from podium_contracts.durations import written
 from podium_contracts.names import Stage, Verdict
@@ -16,11 +17,12 @@ from podium_contracts.resources import (
     StageProgress,
     StageRunStatus,
 )
-from podium_contracts.resources.pipeline_run import Judgement, TableProgress
+from podium_contracts.resources.pipeline_run import Judgement
 
 from podium_operator.core.attempts import DONE, LONGEST_MESSAGE, Progress
 
 MOST_TABLES = 200
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,9 @@ def of_run(
     ended = (before.completion_time or now) if standing.over else None
     started = before.start_time
     outcomes = [done.outcome for done in progress if done.outcome]
-    ledger = tuple(_last_of(account for outcome in outcomes for account in outcome.ledger))
-    verdicts = tuple(_last_of(verdict for outcome in outcomes for verdict in outcome.verdicts))
-    tables = tuple(_last_named(table for outcome in outcomes for table in outcome.tables))[:MOST_TABLES]
+    ledger = _last_of((item for outcome in outcomes for item in outcome.ledger), attrgetter("subject"))
+    verdicts = _last_of((item for outcome in outcomes for item in outcome.verdicts), attrgetter("subject"))
+    tables = _last_of((item for outcome in outcomes for item in outcome.tables), attrgetter("name"))
     gold = [
         item.sequence
         for outcome in outcomes
@@ -101,7 +103,7 @@ def of_run(
         start_time=started,
         completion_time=ended,
         duration=written((ended - started).total_seconds()) if ended and started else "",
-        stage=_shown(current) if current else "",
+        stage=current.title if current else "",
         attempt=len(current.attempts) if current else 0,
         rows=sum(account.rows_in for account in ledger if account.subject.startswith("bronze.")),
         quarantined=sum(account.quarantined for account in ledger),
@@ -109,7 +111,7 @@ def of_run(
         stages=tuple(_stage(done) for done in progress),
         ledger=ledger,
         verdicts=verdicts,
-        tables=tables,
+        tables=tables[:MOST_TABLES],
         conditions=tuple(_conditions(run, progress, verdicts, standing, now)),
     )
 
@@ -166,11 +168,6 @@ def _current(progress: Sequence[Progress]) -> Progress | None:
     return next(iter([*under_way, *failed, *reversed(progress)]), None)
 
 
-def _shown(done: Progress) -> str:
-    subject = done.stage.spec.subject
-    return f"{done.stage.spec.stage} {subject}" if "." in subject else str(done.stage.spec.stage)
-
-
 def _stage(done: Progress) -> StageProgress:
     attempts = done.attempts
     return StageProgress(
@@ -185,10 +182,6 @@ def _stage(done: Progress) -> StageProgress:
     )
 
 
-def _last_of(items: Iterable[Any]) -> list[Any]:
-    """Return the last item of each subject, in the order of the first."""
-    return list({item.subject: item for item in items}.values())
-
-
-def _last_named(tables: Iterable[TableProgress]) -> list[TableProgress]:
-    return list({table.name: table for table in tables}.values())
+def _last_of(items: Iterable[Item], key: Callable[[Item], str]) -> tuple[Item, ...]:
+    """Return the last item of each key, in the order of the first."""
+    return tuple({key(item): item for item in items}.values())
