@@ -2,20 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from podium_contracts.errors import BundleUnreadable, Problem
+from podium_contracts.errors import Problem
 from podium_contracts.events import CloudEvent
 from podium_contracts.names import Layer, Stage
-from podium_contracts.pipeline import Pipeline, Spec, is_object
+from podium_contracts.pipeline import Pipeline, Spec
 from podium_contracts.watching import Look
 
 from podium_lakehouse.cleansing.checks import problems
 from podium_lakehouse.engines.choice import choose
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Scope
-from podium_lakehouse.store.objects import get
-from podium_lakehouse.store.troubles import BUNDLE, in_words
+from podium_lakehouse.store import bundles
+from podium_lakehouse.store.troubles import in_words
 
 StageFunction = Callable[[CloudEvent, Pipeline, Lakehouse], list[CloudEvent]]
 DueFunction = Callable[[CloudEvent, Pipeline, Lakehouse], bool]
@@ -38,8 +37,8 @@ class HostedStage:
         return problems(spec)
 
     def fetch(self, uri: str) -> bytes:
-        """Return the content of a bundle; see `bundle_at`."""
-        return bundle_at(uri)
+        """Return the content of a bundle."""
+        return bundles.fetch(uri)
 
     def answer(self, event: CloudEvent, pipeline: Pipeline) -> list[CloudEvent]:
         """Call the stage; return its answers after whatever it completed before and nobody announced.
@@ -98,21 +97,6 @@ class HostedStage:
         known = {(answer.source, answer.id) for answer in answers}
         older = [other for other in _unannounced(lakehouse, own) if (other.source, other.id) not in known]
         return [*older, *answers]
-
-
-def bundle_at(uri: str) -> bytes:
-    """Return the content of a bundle, from a store that speaks S3 or a volume.
-
-    Raises:
-        BundleUnreadable: there is none, or the store refuses it.
-        TransientError: the store does not answer.
-    """
-    try:
-        with in_words(uri, BUNDLE):
-            return get(uri) if is_object(uri) else Path(uri).read_bytes()
-    except OSError as error:
-        hint = "run `podium bundle` again and apply what it prints"
-        raise BundleUnreadable(f"{uri}: {error.strerror or 'no such object'}", hint=hint) from error
 
 
 def open_lakehouse(pipeline: Pipeline) -> Lakehouse:

@@ -17,10 +17,7 @@ from podium_runtime.pipeline_file import PipelineFile, referred
 MOST_BYTES = 512_000_000
 """Of a bundle's files: code and reference data, no data."""
 OUTSIDE = ("does not lie below the pipeline file", "move it there: a bundle holds that folder's files")
-ELSEWHERE = (
-    "write s3://bucket/…, or an absolute path on a volume that the pods mount (`pods.volumes` of the run); "
-    "an overlay keeps the one on this machine for this machine"
-)
+ELSEWHERE = "write {}an absolute path on a volume of the pods; an overlay can say so for the cluster alone"
 
 
 def out_of_reach(file: PipelineFile) -> list[Problem]:
@@ -90,7 +87,8 @@ def _beside(spec: Spec) -> Iterator[Problem]:
         places["spec", "publish", "duckdb", "path"] = spec.publish.duckdb.path
     for path, place in places.items():
         if not is_object(place) and not PurePosixPath(place).is_absolute():
-            yield Problem(path, f"{place} lies on this machine, which no pod reaches", ELSEWHERE)
+            hint = ELSEWHERE.format("" if "publish" in path else "s3://bucket/…, or ")
+            yield Problem(path, f"{place} lies on this machine, which no pod reaches", hint)
 
 
 def _outside(spec: Spec) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import duckdb
 from deltalake.exceptions import DeltaError
 from obstore.exceptions import BaseError, InvalidPathError
-from podium_contracts.errors import BadSource, BundleUnreadable, PodiumError, TerminalError, TransientError
+from podium_contracts.errors import BadSource, PodiumError, TerminalError, TransientError
 
 from podium_lakehouse.store.objects import bucket_and_key
 
@@ -79,7 +79,6 @@ class Use:
 SOURCE = Use(
     "`path`", "list the bucket (s3:ListBucket) and get its objects (s3:GetObject)", refusal=BadSource
 )
-BUNDLE = Use("spec.bundle.uri", "get its objects (s3:GetObject)", refusal=BundleUnreadable)
 LAKEHOUSE = Use(
     "spec.lakehouse.uri",
     "list the bucket (s3:ListBucket) and get, put and delete its objects (s3:GetObject, s3:PutObject, s3:DeleteObject)",
