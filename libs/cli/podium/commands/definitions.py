@@ -21,14 +21,16 @@ from podium_lakehouse.lakehouse import Lakehouse
 from rich.syntax import Syntax
 
 from podium.console import Form, OutputOption, output, write_json
-from podium.opening import DEFAULT_FILE, FileOption, check, dataset_of, open_pipeline
+from podium.opening import DEFAULT_FILE, FileOption, OverlayOption, check, dataset_of, open_pipeline
 
 WHOLE = (STAGED, REPEATED, EXCEPTIONS)
 """The two statements that cleansing runs; all other steps are parts of them."""
 EXIT_INVALID = 2
 
 
-def validate(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> None:
+def validate(
+    file: FileOption = DEFAULT_FILE, overlay: OverlayOption = None, form: OutputOption = Form.TABLE
+) -> None:
     """Check a pipeline file: every mistake at once, with its line. Nothing is run.
 
     Examples:
@@ -38,23 +40,27 @@ def validate(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -
         podium validate -f pipeline.yaml -o json | jq '.[].message'
     """
     if form == Form.JSON:
-        _validate_for_scripts(file)
+        _validate_for_scripts(file, overlay)
         return
-    checked = check(file)
+    checked = check(file, overlay)
     datasets = checked.document.spec.datasets
     columns = sum(len(dataset.columns) for dataset in datasets.values())
     rules = sum(len(dataset.rules) for dataset in datasets.values())
-    output.print(f"[bold green]valid[/] {file}: {len(datasets)} dataset(s), {columns} columns, {rules} rules")
+    place = f"{file} with {overlay}" if overlay else f"{file}"
+    output.print(
+        f"[bold green]valid[/] {place}: {len(datasets)} dataset(s), {columns} columns, {rules} rules"
+    )
 
 
-def _validate_for_scripts(file: Path) -> None:
+def _validate_for_scripts(file: Path, overlay: Path | None) -> None:
     """Write the list of mistakes, an empty one where there are none."""
     try:
-        check(file)
+        check(file, overlay)
     except InvalidPipeline as error:
         write_json(
             [
                 {
+                    "file": problem.file or error.file,
                     "line": problem.line,
                     "path": problem.where,
                     "message": problem.message,
@@ -69,6 +75,7 @@ def _validate_for_scripts(file: Path) -> None:
 
 def compile_(
     file: FileOption = DEFAULT_FILE,
+    overlay: OverlayOption = None,
     dataset: Annotated[
         str, typer.Option("--dataset", "-d", help="Which dataset; by default the first.")
     ] = "",
@@ -88,7 +95,7 @@ def compile_(
 
         podium compile -f pipeline.yaml --engine spark
     """
-    opened = open_pipeline(file)
+    opened = open_pipeline(file, overlay=overlay)
     name = dataset_of(opened, dataset)
     dialect = DUCKDB if engine == EngineName.DUCKDB else SPARK
     steps = _steps(opened.pipeline, name, opened.lakehouse, dialect)
