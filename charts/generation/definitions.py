@@ -4,7 +4,15 @@ from io import StringIO
 from typing import Any
 
 from podium_contracts.pipeline import PipelineDocument
-from podium_contracts.resources import GROUP, VERSION, PipelineRun, StageRun
+from podium_contracts.resources import (
+    GROUP,
+    VERSION,
+    PipelineRun,
+    PipelineRunStatus,
+    PipelineStatus,
+    StageRun,
+    StageRunStatus,
+)
 from podium_contracts.resources.pipeline_run import CHANGEABLE, PipelineRunSpec
 from pydantic import BaseModel
 from ruamel.yaml import YAML
@@ -15,6 +23,7 @@ HEAD = "# Generated from libs/contracts by `make generate`: do not edit.\n"
 KEPT = {"helm.sh/resource-policy": "keep"}
 """Uninstalling the chart leaves the definitions: with them all Pipelines and runs would go."""
 SUCCEEDED = '.status.conditions[?(@.type=="Succeeded")]'
+SCHEDULED = '.status.conditions[?(@.type=="Scheduled")].reason'
 
 
 def column(
@@ -40,6 +49,10 @@ SHORT_NAME = {
 PIPELINE_COLUMNS = [
     column("Engine", ".spec.engine"),
     column("Schedule", ".spec.schedule"),
+    column("Suspended", ".spec.scheduling.suspend", "boolean"),
+    column("Last", ".status.lastScheduleTime", "date", description="For when the last run was made"),
+    column("Next", ".status.nextScheduleTime", description="For when the next run is due"),
+    column("Scheduled", SCHEDULED, description="Whether the schedule makes runs", wide=True),
     column("Lakehouse", ".spec.lakehouse.uri", wide=True),
     column("Age", ".metadata.creationTimestamp", "date"),
 ]
@@ -76,6 +89,7 @@ def definitions() -> dict[str, str]:
                 PIPELINE_COLUMNS,
                 "What a pipeline does, as its file says it.",
                 [SHORT_NAME],
+                PipelineStatus,
             )
         ),
         "pipelineruns.yaml": _text(
@@ -86,6 +100,7 @@ def definitions() -> dict[str, str]:
                 RUN_COLUMNS,
                 "One pass of a Pipeline.",
                 _kept_once_started(),
+                PipelineRunStatus,
             )
         ),
         "stageruns.yaml": _text(
@@ -101,6 +116,7 @@ def definitions() -> dict[str, str]:
                         "a StageRun never changes: delete the PipelineRun, or make a new one",
                     )
                 ],
+                StageRunStatus,
             )
         ),
     }
@@ -133,28 +149,23 @@ def _definition(
     short_names: tuple[str, ...],
     columns: list[dict[str, Any]],
     description: str,
-    rules: list[dict[str, str]] | None = None,
+    rules: list[dict[str, str]],
+    status: type[BaseModel],
 ) -> dict[str, Any]:
     singular = kind.lower()
-    schema = structural(model)
-    properties: Schema = {
-        "apiVersion": {"type": "string"},
-        "kind": {"type": "string"},
-        "metadata": {"type": "object"},
-        "spec": schema["properties"]["spec"],
-    }
-    if "status" in schema["properties"]:
-        properties["status"] = {
-            key: value for key, value in schema["properties"]["status"].items() if key != "default"
-        }
     root: Schema = {
         "type": "object",
         "description": description,
         "required": ["spec"],
-        "properties": properties,
+        "properties": {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            "metadata": {"type": "object"},
+            "spec": structural(model)["properties"]["spec"],
+            "status": structural(status),
+        },
+        VALIDATIONS: rules,
     }
-    if rules:
-        root[VALIDATIONS] = rules
     names: dict[str, Any] = {
         "kind": kind,
         "listKind": f"{kind}List",

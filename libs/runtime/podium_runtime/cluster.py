@@ -7,11 +7,13 @@ from typing import Any
 
 from kubernetes_asyncio import config
 from kubernetes_asyncio.client import ApiClient, Configuration
+from podium_contracts.resources.resource import API_VERSION
 
 Manifest = dict[str, Any]
 MANAGER = "podium-operator"
 APPLY, PLAIN = "application/apply-patch+yaml", "application/json"
 PLURALS = {
+    "Pipeline": "apis/podium.dev/v1alpha1/namespaces/{}/pipelines",
     "PipelineRun": "apis/podium.dev/v1alpha1/namespaces/{}/pipelineruns",
     "StageRun": "apis/podium.dev/v1alpha1/namespaces/{}/stageruns",
     "Job": "apis/batch/v1/namespaces/{}/jobs",
@@ -103,17 +105,13 @@ class Cluster:
         self, kind: str, namespace: str, name: str, uid: str, status: Mapping[str, Any]
     ) -> None:
         """Let an object have this status and nothing else in it that the operator ever wrote; one that is gone needs none."""
-        body = {
-            "apiVersion": "podium.dev/v1alpha1",
-            "kind": kind,
-            "metadata": {"name": name, "namespace": namespace, "uid": uid},
-            "status": status,
-        }
-        try:
-            await self._apply(f"{self._path(kind, namespace, name)}/status", body)
-        except Refused as refused:
-            if refused.status not in {NOT_FOUND, CONFLICT}:
-                raise
+        path = f"{self._path(kind, namespace, name)}/status"
+        await self._apply_to(path, kind, namespace, name, uid, {"status": status})
+
+    async def cancel(self, namespace: str, name: str, uid: str) -> None:
+        """Cancel a PipelineRun; one that is gone needs it no more."""
+        path = self._path("PipelineRun", namespace, name)
+        await self._apply_to(path, "PipelineRun", namespace, name, uid, {"spec": {"cancel": True}})
 
     async def delete(self, kind: str, namespace: str, name: str, uid: str | None = None) -> None:
         """Delete an object and what it owns; one that is gone already is gone."""
@@ -171,6 +169,17 @@ class Cluster:
             found["items"], key=lambda item: str(item.get("lastTimestamp") or item.get("eventTime") or "")
         )
         return [item.get("message", "") for item in items]
+
+    async def _apply_to(
+        self, path: str, kind: str, namespace: str, name: str, uid: str, part: Mapping[str, Any]
+    ) -> None:
+        metadata = {"name": name, "namespace": namespace, "uid": uid}
+        body = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, **part}
+        try:
+            await self._apply(path, body)
+        except Refused as refused:
+            if refused.status not in {NOT_FOUND, CONFLICT}:
+                raise
 
     async def _apply(self, path: str, body: Manifest) -> Manifest:
         return await self._call("PATCH", path, body, APPLY, [("fieldManager", MANAGER), ("force", "true")])

@@ -1,16 +1,20 @@
 """What the watches have brought, so that a decision needs no call: the newest state of every object that runs are made of."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TypeVar
 
-from podium_contracts.resources import PipelineRun, StageRun
-from podium_contracts.resources.course import RUN
+from podium_contracts.resources import GROUP, PipelineRun, ScheduledPipeline, StageRun
+from podium_contracts.resources.course import PIPELINE, RUN
+from pydantic import ValidationError
 
 from podium_operator.core.objects import Manifest
 from podium_operator.core.seen import Raw
 
 Key = tuple[str, str]
 """Namespace and name."""
+Model = TypeVar("Model", PipelineRun, StageRun, ScheduledPipeline)
+OWN = f"{GROUP}/"
+"""What the names of Podium's own annotations begin with."""
 
 
 class Observations:
@@ -51,11 +55,18 @@ class Observations:
             if found == kind and (raw := self.get(kind, (run[0], name))):
                 yield raw
 
-    def runs_of(self, pipeline: Key) -> Iterator[Key]:
-        """Yield the runs of a Pipeline."""
+    def waiting_for(self, pipeline: Key) -> Iterator[Key]:
+        """Yield the runs of a Pipeline that have not begun: those that have are pinned."""
         for key, raw in self.all("PipelineRun").items():
-            if key[0] == pipeline[0] and raw["spec"].get("pipeline") == pipeline[1]:
+            begun = (raw.get("status") or {}).get("startTime")
+            if key[0] == pipeline[0] and raw["spec"].get("pipeline") == pipeline[1] and not begun:
                 yield key
+
+    def made_by(self, pipeline: Key, uid: str) -> Iterator[Raw]:
+        """Yield the runs that a Pipeline's schedule has made."""
+        for key, raw in self.all("PipelineRun").items():
+            if key[0] == pipeline[0] and schedule_of(raw) == pipeline and is_owned(raw, uid):
+                yield raw
 
 
 def run_of(kind: str, raw: Raw) -> Key | None:
@@ -66,32 +77,33 @@ def run_of(kind: str, raw: Raw) -> Key | None:
     return (raw["metadata"]["namespace"], name) if name else None
 
 
-def parsed_run(raw: Raw) -> PipelineRun:
-    """Return a run, with an empty status where the one that is stored is none of ours.
+def schedule_of(run: Raw) -> Key | None:
+    """Return the Pipeline whose schedule made a run."""
+    name = run["metadata"].get("labels", {}).get(PIPELINE)
+    return (run["metadata"]["namespace"], name) if name else None
+
+
+def is_owned(raw: Raw, uid: str) -> bool:
+    """Return whether an object belongs to one of this uid."""
+    return any(owner.get("uid") == uid for owner in raw["metadata"].get("ownerReferences", ()))
+
+
+def parsed(model: type[Model], raw: Raw) -> Model:
+    """Return an object as its model, with an empty status where the one that is stored is none of ours.
 
     Raises:
         ValidationError: its spec is none.
     """
-    return PipelineRun.model_validate(_without_broken_status(PipelineRun, raw))
-
-
-def parsed_stage(raw: Raw) -> StageRun:
-    """Return a StageRun, as `parsed_run`.
-
-    Raises:
-        ValidationError: its spec is none.
-    """
-    return StageRun.model_validate(_without_broken_status(StageRun, raw))
-
-
-def _without_broken_status(model: type[PipelineRun | StageRun], raw: Raw) -> Manifest:
-    status = raw.get("status") or {}
-    kind: Any = model.model_fields["status"].annotation
     try:
-        kind.model_validate(status)
-    except ValueError:
-        status = {}
-    return {**raw, "status": status}
+        return model.model_validate({**raw, "status": raw.get("status") or {}})
+    except ValidationError:
+        return model.model_validate({**raw, "status": {}})
+
+
+def mistake(error: ValidationError) -> str:
+    """Return the first mistake of a spec, in words."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def _key(raw: Raw) -> Key:
@@ -99,10 +111,10 @@ def _key(raw: Raw) -> Key:
 
 
 def _needed(kind: str, raw: Raw) -> Raw:
-    """Leave out what no decision needs: managed fields, and most of a Job and a pod."""
-    metadata = {
-        key: value for key, value in raw["metadata"].items() if key not in {"managedFields", "annotations"}
-    }
+    """Leave out what no decision needs: managed fields, others' annotations, and most of a Job and a pod."""
+    metadata = {key: value for key, value in raw["metadata"].items() if key != "managedFields"}
+    annotations = raw["metadata"].get("annotations", {})
+    metadata["annotations"] = {key: value for key, value in annotations.items() if key.startswith(OWN)}
     kept: Manifest = {**raw, "metadata": metadata}
     if kind == "Job":
         kept["spec"] = {"suspend": raw["spec"].get("suspend", False)}

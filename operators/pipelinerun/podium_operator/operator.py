@@ -10,8 +10,9 @@ from podium_runtime.cluster import Cluster
 from prometheus_client import Counter, Gauge, Histogram
 
 from podium_operator.core.seen import Raw
-from podium_operator.observing import Key, Observations, run_of
+from podium_operator.observing import Key, Observations, run_of, schedule_of
 from podium_operator.reconciler import Reconciler
+from podium_operator.scheduler import Scheduler
 from podium_operator.settings import OperatorSettings
 from podium_operator.workqueue import Workqueue
 
@@ -19,6 +20,7 @@ HEARTBEAT = "podium-operator-heartbeat"
 """The Lease that the operator writes and watches: what it hears of it shows that watches move."""
 BEAT_SECONDS = 20.0
 RESYNC_SECONDS = 60.0
+SCHEDULE_WORKERS = 2
 log = structlog.get_logger("podium.operator")
 
 LOOKS = Histogram("podium_operator_look_seconds", "One look at a run, from its start to the last write")
@@ -41,9 +43,17 @@ class Operator:
         """Connect, and start to work."""
         self.cluster = await Cluster.connect()
         self.reconciler = Reconciler(self.cluster, self.observed, self.settings.driver)
+        self.scheduler = Scheduler(self.cluster, self.observed)
         self.queue: Workqueue[Key] = Workqueue(self._look, self._failed)
+        self.schedules: Workqueue[Key] = Workqueue(self.scheduler.look, self._failed)
         self.heard = asyncio.get_running_loop().time()
-        for work in (self.queue.run(self.settings.workers), self._beat(), self._resync()):
+        works = (
+            self.queue.run(self.settings.workers),
+            self.schedules.run(SCHEDULE_WORKERS),
+            self._beat(),
+            self._resync(),
+        )
+        for work in works:
             self._tasks.append(asyncio.create_task(work))
 
     async def end(self) -> None:
@@ -56,14 +66,18 @@ class Operator:
         await self.cluster.close()
 
     def changed(self, kind: str, raw: Raw, *, gone: bool) -> None:
-        """Have the runs looked at that a change of an object concerns."""
+        """Have the runs and schedules looked at that a change of an object concerns."""
         if gone:
             self.observed.remove(kind, raw)
         if kind == "Pipeline":
-            for key in self.observed.runs_of((raw["metadata"]["namespace"], raw["metadata"]["name"])):
+            pipeline = (raw["metadata"]["namespace"], raw["metadata"]["name"])
+            self.schedules.put(pipeline)
+            for key in self.observed.waiting_for(pipeline):
                 self.queue.put(key)
         elif run := run_of(kind, raw):
             self.queue.put(run)
+        if kind == "PipelineRun" and (schedule := schedule_of(raw)):
+            self.schedules.put(schedule)
 
     def beat_heard(self) -> None:
         """Note that the watch of the heartbeat moves."""
@@ -84,7 +98,7 @@ class Operator:
 
     def _failed(self, key: Key, error: Exception) -> None:
         ERRORS.labels(type(error).__name__).inc()
-        log.warning("not done, tried again", namespace=key[0], run=key[1], error=repr(error))
+        log.warning("not done, tried again", namespace=key[0], name=key[1], error=repr(error))
 
     async def _beat(self) -> None:
         while True:
@@ -96,10 +110,12 @@ class Operator:
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _resync(self) -> None:
-        """Look at every run again now and then, should a watch have lost something."""
+        """Look at every run and schedule again now and then, should a watch have lost something or the clock have been set."""
         while True:
             await asyncio.sleep(RESYNC_SECONDS)
             runs = self.observed.all("PipelineRun")
             RUNS.set(len(runs))
             for key in list(runs):
                 self.queue.put(key)
+            for key in list(self.observed.all("Pipeline")):
+                self.schedules.put(key)

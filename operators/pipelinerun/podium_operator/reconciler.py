@@ -17,7 +17,7 @@ from podium_operator.core.decisions import Decision, Note, decide
 from podium_operator.core.failures import refusal
 from podium_operator.core.seen import Job, Raw, Seen
 from podium_operator.core.statuses import Standing
-from podium_operator.observing import Key, Observations, parsed_run, parsed_stage
+from podium_operator.observing import Key, Observations, is_owned, mistake, parsed
 from podium_operator.settings import DriverSettings
 
 PATIENCE_SECONDS = 5.0
@@ -50,7 +50,7 @@ class Reconciler:
         if raw is None or raw["metadata"].get("deletionTimestamp"):
             return None
         try:
-            run = parsed_run(raw)
+            run = parsed(PipelineRun, raw)
         except ValidationError as error:
             await self._refuse(raw, error)
             return None
@@ -74,7 +74,7 @@ class Reconciler:
     def _stages(self, run: PipelineRun) -> list[StageRun]:
         found = []
         for raw in self.observed.of_run("StageRun", (run.metadata.namespace, run.metadata.name)):
-            stage = parsed_stage(raw)
+            stage = parsed(StageRun, raw)
             if stage.spec.pipeline_run.uid == run.metadata.uid:
                 found.append(stage)
         return found
@@ -116,7 +116,7 @@ class Reconciler:
             found = await self.cluster.find(
                 "ConfigMap", run.metadata.namespace, pinned_name(run.metadata.name)
             )
-            if found is None or not _is_of(found, uid):
+            if found is None or not is_owned(found, uid):
                 return None
             self._pinned[uid] = json.loads(found["data"]["pipeline.yaml"])
         return self._pinned[uid]
@@ -180,8 +180,7 @@ class Reconciler:
     async def _refuse(self, raw: Raw, error: ValidationError) -> None:
         """End a run whose spec no validation of the API server would have let in."""
         metadata = raw["metadata"]
-        first = error.errors()[0]
-        said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        said = mistake(error)
         ended = rfc3339(self.now())
         conditions = [
             {
@@ -205,7 +204,3 @@ class Reconciler:
 def _belongs(raw: Raw, stage: StageRun) -> bool:
     labels = raw["metadata"].get("labels", {})
     return bool(labels.get(STAGE_RUN) == stage.metadata.name)
-
-
-def _is_of(raw: Raw, uid: str) -> bool:
-    return any(owner.get("uid") == uid for owner in raw["metadata"].get("ownerReferences", ()))

@@ -8,10 +8,8 @@ from podium_contracts.model import Model, checked
 from podium_contracts.names import EngineWish, Name, ResourceName
 from podium_contracts.pipeline.dataset import Dataset
 from podium_contracts.pipeline.objects import SCHEME, known_lakehouse
+from podium_contracts.resources.pipeline import Cron, Scheduling
 from podium_contracts.resources.pipeline_run import MOST_DATASETS, RunTemplate
-from podium_contracts.resources.resource import Duration
-
-CRON = r"^[0-9*,/-]+( [0-9*,/?L-]+){2} [0-9A-Za-z*,/-]+ [0-9A-Za-z*,/#L-]+$"
 
 
 class Metadata(Model):
@@ -34,22 +32,6 @@ class Bundle(Model):
 
     uri: str = Field(pattern=f"^({SCHEME}|/).+", max_length=1024)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
-
-
-class Scheduling(Model):
-    """How a schedule is kept."""
-
-    time_zone: str = Field(default="Etc/UTC", pattern="^[A-Za-z0-9_+/-]{1,64}$")
-    """As in the IANA database: `Europe/Berlin`."""
-    concurrency: Literal["allow", "forbid", "replace"] = "forbid"
-    """What happens when the last run is still under way: another one beside it, none, or another one in its place."""
-    deadline: Duration = "1h"
-    """A run that could not be made in time is made later, up to so long; then it is missed."""
-    keep_succeeded: int = Field(default=3, ge=0, le=1000)
-    """Finished runs of the schedule that are kept."""
-    keep_failed: int = Field(default=3, ge=0, le=1000)
-    suspend: bool = False
-    """Make no run."""
 
 
 class Lookup(Model):
@@ -110,7 +92,7 @@ class Spec(Model):
     engine: EngineWish = EngineWish.DUCKDB
     bundle: Bundle | None = None
     """Needed in a cluster, where nothing lies beside the pipeline file."""
-    schedule: str | None = Field(default=None, pattern=CRON, max_length=100)
+    schedule: Cron | None = None
     """When a run is made in a cluster: minute, hour, day of the month, month, day of the week."""
     scheduling: Scheduling | None = None
     runs: RunTemplate | None = None

@@ -10,6 +10,7 @@ from podium_contracts.resources.conditions import (
     FailureClass,
     Reason,
 )
+from podium_contracts.resources.pipeline import PipelineStatus, ScheduledPipeline, Scheduling
 from podium_contracts.resources.pipeline_run import (
     PipelineRun,
     PipelineRunSpec,
@@ -37,9 +38,12 @@ __all__ = [
     "PipelineRun",
     "PipelineRunSpec",
     "PipelineRunStatus",
+    "PipelineStatus",
     "Reason",
     "Resource",
     "RunReference",
+    "ScheduledPipeline",
+    "Scheduling",
     "StageOutcome",
     "StageProgress",
     "StageRun",

@@ -18,6 +18,7 @@ class ConditionType(StrEnum):
     QUALITY_PASSED = "QualityPassed"
     PUBLISHED = "Published"
     SOURCES_HEALTHY = "SourcesHealthy"
+    SCHEDULED = "Scheduled"
 
 
 MEANINGS = {
@@ -27,6 +28,7 @@ MEANINGS = {
     ConditionType.QUALITY_PASSED: "Whether no verdict of the run is `failed`.",
     ConditionType.PUBLISHED: "Whether every destination serves the certified versions.",
     ConditionType.SOURCES_HEALTHY: "Whether every source could be read.",
+    ConditionType.SCHEDULED: "Of a Pipeline: whether its schedule makes runs.",
 }
 
 
@@ -74,6 +76,9 @@ class Reason(StrEnum):
     MODEL_FAILED = "ModelFailed"
     REFUSED = "Refused"
     INTERNAL_ERROR = "InternalError"
+    SCHEDULED = "Scheduled"
+    MISSED_RUN = "MissedRun"
+    INVALID_SCHEDULE = "InvalidSchedule"
 
 
 @dataclass(frozen=True)
@@ -203,6 +208,14 @@ EXPLANATIONS = {
     ),
     Reason.INTERNAL_ERROR: Explanation(
         "The stage ended with an error that nobody foresaw.", "Look at the driver's log, and report it.", _BUG
+    ),
+    Reason.SCHEDULED: Explanation("The next run of the schedule is made when it is due."),
+    Reason.MISSED_RUN: Explanation(
+        "A run of the schedule could not be made within `scheduling.deadline`; the next one is made when it is due.",
+        "Make a run by hand if it cannot wait; allow a longer `deadline`, or `concurrency: allow`.",
+    ),
+    Reason.INVALID_SCHEDULE: Explanation(
+        "The schedule, or its time zone, cannot be read or never comes.", "Correct what the message names."
     ),
 }
 

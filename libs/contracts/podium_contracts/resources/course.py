@@ -17,7 +17,10 @@ from podium_contracts.resources.stage_run import Announced, RunReference
 
 LABELS = {"app.kubernetes.io/name": "podium", "app.kubernetes.io/managed-by": "podium-operator"}
 """Of everything that a run is made of."""
-RUN, STAGE, STAGE_RUN = "podium.dev/run", "podium.dev/stage", "podium.dev/stage-run"
+PIPELINE, RUN = "podium.dev/pipeline", "podium.dev/run"
+STAGE, STAGE_RUN = "podium.dev/stage", "podium.dev/stage-run"
+SCHEDULED_AT = "podium.dev/scheduled-at"
+"""The annotation of a run that a schedule made: for when."""
 RUN_HEADER = "podium-pipelinerun"
 """The header of a Kafka record that says for which PipelineRun an event was announced: `namespace/name/uid`. It is none of the event's: the
 same event is announced again where there is nothing new, for another run.

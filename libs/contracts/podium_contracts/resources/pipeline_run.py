@@ -184,5 +184,13 @@ class PipelineRun(Observed):
     @property
     def is_finished(self) -> bool:
         """Whether it has ended, well or not."""
-        finished = self.status.condition(ConditionType.FINISHED)
-        return finished is not None and finished.status == "True"
+        return self._is_true(ConditionType.FINISHED)
+
+    @property
+    def is_successful(self) -> bool:
+        """Whether it has done all that it was to do."""
+        return self._is_true(ConditionType.SUCCEEDED)
+
+    def _is_true(self, kind: ConditionType) -> bool:
+        condition = self.status.condition(kind)
+        return condition is not None and condition.status == "True"

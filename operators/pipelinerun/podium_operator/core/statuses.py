@@ -13,6 +13,7 @@ from podium_contracts.resources import (
     ConditionType,
     PipelineRun,
     PipelineRunStatus,
+    PipelineStatus,
     Reason,
     StageProgress,
     StageRunStatus,
@@ -40,7 +41,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class _Conditions:
+class Conditions:
     """Makes conditions beside those that were shown before: the time of each is that of its last change."""
 
     before: Sequence[Condition]
@@ -48,6 +49,7 @@ class _Conditions:
     now: datetime
 
     def shown(self, kind: ConditionType, standing: Standing) -> Condition:
+        """Return a condition as it is now."""
         status: Literal["True", "False", "Unknown"] = "Unknown"
         if standing.succeeded is not None:
             status = "True" if standing.succeeded else "False"
@@ -67,7 +69,7 @@ def of_stage(done: Progress, now: datetime) -> StageRunStatus:
     stage, before = done.stage, done.stage.status
     starts = [attempt.started for attempt in done.attempts if attempt.started]
     standing = Standing(done.reason, done.message, None if done.outcome is None else done.succeeded)
-    conditions = _Conditions(before.conditions, stage.metadata.generation, now)
+    conditions = Conditions(before.conditions, stage.metadata.generation, now)
     return StageRunStatus(
         observed_generation=stage.metadata.generation,
         start_time=before.start_time or (starts[0] if starts else None),
@@ -116,7 +118,7 @@ def of_run(
     )
 
 
-def dumped(status: PipelineRunStatus | StageRunStatus) -> dict[str, Any]:
+def dumped(status: PipelineRunStatus | StageRunStatus | PipelineStatus) -> dict[str, Any]:
     """Return a status as the API server keeps it."""
     return status.model_dump(mode="json", by_alias=True, exclude_none=True)
 
@@ -128,7 +130,7 @@ def _conditions(
     standing: Standing,
     now: datetime,
 ) -> Iterable[Condition]:
-    shown = _Conditions(run.status.conditions, run.metadata.generation, now).shown
+    shown = Conditions(run.status.conditions, run.metadata.generation, now).shown
     yield shown(ConditionType.SUCCEEDED, standing)
     finished = (
         replace(standing, succeeded=True) if standing.over else Standing(standing.reason, succeeded=False)
