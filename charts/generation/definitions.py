@@ -20,6 +20,8 @@ from ruamel.yaml import YAML
 from generation.structural import VALIDATIONS, Schema, structural
 
 HEAD = "# Generated from libs/contracts by `make generate`: do not edit.\n"
+KEPT = {"helm.sh/resource-policy": "keep"}
+"""Uninstalling the chart leaves the definitions: with them all Pipelines and runs would go."""
 SUCCEEDED = '.status.conditions[?(@.type=="Succeeded")]'
 SCHEDULED = '.status.conditions[?(@.type=="Scheduled")].reason'
 
@@ -176,7 +178,7 @@ def _definition(
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{singular}s.{GROUP}"},
+        "metadata": {"name": f"{singular}s.{GROUP}", "annotations": KEPT},
         "spec": {
             "group": GROUP,
             "names": names,
