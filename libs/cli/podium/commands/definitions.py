@@ -1,12 +1,12 @@
-"""`podium validate` and `podium compile`: what the pipeline file says, without running it."""
+"""`podium validate`, `podium compile` and `podium lineage`: what the pipeline file says, without running it."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from podium_contracts.errors import InvalidPipeline, TerminalError
-from podium_contracts.names import EngineName, Layer
-from podium_contracts.pipeline import Dataset, Pipeline
+from podium_contracts.names import EngineName
+from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.cleansing.outcome import (
     EXCEPTIONS,
     REPEATED,
@@ -22,6 +22,7 @@ from rich.syntax import Syntax
 
 from podium.console import Form, OutputOption, output, write_json
 from podium.opening import DEFAULT_FILE, FileOption, OverlayOption, check, dataset_of, open_pipeline
+from podium.tracing import source_names, traced, write_lineage
 
 WHOLE = (STAGED, REPEATED, EXCEPTIONS)
 """The two statements that cleansing runs; all other steps are parts of them."""
@@ -113,9 +114,31 @@ def compile_(
             print(text)
 
 
+def lineage(
+    what: Annotated[
+        str, typer.Argument(metavar="TABLE[.COLUMN]", help="Such as gold.fact_sale, or silver.sales.country.")
+    ],
+    file: FileOption = DEFAULT_FILE,
+    overlay: OverlayOption = None,
+    form: OutputOption = Form.TABLE,
+) -> None:
+    """Show of which columns a column is made, down to the source. Nothing is run.
+
+    It is read from the statements that cleansing runs, and from what dbt makes of the models.
+
+    Examples:
+
+        podium lineage gold.fact_sale.total_amount -f pipeline.yaml
+
+        podium lineage silver.sales -o json | jq '.[] | select(.from == [])'
+    """
+    opened = open_pipeline(file, overlay=overlay)
+    write_lineage(traced(opened.pipeline, what, opened.lakehouse), what, form)
+
+
 def _steps(pipeline: Pipeline, name: str, lakehouse: Lakehouse, dialect: Dialect) -> dict[str, str]:
     dataset = pipeline.spec.datasets[name]
-    names = lakehouse.catalogue.source_names(Layer.BRONZE, name) or _declared_sources(dataset)
+    names = source_names(lakehouse, name, dataset)
     statements = (
         (staging_statement(dataset, pipeline.spec.lookups, names, ROW_DIALECT), ROW_DIALECT),
         (repeated_statement(dialect), dialect),
@@ -127,12 +150,3 @@ def _steps(pipeline: Pipeline, name: str, lakehouse: Lakehouse, dialect: Dialect
         printed |= {name: language.statement(tree, pretty=True) for name, tree in ctes.items()}
         printed[title] = language.statement(statement, pretty=True)
     return printed
-
-
-def _declared_sources(dataset: Dataset) -> dict[str, str]:
-    """The source's columns as far as the file declares them, before anything has been ingested."""
-    return {
-        column.source or name: column.source or name
-        for name, column in dataset.columns.items()
-        if not column.expression
-    }
