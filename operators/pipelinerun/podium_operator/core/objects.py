@@ -18,6 +18,8 @@ Manifest = dict[str, Any]
 FOLDER = "/podium"
 """Where a driver finds the pipeline."""
 SCRATCH = "/tmp"  # noqa: S108 - a volume of the pod's own
+SCRATCH_VOLUME = "spark-local-dir-1"
+"""By such a name Spark knows that executors have a folder for its own files; it would mount another one there."""
 QUEUES = "kueue.x-k8s.io/"
 """Labels of a run that its Jobs get, too."""
 UID = 10001
@@ -153,7 +155,7 @@ def _driver(run: PipelineRun, stage: StageRun, pinned: Pinned, settings: DriverS
         "image": settings.spark_image if spark else settings.image(stage.spec.stage),
         "imagePullPolicy": "IfNotPresent",
         "command": ["python", "-m", f"podium_{stage.spec.stage}.job"],
-        "env": _environment(run, stage, pinned, resources),
+        "env": _environment(run, stage, pinned),
         "envFrom": _env_from(template, settings),
         "resources": {
             "requests": resources,
@@ -171,9 +173,7 @@ def _driver(run: PipelineRun, stage: StageRun, pinned: Pinned, settings: DriverS
     }
 
 
-def _environment(
-    run: PipelineRun, stage: StageRun, pinned: Pinned, resources: Mapping[str, str]
-) -> list[Manifest]:
+def _environment(run: PipelineRun, stage: StageRun, pinned: Pinned) -> list[Manifest]:
     given = {
         "PODIUM_EVENT": stage.spec.event,
         "PODIUM_PIPELINE_RUN": f"{run.metadata.namespace}/{run.metadata.name}/{run.metadata.uid}",
@@ -186,7 +186,6 @@ def _environment(
             "SPARK_CONF_DIR": FOLDER,
             "SPARK_LOCAL_DIRS": SCRATCH,
             "PODIUM_DRIVER_HOST": f"{stage.metadata.name}.{run.metadata.namespace}.svc",
-            "PODIUM_DRIVER_HEAP": f"{heap_mb(resources['memory'])}m",
         }
     named = [{"name": name, "value": str(value)} for name, value in given.items()]
     return [*named, {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
@@ -215,7 +214,7 @@ def spark_defaults(run: PipelineRun, settings: DriverSettings) -> str:
         "spark.driver.port": "7078",
         "spark.driver.blockManager.port": "7079",
         "spark.blockManager.port": "7079",
-        "spark.driver.memory": "${env:PODIUM_DRIVER_HEAP}",
+        "spark.driver.memory": f"{heap_mb(run.spec.pods.resources.memory or settings.spark_memory)}m",
         "spark.executor.instances": str(executors.instances),
         "spark.executor.cores": str(executors.cores),
         "spark.executor.memory": f"{heap}m",
@@ -268,7 +267,7 @@ def _pod(run: PipelineRun, settings: DriverSettings, files: Sequence[SecretFiles
         "imagePullSecrets": [{"name": name} for name in secrets],
         "volumes": [
             {"name": "pinned", "configMap": {"name": pinned_name(run.metadata.name)}},
-            {"name": "scratch", "emptyDir": {}},
+            {"name": SCRATCH_VOLUME, "emptyDir": {}},
             *(
                 {"name": item.volume, "secret": {"secretName": item.secret, "defaultMode": 0o440}}
                 for item in files
@@ -292,7 +291,7 @@ def _env_from(template: PodTemplate, settings: DriverSettings) -> list[Manifest]
 def _mounts(template: PodTemplate, files: Sequence[SecretFiles]) -> list[Manifest]:
     return [
         {"name": "pinned", "mountPath": FOLDER, "readOnly": True},
-        {"name": "scratch", "mountPath": SCRATCH},
+        {"name": SCRATCH_VOLUME, "mountPath": SCRATCH},
         *({"name": item.volume, "mountPath": item.folder, "readOnly": True} for item in files),
         *(
             {"name": volume.name, "mountPath": volume.mount_path, "readOnly": volume.read_only}
