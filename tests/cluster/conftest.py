@@ -6,6 +6,7 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,15 +24,15 @@ class Kubectl:
     namespace: str
 
     def run(
-        self, *arguments: str, given: object = None, check: bool = True
+        self, *arguments: str, given: object = None, check: bool = True, patience: float = 120
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command; what is `given` goes to its standard input as JSON."""
+        """Run a command for so many seconds; what is `given` goes to its standard input as JSON."""
         done = subprocess.run(
             ["kubectl", "--namespace", self.namespace, *arguments],
             input=None if given is None else json.dumps(given),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=patience,
             check=False,
         )
         assert not check or done.returncode == 0, done.stderr
@@ -66,11 +67,20 @@ def cluster() -> Kubectl:
     return kubectl
 
 
-@pytest.fixture
-def kubectl(cluster: Kubectl) -> Iterator[Kubectl]:
-    """Return kubectl in a new namespace."""
+@contextmanager
+def namespace(cluster: Kubectl) -> Iterator[Kubectl]:
+    """Yield kubectl in a new namespace, which is deleted in the end."""
     name = f"podium-test-{secrets.token_hex(4)}"
     levels = {"pod-security.kubernetes.io/enforce": "restricted"}
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": levels}})
-    yield Kubectl(name)
-    cluster.run("delete", "namespace", name, "--wait=false")
+    try:
+        yield Kubectl(name)
+    finally:
+        cluster.run("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def kubectl(cluster: Kubectl) -> Iterator[Kubectl]:
+    """Return kubectl in a new namespace."""
+    with namespace(cluster) as kubectl:
+        yield kubectl

@@ -313,7 +313,7 @@ def test_a_pipeline_that_changes_later_is_not_looked_at(world: World) -> None:
     assert world.pipeline
     world.pipeline = {**world.pipeline, "spec": {**world.pipeline["spec"], "engine": "spark"}}
     world.settle()
-    assert "spark" not in json.dumps(world.made)
+    assert "spark-defaults.conf" not in json.dumps(world.made)
 
 
 def test_a_decision_repeats_itself_until_it_is_done() -> None:
