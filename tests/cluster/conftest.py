@@ -3,8 +3,11 @@
 import json
 import os
 import secrets
+import shlex
 import shutil
 import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,3 +87,52 @@ def kubectl(cluster: Kubectl) -> Iterator[Kubectl]:
     """Return kubectl in a new namespace."""
     with namespace(cluster) as kubectl:
         yield kubectl
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images that the cluster has, by their names."""
+
+    operator: str
+    spark: str
+    """Holds all stages: it stands for the images of the services, too."""
+    dev: str
+    """Kafka and S3Proxy."""
+
+
+@pytest.fixture(scope="session")
+def images(cluster: Kubectl) -> Images:
+    """Build the images and load them into the cluster, once.
+
+    That takes minutes: a test that asks for them limits its own time alone, by `pytest.mark.timeout(…, func_only=True)`.
+    """
+    load = os.environ.get("PODIUM_IMAGE_LOAD")
+    if not load:
+        pytest.skip(
+            "needs images in the cluster: let PODIUM_IMAGE_LOAD be a command that loads archives, as `kind load image-archive`"
+        )
+    names = ("operator", "spark", "dev")
+    tools = ROOT / ".tools"
+    with tempfile.TemporaryDirectory(dir=tools) as folder:
+        program = (sys.executable, ROOT / "scripts" / "image" / "archive.py")
+        built = subprocess.run(
+            [*program, *names, folder], capture_output=True, text=True, timeout=1800, check=False
+        )
+        assert built.returncode == 0, built.stderr
+        found = Images(*built.stdout.split())
+        for name in names:
+            if has_image(cluster, getattr(found, name)):
+                continue
+            archive = Path(folder, f"{name}.tar")
+            loaded = subprocess.run(
+                [*shlex.split(load), archive], capture_output=True, text=True, timeout=600, check=False
+            )
+            assert loaded.returncode == 0, loaded.stderr
+    return found
+
+
+def has_image(cluster: Kubectl, image: str) -> bool:
+    """Return whether each node of a cluster has an image."""
+    nodes = cluster.get("nodes")["items"]
+    held = [{name for image in node["status"]["images"] for name in image.get("names", [])} for node in nodes]
+    return all(f"docker.io/{image}" in names for names in held)
