@@ -11,7 +11,7 @@ from podium_contracts.resources import ConditionType, PipelineRun
 from podium_contracts.resources.conditions import EXPLANATIONS
 from podium_runtime.cluster import Cluster, Refused
 
-from podium_operator.observing import parsed_run
+from podium_operator.observing import parsed
 
 LOOK_SECONDS = 1.0
 
@@ -28,7 +28,7 @@ async def finished(cluster: Cluster, namespace: str, name: str) -> PipelineRun:
         raw = await cluster.find("PipelineRun", namespace, name)
         if raw is None:
             raise LookupError(f"there is no PipelineRun {namespace}/{name}")
-        run = parsed_run(raw)
+        run = parsed(PipelineRun, raw)
         standing = stands(run)
         if standing != shown:
             say(standing)
