@@ -1,4 +1,4 @@
-"""Write what the charts have from the contracts: the custom resource definitions.
+"""Write what comes from the contracts of the custom resources: their definitions, and the page on them.
 
 python charts/crds.py           writes them
 python charts/crds.py --check   exits 1 if one of them is out of date
@@ -8,16 +8,18 @@ import sys
 from pathlib import Path
 
 from generation.definitions import definitions
+from generation.reference import page
 
 CHARTS = Path(__file__).parent
 TEMPLATES = CHARTS / "podium-crds" / "templates"
+PAGE = CHARTS.parent / "docs" / "reference" / "resources.md"
 
 
 def main() -> None:
     """Write the files, or with `--check` compare them."""
+    made = definitions()
     stale = []
-    for name, text in definitions().items():
-        path = TEMPLATES / name
+    for path, text in {**{TEMPLATES / name: text for name, text in made.items()}, PAGE: page(made)}.items():
         if "--check" not in sys.argv:
             path.write_text(text, encoding="utf-8")
         elif not path.exists() or path.read_text(encoding="utf-8") != text:

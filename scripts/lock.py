@@ -65,6 +65,8 @@ def write(options: list[str]) -> None:
         parts[lock] = ("--extra", "service", str(project.relative_to(ROOT)))
     for project in sorted(ROOT.glob("operators/*/pyproject.toml")):
         parts[LOCKS / "operators" / f"{project.parent.name}.txt"] = (str(project.relative_to(ROOT)),)
+    stages = [str(project.relative_to(ROOT)) for project in sorted(ROOT.glob("services/*/pyproject.toml"))]
+    parts[LOCKS / "images/spark.txt"] = ("--extra", "service", "--extra", "spark", *stages)
     for lock, inputs in parts.items():
         shutil.copy(dev, lock)  # uv keeps the pins that it finds in the file it is to write
         resolve(lock, *inputs)

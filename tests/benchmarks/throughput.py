@@ -60,7 +60,7 @@ class Backlog:
     def podium(self, engine: str) -> Run:
         """Let the ingest service bring all there is, in batches of a stream."""
         folder = emptied(self.scratch / "podium")
-        with Services(folder, self.running.broker, [Stage.INGEST]) as services, ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor() as pool, Services(folder, self.running.broker, [Stage.INGEST]) as services:
             pid = services.pids[Stage.INGEST]
             watch = pool.submit(below, pid)
             before = tree_seconds(pid)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from podium_contracts.pipeline import PipelineDocument
 from podium_contracts.resources import PipelineRunSpec
-from podium_runtime.pipeline_file import plain
+from podium_runtime.texts import plain
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 

@@ -6,11 +6,13 @@ from rich.text import Text
 
 
 def render(error: InvalidPipeline, console: Console) -> None:
-    """Write every mistake, in the order of the file."""
-    for problem in sorted(error.problems, key=lambda item: item.line):
-        place = f"{error.file}:{problem.line}" if problem.line else error.file
+    """Write every mistake, in the order of the file, then of its overlay."""
+    for problem in sorted(error.problems, key=lambda item: (item.file, item.line)):
+        file = problem.file or error.file
+        place = f"{file}:{problem.line}" if problem.line else file
         console.print(Text.assemble((place, "bold"), f" {problem.where}".rstrip()), soft_wrap=True)
         console.print(Text(f"  {problem.message}", style="red"), soft_wrap=True)
         if problem.hint:
             console.print(Text(f"  {problem.hint}", style="green"), soft_wrap=True)
-    console.print(f"{len(error.problems)} mistake(s) in {error.file}", highlight=False, markup=False)
+    files = dict.fromkeys(problem.file or error.file for problem in error.problems)
+    console.print(f"{len(error.problems)} mistake(s) in {', '.join(files)}", highlight=False, markup=False)

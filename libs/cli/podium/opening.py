@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from podium_contracts.errors import TerminalError
+from podium_contracts.errors import Problem, TerminalError
 from podium_contracts.pipeline import Pipeline
 from podium_ingest import payloads
 from podium_lakehouse.cleansing.checks import problems
@@ -14,6 +14,14 @@ from podium_runtime.pipeline_file import PipelineFile, load
 
 FileOption = Annotated[
     Path, typer.Option("--file", "-f", help="The pipeline file.", envvar="PODIUM_PIPELINE", show_default=True)
+]
+OverlayOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--overlay",
+        help="What belongs to an environment: a partial pipeline file that is merged into it.",
+        envvar="PODIUM_OVERLAY",
+    ),
 ]
 DEFAULT_FILE = Path("pipeline.yaml")
 REPORT = "report.html"
@@ -26,6 +34,12 @@ class Opened:
     file: Path
     pipeline: Pipeline
     lakehouse: Lakehouse
+    overlay: Path | None = None
+
+    @property
+    def options(self) -> str:
+        """The options that name it, for the next command: `-f pipeline.yaml --overlay prod.yaml`."""
+        return options(self.file, self.overlay)
 
     @property
     def report(self) -> str:
@@ -33,29 +47,38 @@ class Opened:
         return f"{self.lakehouse.uri}/{REPORT}"
 
 
-def check(path: Path) -> PipelineFile:
-    """Return a pipeline file without mistakes.
+def options(file: Path, overlay: Path | None) -> str:
+    """Return the options that name a pipeline file and its overlay."""
+    return f"-f {file} --overlay {overlay}" if overlay else f"-f {file}"
+
+
+def check(path: Path, overlay: Path | None = None) -> PipelineFile:
+    """Return a pipeline file, after its overlay has been merged into it, without mistakes.
 
     Raises:
         InvalidPipeline: with every mistake, those of the schema or those of names, types and expressions.
     """
-    file = load(path)
-    spec = file.document.spec
-    mistakes = [*problems(spec), *file.missing(), *payloads.problems(spec, file.schemas())]
-    if mistakes:
-        raise file.invalid(mistakes)
+    file = load(path, overlay)
+    if found := mistakes(file):
+        raise file.invalid(found)
     return file
 
 
-def open_pipeline(path: Path, observer: Observer = nobody) -> Opened:
+def mistakes(file: PipelineFile) -> list[Problem]:
+    """Return what a pipeline file gets wrong beyond its schema."""
+    spec = file.document.spec
+    return [*problems(spec), *file.missing(), *payloads.problems(spec, file.schemas())]
+
+
+def open_pipeline(path: Path, observer: Observer = nobody, *, overlay: Path | None = None) -> Opened:
     """Return the checked pipeline of a file with its lakehouse.
 
     Raises:
         InvalidPipeline: the file has mistakes.
         TerminalError: there can be no lakehouse at that place.
     """
-    pipeline = check(path).pipeline()
-    return Opened(path, pipeline, Lakehouse(pipeline.lakehouse_uri, observer))
+    pipeline = check(path, overlay).pipeline()
+    return Opened(path, pipeline, Lakehouse(pipeline.lakehouse_uri, observer), overlay)
 
 
 def dataset_of(opened: Opened, name: str) -> str:

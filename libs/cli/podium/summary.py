@@ -70,7 +70,7 @@ def print_summary(opened: Opened, outcome: Outcome, seconds: float) -> None:
         _print_line(f"  {name}  {near(place)}")
     output.print("\nnext:")
     for command in _next(outcome):
-        _print_line(f"  podium {command} -f {opened.file}")
+        _print_line(f"  podium {command} {opened.options}")
 
 
 def _print_account(subject: str, data: LayerCompleted) -> None:

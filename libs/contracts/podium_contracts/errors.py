@@ -7,6 +7,7 @@
     │   ├── MissingEvents      completions that were announced and did not reach a consumer
     │   ├── BadSource          a source that cannot be read as declared
     │   ├── LedgerImbalance    rows in and rows accounted for differ
+    │   ├── BundleUnreadable   a bundle that is not there, or is not the one that was asked for
     │   ├── QualityHold        a failed verdict holds the dataset
     │   └── ModelFailed        dbt refused a model or one of its tests
     └── TransientError         a retry may help
@@ -24,13 +25,14 @@ Path = tuple[str | int, ...]
 class Problem:
     """One mistake in a pipeline file: the path to it, what is wrong, and what would be right.
 
-    `line` counts from 1; it is 0 where the file's text is not at hand.
+    `line` counts from 1; it is 0 where the file's text is not at hand. `file` is where it stands, if not in the pipeline file itself.
     """
 
     path: Path
     message: str
     hint: str = ""
     line: int = 0
+    file: str = ""
 
     @property
     def where(self) -> str:
@@ -80,6 +82,10 @@ class BadSource(TerminalError):
 
 class LedgerImbalance(TerminalError):
     """Rows that came in and rows accounted for differ; nothing has been completed."""
+
+
+class BundleUnreadable(TerminalError):
+    """A bundle that is not there, is not the one that was asked for, or holds what no bundle may."""
 
 
 class QualityHold(TerminalError):

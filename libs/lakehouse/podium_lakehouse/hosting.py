@@ -13,6 +13,7 @@ from podium_lakehouse.cleansing.checks import problems
 from podium_lakehouse.engines.choice import choose
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Scope
+from podium_lakehouse.store import bundles
 from podium_lakehouse.store.troubles import in_words
 
 StageFunction = Callable[[CloudEvent, Pipeline, Lakehouse], list[CloudEvent]]
@@ -34,6 +35,10 @@ class HostedStage:
     def problems(self, spec: Spec) -> list[Problem]:
         """Return the mistakes in a pipeline that its schema does not show."""
         return problems(spec)
+
+    def fetch(self, uri: str) -> bytes:
+        """Return the content of a bundle."""
+        return bundles.fetch(uri)
 
     def answer(self, event: CloudEvent, pipeline: Pipeline) -> list[CloudEvent]:
         """Call the stage; return its answers after whatever it completed before and nobody announced.

@@ -3,39 +3,43 @@
 import hashlib
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from podium_contracts.errors import TerminalError
+from podium_contracts.archives import archive
+from podium_contracts.errors import BundleUnreadable, Problem, TerminalError
+from podium_contracts.errors import Path as Place
+from podium_contracts.pipeline import Spec, is_object
 
+from podium_runtime import message_schemas
 from podium_runtime.pipeline_file import PipelineFile, referred
 
-EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The time of every file in an archive: the earliest that the format knows."""
 MOST_BYTES = 512_000_000
 """Of a bundle's files: code and reference data, no data."""
+OUTSIDE = ("does not lie below the pipeline file", "move it there: a bundle holds that folder's files")
+ELSEWHERE = "write {}an absolute path on a volume of the pods; an overlay can say so for the cluster alone"
 
 
-class BundleUnreadable(TerminalError):
-    """A bundle that is not there, is not the one that was asked for, or holds what no bundle may."""
+def out_of_reach(file: PipelineFile) -> list[Problem]:
+    """Return a problem for each place in a pipeline that no pod could reach: it has neither this machine's folders nor what lies outside of a bundle."""
+    return [*_beside(file.document.spec), *_outside(file.document.spec)]
 
 
 def pack(file: PipelineFile) -> bytes:
-    """Return the archive of what a pipeline refers to; its bytes depend on nothing but the files' names and contents.
+    """Return the archive of what a pipeline refers to; its bytes depend on nothing but the files' names and contents. It is empty without any.
 
     Raises:
-        TerminalError: the pipeline refers to a file outside of its folder.
+        TerminalError: the pipeline refers to a file outside of its folder, or to more than a bundle holds.
     """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in sorted(_contents(file).items()):
-            if _leaves(name):
-                raise TerminalError(
-                    f"{name} does not lie below the pipeline file",
-                    hint="move it there: a bundle holds that folder's files",
-                )
-            archive.writestr(zipfile.ZipInfo(name, EPOCH), content)
-    return buffer.getvalue()
+    files = {name: path.read_bytes() for name, path in referred(file.path.parent, file.document)}
+    files |= file.schemas()
+    if odd := next(filter(_leaves, files), None):
+        raise TerminalError(f"{odd} {OUTSIDE[0]}", hint=OUTSIDE[1])
+    if sum(map(len, files.values())) > MOST_BYTES:
+        raise TerminalError(
+            f"the bundle's files are larger than {MOST_BYTES:,} bytes", hint="leave data out of it"
+        )
+    return archive(files) if files else b""
 
 
 def digest(archive: bytes) -> str:
@@ -72,9 +76,32 @@ def unpack(archive: bytes, sha256: str, folder: Path) -> None:
         ) from error
 
 
-def _contents(file: PipelineFile) -> Mapping[str, bytes]:
-    found = {name: path.read_bytes() for name, path in referred(file.path.parent, file.document)}
-    return {**found, **file.schemas()}
+def _beside(spec: Spec) -> Iterator[Problem]:
+    """Yield a problem for each place beside the pipeline file that a run reads or writes."""
+    places: dict[Place, str] = {("spec", "lakehouse", "uri"): spec.lakehouse.uri}
+    for name, dataset in spec.datasets.items():
+        for index, source in enumerate(dataset.sources):
+            if source.files:
+                places["spec", "datasets", name, "sources", index, "files", "path"] = source.files.path
+    if spec.publish.duckdb:
+        places["spec", "publish", "duckdb", "path"] = spec.publish.duckdb.path
+    for path, place in places.items():
+        if not is_object(place) and not PurePosixPath(place).is_absolute():
+            hint = ELSEWHERE.format("" if "publish" in path else "s3://bucket/…, or ")
+            yield Problem(path, f"{place} lies on this machine, which no pod reaches", hint)
+
+
+def _outside(spec: Spec) -> Iterator[Problem]:
+    """Yield a problem for each file that no bundle of the pipeline could hold."""
+    places: dict[Place, str] = {
+        ("spec", "lookups", name, "path"): lookup.path for name, lookup in spec.lookups.items()
+    }
+    places |= message_schemas.places(spec)
+    if spec.model:
+        places["spec", "model", "dbt"] = spec.model.dbt
+    for path, place in places.items():
+        if _leaves(place):
+            yield Problem(path, f"{place} {OUTSIDE[0]}", OUTSIDE[1])
 
 
 def _leaves(name: str) -> bool:

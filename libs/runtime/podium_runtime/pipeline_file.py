@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +13,22 @@ from podium_contracts.errors import Path as Place
 from podium_contracts.pipeline import Pipeline, PipelineDocument, in_project
 from pydantic import ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.scalarbool import ScalarBoolean
 
 from podium_runtime import message_schemas, schema_mistakes
-
-UNREADABLE = (YAMLError, ValueError, LookupError, OverflowError, RecursionError)
-"""What reading a text as YAML may raise: ruamel lets errors of its own conversions through, as for a date in month 99."""
+from podium_runtime.texts import UNREADABLE, Text, laid_over
 
 
 @dataclass(frozen=True)
 class PipelineFile:
-    """A pipeline file's text and what it means; `tree` knows the line of every path in it."""
+    """A pipeline file, with the overlay that belongs to it if there is one, and what it means.
+
+    `written` is the document as people wrote it, without defaults; `texts` know its lines, the overlay first.
+    """
 
     path: Path
     document: PipelineDocument
-    tree: Any
+    written: Mapping[str, Any]
+    texts: tuple[Text, ...]
 
     def pipeline(self) -> Pipeline:
         """Return the pipeline as the stages get it."""
@@ -63,25 +62,39 @@ class PipelineFile:
         ]
 
     def invalid(self, problems: list[Problem]) -> InvalidPipeline:
-        """Return the error that tells these problems, each with its line."""
-        return _invalid(problems, self.path, self.tree)
+        """Return the error that tells these problems, each with its file and line."""
+        return _invalid(problems, self.texts)
 
 
-def load(path: Path) -> PipelineFile:
-    """Read and validate a pipeline file.
+def load(path: Path, overlay: Path | None = None) -> PipelineFile:
+    """Read and validate a pipeline file, after an overlay has been merged into it.
 
     Raises:
-        InvalidPipeline: the file is missing, is not YAML, or breaks the schema; every mistake is listed.
+        InvalidPipeline: a file is missing, is not YAML, or the whole breaks the schema; every mistake is listed.
     """
-    tree = _read(path)
-    if not isinstance(tree, CommentedMap):
-        hint = "write a mapping of apiVersion, kind, metadata and spec"
-        raise _invalid([Problem((), "not a mapping", hint)], path, tree)
+    text = Text.read(path, "-f")
+    texts = (Text.read(overlay, "--overlay"), text) if overlay else (text,)
+    written = reduce(laid_over, (item.values() for item in reversed(texts)))
     try:
-        document = PipelineDocument.model_validate(plain(tree), by_alias=True, by_name=False)
+        document = _document(written)
     except ValidationError as error:
-        raise _invalid(schema_mistakes.problems(error), path, tree) from error
-    return PipelineFile(path, document, tree)
+        own = _mistakes(text.values()) if overlay else []
+        problems = schema_mistakes.problems(error)
+        located = [_located(item, (text,) if item in own else texts) for item in problems]
+        raise _invalid(located, texts) from error
+    return PipelineFile(path, document, written, texts)
+
+
+def _document(written: Any) -> PipelineDocument:
+    return PipelineDocument.model_validate(written, by_alias=True, by_name=False)
+
+
+def _mistakes(written: Any) -> list[Problem]:
+    try:
+        _document(written)
+    except ValidationError as error:
+        return schema_mistakes.problems(error)
+    return []
 
 
 def name_in(path: Path) -> str | None:
@@ -104,54 +117,17 @@ def _name_in(path: Path, _stamp: tuple[int, ...]) -> str | None:
         return None
 
 
-def _read(path: Path) -> Any:
-    if not path.is_file():
-        problem = Problem((), "no such file", "name one with -f, as `-f pipeline.yaml`")
-        raise InvalidPipeline([problem], file=str(path))
-    try:
-        return YAML(typ="rt").load(path.read_text(encoding="utf-8"))
-    except UNREADABLE as error:
-        raise _invalid([_unreadable(error)], path, None) from error
+def _invalid(problems: list[Problem], texts: Sequence[Text]) -> InvalidPipeline:
+    return InvalidPipeline([_located(item, texts) for item in problems], file=str(texts[-1].path))
 
 
-def _invalid(problems: list[Problem], path: Path, tree: Any) -> InvalidPipeline:
-    located = [replace(item, line=item.line or line_of(tree, item.path)) for item in problems]
-    return InvalidPipeline(located, file=str(path))
-
-
-def _unreadable(error: Exception) -> Problem:
-    if isinstance(error, MarkedYAMLError):
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        return Problem((), f"not YAML: {error.problem}", line=line)
-    return Problem((), f"not YAML: {error}")
-
-
-def plain(node: Any) -> Any:
-    """Return a YAML tree as plain Python values."""
-    if isinstance(node, CommentedMap):
-        return {str(key): plain(value) for key, value in node.items()}
-    if isinstance(node, CommentedSeq):
-        return [plain(value) for value in node]
-    return bool(node) if isinstance(node, ScalarBoolean) else node
-
-
-def line_of(tree: Any, path: Place) -> int:
-    """Return the line (from 1) of the deepest part of a path that exists."""
-    line, node = 1, tree
-    for part in path:
-        if isinstance(node, CommentedMap):
-            keys = {str(key): key for key in node}
-            if part not in keys:
-                break
-            key = keys[str(part)]
-            line = node.lc.key(key)[0] + 1 if key in node.lc.data else line
-            node = node[key]
-        elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
-            line = node.lc.item(part)[0] + 1
-            node = node[part]
-        else:
-            break
-    return line
+def _located(problem: Problem, texts: Sequence[Text]) -> Problem:
+    """Return a problem with its place: in the text that has most of its path, the overlay where both have the same."""
+    if problem.line:
+        return problem
+    text = max(texts, key=lambda item: item.place(problem.path)[0])
+    file = "" if text is texts[-1] else str(text.path)
+    return replace(problem, line=text.place(problem.path)[1], file=file)
 
 
 def fingerprint(path: Path, document: PipelineDocument, schemas: Mapping[str, bytes]) -> str:

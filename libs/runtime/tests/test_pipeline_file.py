@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from podium_contracts.errors import InvalidPipeline, Problem
 from podium_contracts.errors import Path as Place
-from podium_runtime.pipeline_file import line_of, load
+from podium_runtime.pipeline_file import load
+from podium_runtime.texts import Text
 from ruamel.yaml import YAML
 
 VALID = """\
@@ -552,7 +553,7 @@ spec:
 )
 def test_a_path_has_the_line_of_its_deepest_part(path: Place, line: int) -> None:
     """What is missing is shown where it belongs; what is merged in, at the mapping that it is merged into."""
-    assert line_of(YAML(typ="rt").load(TREE), path) == line
+    assert Text(Path(), YAML(typ="rt").load(TREE)).place(path)[1] == line
 
 
 # Fingerprints.

@@ -4,14 +4,21 @@ import json
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 from podium_contracts.resources import PipelineRun, StageOutcome, StageRun
+from podium_contracts.resources.pipeline_run import PipelineRunStatus
+from podium_contracts.resources.stage_run import StageRunStatus
 from podium_operator.core import statuses
 from podium_operator.core.decisions import Decision, decide
 from podium_operator.core.seen import Driver, Job, Seen
 from podium_operator.settings import DriverSettings
+from ruamel.yaml import YAML
 
+DEFINITIONS = Path(__file__).parents[3] / "charts" / "podium-crds" / "templates"
 START = datetime(2026, 1, 5, 2, 0, tzinfo=UTC)
 UID = "0c2d9b52-97a4-4c4f-8a53-3f3f2b8e7f10"
 PIPELINE: dict[str, Any] = {
@@ -42,6 +49,18 @@ def run(**spec: Any) -> PipelineRun:
     )
 
 
+@cache
+def schema(plural: str) -> dict[str, Any]:
+    """Return the schema of a kind's status."""
+    definition = YAML(typ="safe").load(DEFINITIONS / f"{plural}.yaml")
+    return definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]  # type: ignore[no-any-return]
+
+
+def check(plural: str, status: PipelineRunStatus | StageRunStatus) -> None:
+    """Refuse a status that the API server would refuse."""
+    jsonschema.validate(statuses.dumped(status), schema(plural))
+
+
 @dataclass
 class World:
     """Keeps what decisions make, as the API server would, and lets time pass."""
@@ -67,8 +86,10 @@ class World:
         )
         decision = decide(seen, SETTINGS)
         if decision.status:
+            check("pipelineruns", decision.status)
             self.run = self.run.model_copy(update={"status": decision.status})
         for name, status in decision.stages.items():
+            check("stageruns", status)
             self.stages[name] = self.stages[name].model_copy(update={"status": status})
         for name in decision.remove_jobs:
             self.removed.append(name)

@@ -15,13 +15,15 @@ from podium_quality.report import write as write_report
 from rich.text import Text
 
 from podium.console import Form, OutputOption, Row, near, output, write_json, write_rows, write_terms
-from podium.opening import DEFAULT_FILE, FileOption, Opened, dataset_of, open_pipeline
+from podium.opening import DEFAULT_FILE, FileOption, Opened, OverlayOption, dataset_of, open_pipeline
 from podium.summary import equation
 
 quarantine = typer.Typer(help="Refused rows, and why they were refused.", no_args_is_help=True)
 
 
-def ledger(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> None:
+def ledger(
+    file: FileOption = DEFAULT_FILE, overlay: OverlayOption = None, form: OutputOption = Form.TABLE
+) -> None:
     """Account for every row: what came in, and where each went, completion by completion.
 
     Examples:
@@ -30,7 +32,7 @@ def ledger(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> 
 
         podium ledger -o json | jq '.[-1].ledger.stocks'
     """
-    opened = open_pipeline(file)
+    opened = open_pipeline(file, overlay=overlay)
     books = list(_books(opened))
     if form == Form.JSON:
         write_json([{"id": event.id, "ledger": book.model_dump(mode="python")} for event, book in books])
@@ -45,7 +47,7 @@ def ledger(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> 
         for start, terms in _equations(book):
             write_terms(start, terms)
     if not books:
-        output.print(f"nothing yet: podium run -f {file}", highlight=False)
+        output.print(f"nothing yet: podium run {opened.options}", highlight=False)
 
 
 def _books(opened: Opened) -> Iterator[tuple[CloudEvent, Ledger]]:
@@ -70,7 +72,9 @@ def _equations(book: Ledger) -> Iterator[tuple[str, list[str]]]:
         yield f"{total.name}:", [total.actual, f"= {total.expected}"]
 
 
-def events(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> None:
+def events(
+    file: FileOption = DEFAULT_FILE, overlay: OverlayOption = None, form: OutputOption = Form.TABLE
+) -> None:
     """List the events announced, in the order of their runs.
 
     Examples:
@@ -79,7 +83,7 @@ def events(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> 
 
         podium events -o json | jq '.[] | select(.type | contains("quality")) | .data.verdict'
     """
-    opened = open_pipeline(file)
+    opened = open_pipeline(file, overlay=overlay)
     found = opened.lakehouse.completions.all(opened.pipeline.name)
     if form == Form.JSON:
         write_json([event.model_dump(mode="json", by_alias=True) for event in found])
@@ -95,11 +99,12 @@ def events(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> 
         }
         for event in found
     ]
-    write_rows(rows, none=f"nothing yet: podium run -f {file}")
+    write_rows(rows, none=f"nothing yet: podium run {opened.options}")
 
 
 def report(
     file: FileOption = DEFAULT_FILE,
+    overlay: OverlayOption = None,
     to: Annotated[
         Path | None, typer.Option("--to", help="Where to write the page; by default in the lakehouse.")
     ] = None,
@@ -112,14 +117,16 @@ def report(
 
         podium report --to /var/www/quality.html
     """
-    opened = open_pipeline(file)
+    opened = open_pipeline(file, overlay=overlay)
     place = str(to) if to else opened.report
     write_report(opened.pipeline, opened.lakehouse, place)
     output.print(Text(near(place)), soft_wrap=True)
 
 
 @quarantine.command("ls")
-def list_quarantine(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> None:
+def list_quarantine(
+    file: FileOption = DEFAULT_FILE, overlay: OverlayOption = None, form: OutputOption = Form.TABLE
+) -> None:
     """Count the refused rows by dataset and rule; a row that breaks two rules counts under both.
 
     Examples:
@@ -128,7 +135,7 @@ def list_quarantine(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.T
 
         podium quarantine ls -o json | jq 'map(.rows) | add'
     """
-    opened = open_pipeline(file)
+    opened = open_pipeline(file, overlay=overlay)
     counted = (
         "SELECT rule, count(*) AS rows FROM (SELECT unnest(rules) AS rule FROM refused) GROUP BY 1 ORDER BY 1"
     )
@@ -147,6 +154,7 @@ def list_quarantine(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.T
 def show_quarantine(
     dataset: Annotated[str, typer.Argument(help="A dataset, such as sales.")],
     file: FileOption = DEFAULT_FILE,
+    overlay: OverlayOption = None,
     rule: Annotated[str, typer.Option("--rule", "-r", help="Only rows that this rule refused.")] = "",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many rows.")] = 20,
     form: OutputOption = Form.TABLE,
@@ -159,7 +167,7 @@ def show_quarantine(
 
         podium quarantine show sales -n 1000 -o json | jq -r '.[].raw'
     """
-    opened = open_pipeline(file)
+    opened = open_pipeline(file, overlay=overlay)
     name = dataset_of(opened, dataset)
     condition = f"WHERE list_contains(rules, {DUCKDB.text(rule)})" if rule else ""
     order = "ORDER BY quarantined_at, source_file, source_row"

@@ -1,12 +1,12 @@
-"""`podium validate` and `podium compile`: what the pipeline file says, without running it."""
+"""`podium validate`, `podium compile` and `podium lineage`: what the pipeline file says, without running it."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from podium_contracts.errors import InvalidPipeline, TerminalError
-from podium_contracts.names import EngineName, Layer
-from podium_contracts.pipeline import Dataset, Pipeline
+from podium_contracts.names import EngineName
+from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.cleansing.outcome import (
     EXCEPTIONS,
     REPEATED,
@@ -21,14 +21,17 @@ from podium_lakehouse.lakehouse import Lakehouse
 from rich.syntax import Syntax
 
 from podium.console import Form, OutputOption, output, write_json
-from podium.opening import DEFAULT_FILE, FileOption, check, dataset_of, open_pipeline
+from podium.opening import DEFAULT_FILE, FileOption, OverlayOption, check, dataset_of, open_pipeline
+from podium.tracing import source_names, traced, write_lineage
 
 WHOLE = (STAGED, REPEATED, EXCEPTIONS)
 """The two statements that cleansing runs; all other steps are parts of them."""
 EXIT_INVALID = 2
 
 
-def validate(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> None:
+def validate(
+    file: FileOption = DEFAULT_FILE, overlay: OverlayOption = None, form: OutputOption = Form.TABLE
+) -> None:
     """Check a pipeline file: every mistake at once, with its line. Nothing is run.
 
     Examples:
@@ -38,23 +41,27 @@ def validate(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -
         podium validate -f pipeline.yaml -o json | jq '.[].message'
     """
     if form == Form.JSON:
-        _validate_for_scripts(file)
+        _validate_for_scripts(file, overlay)
         return
-    checked = check(file)
+    checked = check(file, overlay)
     datasets = checked.document.spec.datasets
     columns = sum(len(dataset.columns) for dataset in datasets.values())
     rules = sum(len(dataset.rules) for dataset in datasets.values())
-    output.print(f"[bold green]valid[/] {file}: {len(datasets)} dataset(s), {columns} columns, {rules} rules")
+    place = f"{file} with {overlay}" if overlay else f"{file}"
+    output.print(
+        f"[bold green]valid[/] {place}: {len(datasets)} dataset(s), {columns} columns, {rules} rules"
+    )
 
 
-def _validate_for_scripts(file: Path) -> None:
+def _validate_for_scripts(file: Path, overlay: Path | None) -> None:
     """Write the list of mistakes, an empty one where there are none."""
     try:
-        check(file)
+        check(file, overlay)
     except InvalidPipeline as error:
         write_json(
             [
                 {
+                    "file": problem.file or error.file,
                     "line": problem.line,
                     "path": problem.where,
                     "message": problem.message,
@@ -69,6 +76,7 @@ def _validate_for_scripts(file: Path) -> None:
 
 def compile_(
     file: FileOption = DEFAULT_FILE,
+    overlay: OverlayOption = None,
     dataset: Annotated[
         str, typer.Option("--dataset", "-d", help="Which dataset; by default the first.")
     ] = "",
@@ -88,7 +96,7 @@ def compile_(
 
         podium compile -f pipeline.yaml --engine spark
     """
-    opened = open_pipeline(file)
+    opened = open_pipeline(file, overlay=overlay)
     name = dataset_of(opened, dataset)
     dialect = DUCKDB if engine == EngineName.DUCKDB else SPARK
     steps = _steps(opened.pipeline, name, opened.lakehouse, dialect)
@@ -106,9 +114,31 @@ def compile_(
             print(text)
 
 
+def lineage(
+    what: Annotated[
+        str, typer.Argument(metavar="TABLE[.COLUMN]", help="Such as gold.fact_sale, or silver.sales.country.")
+    ],
+    file: FileOption = DEFAULT_FILE,
+    overlay: OverlayOption = None,
+    form: OutputOption = Form.TABLE,
+) -> None:
+    """Show of which columns a column is made, down to the source. Nothing is run.
+
+    It is read from the statements that cleansing runs, and from what dbt makes of the models.
+
+    Examples:
+
+        podium lineage gold.fact_sale.total_amount -f pipeline.yaml
+
+        podium lineage silver.sales -o json | jq '.[] | select(.from == [])'
+    """
+    opened = open_pipeline(file, overlay=overlay)
+    write_lineage(traced(opened.pipeline, what, opened.lakehouse), what, form)
+
+
 def _steps(pipeline: Pipeline, name: str, lakehouse: Lakehouse, dialect: Dialect) -> dict[str, str]:
     dataset = pipeline.spec.datasets[name]
-    names = lakehouse.catalogue.source_names(Layer.BRONZE, name) or _declared_sources(dataset)
+    names = source_names(lakehouse, name, dataset)
     statements = (
         (staging_statement(dataset, pipeline.spec.lookups, names, ROW_DIALECT), ROW_DIALECT),
         (repeated_statement(dialect), dialect),
@@ -120,12 +150,3 @@ def _steps(pipeline: Pipeline, name: str, lakehouse: Lakehouse, dialect: Dialect
         printed |= {name: language.statement(tree, pretty=True) for name, tree in ctes.items()}
         printed[title] = language.statement(statement, pretty=True)
     return printed
-
-
-def _declared_sources(dataset: Dataset) -> dict[str, str]:
-    """The source's columns as far as the file declares them, before anything has been ingested."""
-    return {
-        column.source or name: column.source or name
-        for name, column in dataset.columns.items()
-        if not column.expression
-    }

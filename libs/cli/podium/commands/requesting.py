@@ -16,7 +16,7 @@ from rich.text import Text
 
 from podium.commands.dead_letters import BootstrapOption, service_settings
 from podium.console import Form, OutputOption, errors, output, write_json
-from podium.opening import DEFAULT_FILE, FileOption, check
+from podium.opening import DEFAULT_FILE, FileOption, OverlayOption, check
 from podium.summary import sentence
 
 LOOK_SECONDS = 0.5
@@ -24,6 +24,7 @@ LOOK_SECONDS = 0.5
 
 def request(
     file: FileOption = DEFAULT_FILE,
+    overlay: OverlayOption = None,
     wait: Annotated[bool, typer.Option("--wait", "-w", help="Follow the run to its end.")] = False,
     timeout: Annotated[
         float, typer.Option("--timeout", min=0, metavar="SECONDS", help="How long to wait.")
@@ -42,7 +43,7 @@ def request(
 
         podium request -f pipeline.yaml --wait --timeout 600
     """
-    pipeline = check(file).pipeline()
+    pipeline = check(file, overlay).pipeline()
     settings = service_settings(bootstrap_servers)
     requested = new_request(pipeline)
     following = Following(settings, requested)

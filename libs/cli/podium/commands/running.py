@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from time import monotonic
 from types import FrameType
 from typing import Annotated
@@ -24,7 +25,7 @@ from rich.text import Text
 
 from podium import host
 from podium.console import Form, OutputOption, errors, write_json
-from podium.opening import DEFAULT_FILE, FileOption, Opened, open_pipeline
+from podium.opening import DEFAULT_FILE, FileOption, Opened, OverlayOption, open_pipeline, options
 from podium.summary import print_summary, sentence, summary
 
 EXIT_INTERRUPTED = 130
@@ -32,6 +33,7 @@ EXIT_INTERRUPTED = 130
 
 def run(
     file: FileOption = DEFAULT_FILE,
+    overlay: OverlayOption = None,
     form: OutputOption = Form.TABLE,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     engine: Annotated[
@@ -54,9 +56,11 @@ def run(
     started = monotonic()
     try:
         with _interruptible():
-            opened, outcome = _run(file, engine, quiet=quiet or form == Form.JSON)
+            opened, outcome = _run(file, overlay, engine, quiet=quiet or form == Form.JSON)
     except KeyboardInterrupt:
-        errors.print(f"interrupted: `podium run -f {file}` goes on where it stopped", markup=False)
+        errors.print(
+            f"interrupted: `podium run {options(file, overlay)}` goes on where it stopped", markup=False
+        )
         raise typer.Exit(EXIT_INTERRUPTED) from None
     seconds = monotonic() - started
     if form == Form.JSON:
@@ -86,9 +90,11 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _run(file: FileOption, engine: EngineWish | None, *, quiet: bool) -> tuple[Opened, host.Outcome]:
+def _run(
+    file: Path, overlay: Path | None, engine: EngineWish | None, *, quiet: bool
+) -> tuple[Opened, host.Outcome]:
     with _progress(quiet=quiet) as progress:
-        opened = _on_engine(open_pipeline(file, progress.reached), engine, quiet=quiet)
+        opened = _on_engine(open_pipeline(file, progress.reached, overlay=overlay), engine, quiet=quiet)
         requested = request(opened.pipeline)
         outcome = host.run(
             opened.pipeline,
@@ -136,7 +142,7 @@ def _refuse_failed(opened: Opened, outcome: host.Outcome) -> None:
     breaches = [check.message for verdict in failed for check in verdict.checks if not check.passed]
     raise QualityHold(
         f"the verdict on {failed[-1].layer}.{failed[-1].subject} is failed: {'; '.join(breaches)}",
-        hint=f"nothing after it was run. Look at `podium quarantine ls -f {opened.file}`; correct the rules or "
+        hint=f"nothing after it was run. Look at `podium quarantine ls {opened.options}`; correct the rules or "
         "thresholds in the pipeline file, then run it again: it is judged anew",
     )
 

@@ -13,12 +13,14 @@ from podium_lakehouse.delta.tables import Snapshot, find
 from podium_lakehouse.engines.duckdb import duckdb_engine
 
 from podium.console import Form, OutputOption, Row, errors, near, write_json, write_rows
-from podium.opening import DEFAULT_FILE, FileOption, Opened, open_pipeline
+from podium.opening import DEFAULT_FILE, FileOption, Opened, OverlayOption, open_pipeline
 
 TableArgument = Annotated[str, typer.Argument(help="LAYER.TABLE, such as silver.sales or gold.fact_sale.")]
 
 
-def tables(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> None:
+def tables(
+    file: FileOption = DEFAULT_FILE, overlay: OverlayOption = None, form: OutputOption = Form.TABLE
+) -> None:
     """List the certified tables with their versions, rows and sizes.
 
     Examples:
@@ -27,7 +29,7 @@ def tables(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> 
 
         podium tables -o json | jq '.[] | select(.rows == 0)'
     """
-    opened = open_pipeline(file)
+    opened = open_pipeline(file, overlay=overlay)
     rows: list[Row] = []
     for name, version in _certified(opened).items():
         table = DeltaTable(version.uri, version=version.to_version)
@@ -46,12 +48,13 @@ def tables(file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> 
         write_json(rows)
     else:
         title = f"certified tables in {near(opened.lakehouse.uri)}"
-        write_rows(rows, title=title, none=f"no tables yet: podium run -f {file}")
+        write_rows(rows, title=title, none=f"no tables yet: podium run {opened.options}")
 
 
 def show(
     table: TableArgument,
     file: FileOption = DEFAULT_FILE,
+    overlay: OverlayOption = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many rows.")] = 10,
     version: Annotated[
         int | None, typer.Option("--version", "-v", min=0, help="A version of the table.")
@@ -73,7 +76,7 @@ def show(
     """
     if (version is not None) + bool(at) + latest > 1:
         raise typer.BadParameter("give one of --version, --at and --latest")
-    opened = open_pipeline(file)
+    opened = open_pipeline(file, overlay=overlay)
     snapshot = _snapshot(opened, table, version, at, latest=latest)
     found = _rows(opened, snapshot, where, limit)
     if form == Form.JSON:
@@ -83,7 +86,12 @@ def show(
     write_rows(found, none="no rows", figures=False)
 
 
-def history(table: TableArgument, file: FileOption = DEFAULT_FILE, form: OutputOption = Form.TABLE) -> None:
+def history(
+    table: TableArgument,
+    file: FileOption = DEFAULT_FILE,
+    overlay: OverlayOption = None,
+    form: OutputOption = Form.TABLE,
+) -> None:
     """List the commits of a table, newest first, with the run that made each.
 
     Examples:
@@ -92,7 +100,7 @@ def history(table: TableArgument, file: FileOption = DEFAULT_FILE, form: OutputO
 
         podium history gold.fact_sale -o json | jq '.[0].run'
     """
-    opened = open_pipeline(file)
+    opened = open_pipeline(file, overlay=overlay)
     commits = _open(opened, table).history()
     certified = _certified(opened).get(table)
     rows: list[Row] = [
@@ -143,7 +151,7 @@ def _rows(opened: Opened, snapshot: Snapshot, where: str, limit: int) -> list[Ro
 def _open(opened: Opened, name: str) -> DeltaTable:
     table = find(table_uri(opened.lakehouse, name))
     if table is None:
-        raise TerminalError(f"there is no table {name}", hint=f"`podium tables -f {opened.file}` lists them")
+        raise TerminalError(f"there is no table {name}", hint=f"`podium tables {opened.options}` lists them")
     return table
 
 

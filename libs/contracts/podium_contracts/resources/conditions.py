@@ -167,7 +167,7 @@ EXPLANATIONS = {
     ),
     Reason.OUT_OF_MEMORY: Explanation(
         "The kernel ended the driver because it used more memory than its limit.",
-        "Raise `resources.memory` of the driver, or use engine spark.",
+        "Raise `spec.pods.resources.memory`, or use engine spark.",
         _INFRASTRUCTURE,
     ),
     Reason.DRIVER_LOST: Explanation(
@@ -175,7 +175,7 @@ EXPLANATIONS = {
     ),
     Reason.EXECUTOR_LOST: Explanation(
         "Too many executors were lost for Spark to go on.",
-        "Raise `executors.resources.memory`, or look at the nodes.",
+        "Raise `spec.pods.executors.memory`, or look at the nodes.",
         _INFRASTRUCTURE,
     ),
     Reason.STORAGE_UNAVAILABLE: Explanation(

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_serializer, model_validator
 
 from podium_contracts.durations import seconds
 from podium_contracts.events.v1 import Flow
@@ -129,6 +129,11 @@ class Account(Flow):
 
     subject: str = ""
     """As `silver.sales`."""
+
+    @field_serializer("*")
+    def _as_the_api_server_has_it(self, value: object) -> object:
+        """Return numbers as numbers: in events, they are texts."""
+        return value
 
 
 class Judgement(Observed):

@@ -2,11 +2,11 @@
 
 import io
 import zipfile
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
+from podium_contracts.archives import archive
 from podium_contracts.pipeline import Pipeline, Spec, in_project
 
 from podium_lakehouse.delta.tables import add_columns, current
@@ -21,8 +21,6 @@ SCHEMA = pa.schema(
         ("schemas", pa.binary()),
     ]
 )
-EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The time of every file in an archive: the earliest that the format knows."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Pipelines:
             "pipeline": pipeline.name,
             "spec": pipeline.spec.model_dump_json(by_alias=True),
             "dbt": _project(Path(pipeline.resolve(pipeline.spec.model.dbt))) if pipeline.spec.model else None,
-            "schemas": _archive(pipeline.schemas.items()),
+            "schemas": archive(pipeline.schemas),
         }
         self.table.put(pipeline.fingerprint, 1, [row])
 
@@ -59,27 +57,18 @@ class Pipelines:
         row = self.table.rows(fingerprint=fingerprint)[0]
         content = row["dbt"]
         assert isinstance(content, bytes)
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            archive.extractall(folder)
+        with zipfile.ZipFile(io.BytesIO(content)) as opened:
+            opened.extractall(folder)
         return folder
 
 
 def _project(folder: Path) -> bytes:
     names = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
-    return _archive((name.as_posix(), path.read_bytes()) for name, path in names.items() if in_project(name))
-
-
-def _archive(files: Iterable[tuple[str, bytes]]) -> bytes:
-    """Return an archive whose bytes depend on nothing but the files' names and contents."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in sorted(files):
-            archive.writestr(zipfile.ZipInfo(name, EPOCH), content)
-    return buffer.getvalue()
+    return archive({name.as_posix(): path.read_bytes() for name, path in names.items() if in_project(name)})
 
 
 def _unpacked(content: object) -> dict[str, bytes]:
     if not isinstance(content, bytes):
         return {}
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(io.BytesIO(content)) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}

@@ -49,7 +49,7 @@ def drive(hosted: Hosted) -> NoReturn:
 
 def _work(hosted: Hosted, settings: JobSettings) -> StageOutcome | Failure:
     event = CloudEvent.model_validate_json(settings.event)
-    with unpacked(settings.pipelines) as path:
+    with unpacked(hosted, settings.pipelines) as path:
         before = calls.reached(hosted, path, event)
         if isinstance(before, Failure):
             return before

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from podium_contracts.errors import TransientError
 from podium_contracts.events import CloudEvent, encode
@@ -25,7 +26,6 @@ from podium_runtime.kafka.records import Record
 from podium_runtime.service import calls
 from podium_runtime.service.calls import Failure, Hosted, Result, Stream
 from podium_runtime.service.deliveries import Delivery
-from podium_runtime.service.dispatch import Dispatch
 from podium_runtime.service.lanes import Task
 from podium_runtime.service.processes import Processes, StageProcessDied
 from podium_runtime.settings import RetrySettings
@@ -39,6 +39,9 @@ from podium_runtime.telemetry import (
     fields,
     log,
 )
+
+if TYPE_CHECKING:
+    from podium_runtime.service.dispatch import Dispatch
 
 Send = Callable[[KafkaRecord], Awaitable[None]]
 """Sends a record and returns when Kafka has it; raises TransientError where it cannot be told."""
@@ -67,7 +70,7 @@ class Answering:
             task.delivery.settle()
             EVENTS.labels(self.hosted.stage, task.event.type, "failed" if failed else "answered").inc()
 
-    async def dispatch(self, event: CloudEvent, run: str, dispatch: Dispatch, delivery: Delivery) -> None:
+    async def dispatch(self, event: CloudEvent, run: str, dispatch: "Dispatch", delivery: Delivery) -> None:
         """Make the StageRun that answers an event, however long the API server does not: the run waits for it."""
 
         def note(state: RetryCallState) -> None:

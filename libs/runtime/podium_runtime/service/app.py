@@ -5,7 +5,7 @@ import tempfile
 import threading
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import faust
 from aiokafka.errors import KafkaError
@@ -30,7 +30,6 @@ from podium_runtime.service.answering import Answering
 from podium_runtime.service.calls import Failure, Hosted
 from podium_runtime.service.credentials import credentials
 from podium_runtime.service.deliveries import Delivery, Partition
-from podium_runtime.service.dispatch import Dispatch
 from podium_runtime.service.health import POLL_SECONDS, Motion
 from podium_runtime.service.lanes import Lanes, Task
 from podium_runtime.service.notices import Notices
@@ -38,6 +37,9 @@ from podium_runtime.service.processes import Processes
 from podium_runtime.service.streams import Streams
 from podium_runtime.settings import ServiceSettings
 from podium_runtime.telemetry import EVENTS, OPEN_EVENTS, OPEN_LANES, log
+
+if TYPE_CHECKING:
+    from podium_runtime.service.dispatch import Dispatch
 
 SESSION_SECONDS = 10.0
 """A worker that was killed is missed after so long; until then, whoever takes its place gets no events."""
@@ -54,7 +56,9 @@ lives is said by its heartbeats."""
 class Consumption:
     """What a worker does with each record: skip it, put its event into a lane, or write a dead letter."""
 
-    def __init__(self, app: faust.App, answering: Answering, backlog: int, dispatch: Dispatch | None) -> None:
+    def __init__(
+        self, app: faust.App, answering: Answering, backlog: int, dispatch: "Dispatch | None"
+    ) -> None:
         self.app = app
         self.stage = answering.hosted.stage
         self.answering = answering
@@ -141,9 +145,7 @@ def build(hosted: Hosted, settings: ServiceSettings, processes: Processes) -> fa
             raise TransientError(repr(error)) from error
 
     answering = Answering(hosted, settings.pipelines, settings.retry, processes, send)
-    dispatch = (
-        Dispatch(hosted.stage, partial(answering.call_with, calls.is_due)) if settings.stage_runs else None
-    )
+    dispatch = _dispatch(answering) if settings.stage_runs else None
     consumption = Consumption(app, answering, settings.backlog, dispatch)
     _consume(app, consumption)
     streams = Streams(answering, lambda pipeline: _owns(app, pipeline), Notices(settings.kafka))
@@ -151,6 +153,12 @@ def build(hosted: Hosted, settings: ServiceSettings, processes: Processes) -> fa
     _begin_and_end(app, consumption, streams, settings, motion)
     _pages(app, consumption, motion)
     return app
+
+
+def _dispatch(answering: Answering) -> "Dispatch":
+    from podium_runtime.service.dispatch import Dispatch  # noqa: PLC0415 - Kubernetes' client takes as long to import as all the rest
+
+    return Dispatch(answering.hosted.stage, partial(answering.call_with, calls.is_due))
 
 
 def _app(stage: Stage, settings: ServiceSettings) -> faust.App:

@@ -36,6 +36,9 @@ class Hosted(Hashable, Protocol):
     def problems(self, spec: Spec) -> list[Problem]:
         """Return the mistakes in a pipeline that its schema does not show."""
 
+    def fetch(self, uri: str) -> bytes:
+        """Return the content of a bundle."""
+
     def answer(self, event: CloudEvent, pipeline: Pipeline) -> list[CloudEvent]:
         """Call the stage; return what is to be announced, oldest first."""
 

@@ -5,8 +5,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from podium_contracts.errors import TerminalError
-from podium_runtime.bundles import BundleUnreadable, digest, pack, unpack
+from podium_contracts.errors import BundleUnreadable, TerminalError
+from podium_runtime.bundles import digest, pack, unpack
 from podium_runtime.pipeline_file import load
 
 PIPELINE = """

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -186,3 +188,9 @@ def test_an_api_server_that_refuses_is_asked_again() -> None:
     objects.away = True
     with pytest.raises(TransientError, match="starting"):
         follow(Stage.CLEANSE, completed("bronze", "sales"), objects)
+
+
+def test_outside_of_a_cluster_its_client_is_not_even_imported() -> None:
+    """It takes as long as all else that a service imports, each time that one starts."""
+    program = "import sys, podium_runtime.service; sys.exit('kubernetes_asyncio' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -1,0 +1,75 @@
+"""`podium lineage`: of which columns a column is made, down to the source."""
+
+from pathlib import Path
+
+import pytest
+
+from libs.cli.tests.conftest import Terminal
+
+RETAIL = str(Path(__file__).parents[3] / "examples" / "retail" / "pipeline.yaml")
+
+
+def edges(terminal: Terminal, what: str) -> dict[str, list[str]]:
+    found = terminal.podium("lineage", what, "-f", RETAIL, "-o", "json").json
+    return {item["column"]: item["from"] for item in found}
+
+
+def test_a_gold_column_is_traced_to_its_source(terminal: Terminal) -> None:
+    """Through dbt's models, the cleansing and Bronze; to nothing that it is not made of."""
+    assert edges(terminal, "gold.agg_daily_sales_summary.daily_revenue") == {
+        "gold.agg_daily_sales_summary.daily_revenue": ["gold.fact_sale.total_amount"],
+        "gold.fact_sale.total_amount": ["silver.sales.total_amount"],
+        "silver.sales.total_amount": ["bronze.sales.Price", "bronze.sales.Quantity"],
+        "bronze.sales.Price": ["source.sales.Price"],
+        "bronze.sales.Quantity": ["source.sales.Quantity"],
+    }
+
+
+def test_every_column_of_gold_is_traced(terminal: Terminal) -> None:
+    """Joins, aggregates over a window of days, and columns that no column goes into."""
+    fact = edges(terminal, "gold.fact_sale")
+    assert fact["gold.fact_sale.customer_key"] == ["gold.dim_customer.customer_key"]
+    assert fact["gold.dim_customer.customer_key"] == ["silver.sales.customer_id"]
+    assert fact["gold.fact_sale.profit_amount"] == [
+        "gold.dim_product.unit_cost",
+        "silver.sales.quantity",
+        "silver.sales.unit_price",
+    ]
+    assert fact["gold.fact_sale.tax_amount"] == []
+    assert fact["gold.dim_country.country_key"] == ["lookup.countries.country_name"]
+
+
+def test_a_lookup_and_a_flag_are_traced_in_silver(terminal: Terminal) -> None:
+    """A standardised column is made of the lookup, too; a name with a space is the source's own."""
+    silver = edges(terminal, "silver.sales")
+    assert silver["silver.sales.country"] == ["bronze.sales.Country", "lookup.countries.country_name"]
+    assert silver["silver.sales.customer_id_is_null_flag"] == ["bronze.sales.Customer_ID"]
+    assert silver["bronze.sales.Customer_ID"] == ["source.sales.Customer ID"]
+    assert silver["silver.sales.created_at"] == []
+
+
+def test_lineage_of_one_column_is_a_tree(terminal: Terminal) -> None:
+    """For people."""
+    assert terminal.podium("lineage", "silver.sales.total_amount", "-f", RETAIL).out.splitlines() == [
+        "silver.sales.total_amount",
+        "├── bronze.sales.Price",
+        "│   └── source.sales.Price",
+        "└── bronze.sales.Quantity",
+        "    └── source.sales.Quantity",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("what", "words", "hint"),
+    [
+        ("silver.sales.prise", "silver.sales has no column 'prise'", "did you mean price?"),
+        ("silver.sale", "there is no table 'silver.sale'", "did you mean silver.sales"),
+        ("gold.x", "there is no table 'gold.x'", "there are: silver.sales, bronze.sales"),
+    ],
+)
+def test_what_is_not_there_is_named(finished: Terminal, what: str, words: str, hint: str) -> None:
+    """With what is near it."""
+    answer = finished.podium("lineage", what)
+    assert (answer.code, answer.out) == (1, "")
+    assert words in answer.err
+    assert hint in answer.err
