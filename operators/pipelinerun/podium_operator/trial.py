@@ -49,6 +49,8 @@ def stands(run: PipelineRun) -> str:
 
 def account(run: PipelineRun) -> Iterator[str]:
     """Yield where the rows of each dataset went, layer by layer, and the verdicts."""
+    if not run.status.ledger:
+        yield "no row was new"
     for flow in run.status.ledger:
         counts = flow.model_dump(exclude={"subject", "rows_in", "dropped"}, exclude_defaults=True)
         dropped = {f"dropped[{rule}]": rows for rule, rows in flow.dropped.items()}
