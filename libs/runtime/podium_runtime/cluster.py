@@ -1,27 +1,31 @@
 """The API server of Kubernetes: objects are made once, statuses are applied, everything else is read."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+from aiohttp import ClientTimeout
 from kubernetes_asyncio import config
 from kubernetes_asyncio.client import ApiClient, Configuration
-from kubernetes_asyncio.client.exceptions import ApiException
 
 Manifest = dict[str, Any]
 MANAGER = "podium-operator"
 APPLY, MERGE, PLAIN = "application/apply-patch+yaml", "application/merge-patch+json", "application/json"
 PLURALS = {
+    "Pipeline": "apis/podium.dev/v1alpha1/namespaces/{}/pipelines",
     "PipelineRun": "apis/podium.dev/v1alpha1/namespaces/{}/pipelineruns",
     "StageRun": "apis/podium.dev/v1alpha1/namespaces/{}/stageruns",
     "Job": "apis/batch/v1/namespaces/{}/jobs",
+    "Pod": "api/v1/namespaces/{}/pods",
     "ConfigMap": "api/v1/namespaces/{}/configmaps",
     "Service": "api/v1/namespaces/{}/services",
     "Event": "api/v1/namespaces/{}/events",
     "Lease": "apis/coordination.k8s.io/v1/namespaces/{}/leases",
 }
 NOT_FOUND, CONFLICT = 404, 409
+ENDLESS = ClientTimeout(total=None, sock_connect=30)
+"""For what is followed: only the connection must be there soon."""
 
 
 class Refused(Exception):
@@ -89,6 +93,27 @@ class Cluster:
             if refused.status == NOT_FOUND:
                 return None
             raise
+
+    async def select(
+        self, kind: str, namespace: str, labels: Mapping[str, str] | None = None
+    ) -> list[Manifest]:
+        """Return the objects of a namespace, those with these labels where some are given."""
+        selector = ",".join(f"{key}={value}" for key, value in (labels or {}).items())
+        query = [("labelSelector", selector)] if selector else []
+        items: list[Manifest] = (await self._call("GET", self._path(kind, namespace), query=query))["items"]
+        return items
+
+    async def log(self, namespace: str, pod: str, container: str, *, follow: bool) -> AsyncIterator[str]:
+        """Yield the lines of a container's log; those to come, too, where it is followed.
+
+        Raises:
+            Refused: there is none: the pod is gone, or the container has not begun.
+        """
+        query = [("container", container), *([("follow", "true")] if follow else [])]
+        path = f"{self._path('Pod', namespace, pod)}/log"
+        response = await self._response("GET", path, query=query, seconds=ENDLESS if follow else 30)
+        async for line in response.content:
+            yield line.decode(errors="replace").rstrip("\n")
 
     async def apply_status(
         self, kind: str, namespace: str, name: str, uid: str, status: Mapping[str, Any]
@@ -181,29 +206,40 @@ class Cluster:
         content_type: str = PLAIN,
         query: list[tuple[str, str]] | None = None,
     ) -> Manifest:
-        try:
-            response = await self._client.call_api(
-                path,
-                method,
-                query_params=query or [],
-                header_params={"Accept": PLAIN, "Content-Type": content_type},
-                body=body,
-                auth_settings=["BearerToken"],
-                _preload_content=False,
-                _request_timeout=30,
-            )
-        except ApiException as error:
-            raise _refusal(error) from error
+        response = await self._response(method, path, body, content_type, query)
         found: Manifest = json.loads(await response.read())
         return found
 
+    async def _response(
+        self,
+        method: str,
+        path: str,
+        body: Manifest | None = None,
+        content_type: str = PLAIN,
+        query: list[tuple[str, str]] | None = None,
+        seconds: float | ClientTimeout = 30,
+    ) -> Any:
+        response = await self._client.call_api(
+            path,
+            method,
+            query_params=query or [],
+            header_params={"Accept": PLAIN, "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+            _preload_content=False,  # so the client hands out what a server refuses, too
+            _request_timeout=seconds,
+        )
+        if not response.ok:
+            raise _refusal(response.status, await response.text(errors="replace"))
+        return response
 
-def _refusal(error: ApiException) -> Refused:
+
+def _refusal(status: int, body: str) -> Refused:
     try:
-        said = json.loads(error.body or "{}")
-    except ValueError:
-        said = {}
-    return Refused(error.status or 0, said.get("reason", ""), said.get("message") or str(error.reason))
+        said = json.loads(body)
+        return Refused(status, said.get("reason", ""), said.get("message", body))
+    except (ValueError, AttributeError):
+        return Refused(status, "", body.strip())
 
 
 def _owner(manifest: Manifest) -> str:

@@ -18,6 +18,10 @@ from podium_contracts.resources.stage_run import Announced, RunReference
 LABELS = {"app.kubernetes.io/name": "podium", "app.kubernetes.io/managed-by": "podium-operator"}
 """Of everything that a run is made of."""
 RUN, STAGE, STAGE_RUN = "podium.dev/run", "podium.dev/stage", "podium.dev/stage-run"
+ATTEMPT = "podium.dev/attempt"
+"""The label that says which attempt of its StageRun a Job is."""
+COMPONENT = "app.kubernetes.io/component"
+"""The label that says whether a pod is a driver or an executor."""
 RUN_HEADER = "podium-pipelinerun"
 """The header of a Kafka record that says for which PipelineRun an event was announced: `namespace/name/uid`. It is none of the event's: the
 same event is announced again where there is nothing new, for another run.
