@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from podium_lakehouse.store.objects import below, bucket_and_key, get
 
 from tests.cluster.conftest import ROOT, Images, Kubectl
 from tests.faults.lakehouse_comparison import Contents, contents
-from tests.integration.services.stack import eventually, free_port
+from tests.integration.services.stack import free_port
 
 RETAIL = ROOT / "examples" / "retail"
 DATA = RETAIL / "data" / "online_retail_2009_2010.csv.gz"

@@ -40,7 +40,9 @@ def test_a_run_makes_the_gold_of_make_run(platform: Platform, retail: Shop, tmp_
     lakehouse = platform.retail("retail")
     platform.start("first", "retail")
     status = platform.finished("first")
-    assert {kind: value for kind, value in succeeded(status).items() if value != "True"} == {}, status["conditions"]
+    assert {kind: value for kind, value in succeeded(status).items() if value != "True"} == {}, status[
+        "conditions"
+    ]
     accounts = {account["subject"]: account for account in status["ledger"]}
     assert accounts["silver.sales"]["rowsIn"] == 525_461
     assert accounts["silver.sales"]["quarantined"] == 3 == status["quarantined"]
@@ -110,14 +112,21 @@ def test_a_driver_without_memory_says_so(platform: Platform) -> None:
 
 
 @pytest.mark.slow
-def test_the_real_file_on_spark_survives_its_executors(platform: Platform, retail: Shop, tmp_path: Path) -> None:
+def test_the_real_file_on_spark_survives_its_executors(
+    platform: Platform, retail: Shop, tmp_path: Path
+) -> None:
     """Executors are killed while they work; Gold is that of `make run`."""
     lakehouse = platform.retail("retail-spark")
     platform.start("spark", "retail-spark", engine="spark")
     for _ in range(3):
         eventually(lambda: "executor" in _components(platform, "spark"), 240)
         platform.kubectl.run(
-            "delete", "pod", "-l", "podium.dev/run=spark,app.kubernetes.io/component=executor", "--grace-period=0", "--force"
+            "delete",
+            "pod",
+            "-l",
+            "podium.dev/run=spark,app.kubernetes.io/component=executor",
+            "--grace-period=0",
+            "--force",
         )
     status = platform.finished("spark", 900)
     assert succeeded(status)["Succeeded"] == "True", status["conditions"]

@@ -8,10 +8,19 @@ from typing import Any
 from podium_contracts.durations import seconds
 from podium_contracts.names import EngineName, EngineWish
 from podium_contracts.resources import PipelineRun, RunReference, StageRun
-from podium_contracts.resources.course import LABELS, RUN, STAGE, STAGE_RUN, owner, pinned_name
+from podium_contracts.resources.course import (
+    ATTEMPT,
+    COMPONENT,
+    LABELS,
+    RUN,
+    STAGE,
+    STAGE_RUN,
+    owner,
+    pinned_name,
+)
 from podium_contracts.resources.pods import PodTemplate, Quantity
 
-from podium_operator.core.seen import ATTEMPT, Raw
+from podium_operator.core.seen import Raw
 from podium_operator.settings import DriverSettings, SecretFiles
 
 Manifest = dict[str, Any]
@@ -108,7 +117,7 @@ def job(run: PipelineRun, stage: StageRun, number: int, pinned: Pinned, settings
         STAGE: stage.spec.stage,
         STAGE_RUN: stage.metadata.name,
         ATTEMPT: str(number),
-        "app.kubernetes.io/component": "driver",
+        COMPONENT: "driver",
     }
     queues = {key: value for key, value in run.metadata.labels.items() if key.startswith(QUEUES)}
     return {
@@ -136,7 +145,7 @@ def headless(run: PipelineRun, stage: StageRun) -> Manifest:
         "spec": {
             "clusterIP": "None",
             "publishNotReadyAddresses": True,
-            "selector": {STAGE_RUN: stage.metadata.name, "app.kubernetes.io/component": "driver"},
+            "selector": {STAGE_RUN: stage.metadata.name, COMPONENT: "driver"},
             "ports": [{"name": "driver", "port": 7078}, {"name": "blocks", "port": 7079}],
         },
     }
@@ -240,7 +249,7 @@ def executor_template(run: PipelineRun, settings: DriverSettings) -> Manifest:
         "securityContext": RESTRICTED,
         "volumeMounts": _mounts(template, files),
     }
-    labels = {**LABELS, RUN: run.metadata.name, "app.kubernetes.io/component": "executor"}
+    labels = {**LABELS, RUN: run.metadata.name, COMPONENT: "executor"}
     return {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -6,9 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from podium_contracts.resources import PipelineRun, StageRun
-
-ATTEMPT = "podium.dev/attempt"
-"""The label that says which attempt of its StageRun a Job is."""
+from podium_contracts.resources.course import ATTEMPT
 
 Raw = Mapping[str, Any]
 
