@@ -128,10 +128,10 @@ class Cluster:
 
     async def apply_status(
         self, kind: str, namespace: str, name: str, uid: str, status: Mapping[str, Any]
-    ) -> None:
-        """Let an object have this status and nothing else in it that the operator ever wrote; one that is gone needs none."""
+    ) -> Manifest | None:
+        """Let an object have this status and nothing else in it that the operator ever wrote; return it, None where it is gone."""
         path = f"{self._path(kind, namespace, name)}/status"
-        await self._apply_to(path, kind, namespace, name, uid, {"status": status})
+        return await self._apply_to(path, kind, namespace, name, uid, {"status": status})
 
     async def cancel(self, namespace: str, name: str, uid: str) -> None:
         """Cancel a PipelineRun; one that is gone needs it no more."""
@@ -186,25 +186,26 @@ class Cluster:
         with suppress(Refused):
             await self._call("POST", self._path("Event", metadata["namespace"]), event)
 
-    async def warnings(self, namespace: str, name: str) -> list[str]:
-        """Return what the cluster has warned of about an object, oldest first."""
-        query = [("fieldSelector", f"involvedObject.name={name},type=Warning")]
+    async def warnings(self, namespace: str) -> dict[str, str]:
+        """Return what the cluster has warned of last about each object of a namespace, by the object's name."""
+        query = [("fieldSelector", "type=Warning"), ("resourceVersion", "0")]
         found = await self._call("GET", self._path("Event", namespace), query=query)
         items = sorted(
             found["items"], key=lambda item: str(item.get("lastTimestamp") or item.get("eventTime") or "")
         )
-        return [item.get("message", "") for item in items]
+        return {item["involvedObject"]["name"]: item.get("message", "") for item in items}
 
     async def _apply_to(
         self, path: str, kind: str, namespace: str, name: str, uid: str, part: Mapping[str, Any]
-    ) -> None:
+    ) -> Manifest | None:
         metadata = {"name": name, "namespace": namespace, "uid": uid}
         body = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, **part}
         try:
-            await self._apply(path, body)
+            return await self._apply(path, body)
         except Refused as refused:
             if refused.status not in {NOT_FOUND, CONFLICT}:
                 raise
+            return None
 
     async def _apply(self, path: str, body: Manifest) -> Manifest:
         return await self._call("PATCH", path, body, APPLY, [("fieldManager", MANAGER), ("force", "true")])

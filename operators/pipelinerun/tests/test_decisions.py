@@ -213,15 +213,15 @@ def test_a_job_that_somebody_deletes_is_made_again(world: World) -> None:
 @pytest.mark.parametrize(
     ("changes", "driver", "reason"),
     [
-        ({"warnings": ("pods forbidden: exceeded quota: small",)}, None, "QuotaExceeded"),
-        ({"warnings": ('violates PodSecurity "restricted:latest"',)}, None, "Forbidden"),
+        ({"warning": "pods forbidden: exceeded quota: small"}, None, "QuotaExceeded"),
+        ({"warning": 'violates PodSecurity "restricted:latest"'}, None, "Forbidden"),
         ({}, {"waits": "ImagePullBackOff", "waits_because": "not found"}, "ImageUnavailable"),
         (
             {},
             {"waits": "CreateContainerConfigError", "waits_because": 'secret "s3" not found'},
             "SecretNotFound",
         ),
-        ({"warnings": ('MountVolume.SetUp failed: secret "certs" not found',)}, {}, "SecretNotFound"),
+        ({"warning": 'MountVolume.SetUp failed: secret "certs" not found'}, {}, "SecretNotFound"),
         ({}, {"waits": "Unschedulable", "waits_because": "0/3 nodes are available"}, "Unschedulable"),
     ],
 )
