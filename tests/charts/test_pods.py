@@ -125,8 +125,9 @@ def test_a_service_has_its_login_and_certificates_as_files(
             file = tmp_path / folders[folder] / key
             file.parent.mkdir(exist_ok=True)
             file.write_text("secret\n")
-            value = str(file)
-        monkeypatch.setenv(name, value)
+            monkeypatch.setenv(name, str(file))
+        else:
+            monkeypatch.setenv(name, value)
     kafka = environment_of_services.load().kafka
     assert kafka.security_protocol == SecurityProtocol.SASL_SSL
     assert (kafka.sasl_username, kafka.password) == ("podium", "secret")
