@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.integration.conftest import retail  # noqa: F401 - a fixture
+
 ROOT = Path(__file__).parents[2]
 DEFINITIONS = ROOT / "charts" / "podium-crds" / "templates"
 

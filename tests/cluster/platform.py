@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +16,8 @@ from obstore.store import S3Store
 from podium_contracts.names import Stage
 from podium_lakehouse.store.objects import below, bucket_and_key, get
 
+from tests.benchmarks.sameness import FROM_THE_RUN, Figures, figures, tables_of
 from tests.cluster.conftest import ROOT, Images, Kubectl
-from tests.faults.lakehouse_comparison import Contents, contents
 from tests.integration.services.stack import free_port
 
 RETAIL = ROOT / "examples" / "retail"
@@ -158,10 +158,10 @@ def copied(lakehouse: str, home: Path) -> Path:
     return home
 
 
-def rows_of(lakehouse: Path, layers: Sequence[str]) -> Contents:
-    """Return the rows of every table of some layers."""
-    found = contents(lakehouse.parent, lakehouse)
-    return {name: rows for name, rows in found.items() if name.partition("/")[0] in layers}
+def checksums(lakehouse: Path) -> dict[str, Figures]:
+    """Return count and checksums of every table of Silver and Gold, by what does not come from the run."""
+    tables = [table for table in tables_of(lakehouse) if table.startswith(("silver/", "gold/"))]
+    return {table: figures(lakehouse / table, FROM_THE_RUN) for table in tables}
 
 
 @contextmanager
