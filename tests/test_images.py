@@ -5,7 +5,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.metadata import distributions
+from difflib import ndiff
+from importlib.metadata import distributions, files
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from podium_runtime.requests import request
 from ruamel.yaml import YAML
 
 from libs.cli.tests.conftest import PIPELINE, deliver
+from scripts.image.archive import DOCKERFILES
 from tests.broker import Broker
 from tests.integration.services.stack import Service, Stack, events, eventually
 
@@ -44,6 +46,44 @@ def test_images_differ_in_their_stage_alone() -> None:
     assert text.index("USER 10001:10001") > text.index("COPY --from=build")
 
 
+def test_the_operators_image_is_made_as_the_services() -> None:
+    """It differs in what it is, holds no lakehouse and is given no pipelines."""
+    service = (ROOT / "services" / "ingest" / "Dockerfile").read_text()
+    operator = (ROOT / "operators" / "pipelinerun" / "Dockerfile").read_text()
+    for own, theirs in {
+        "operators/pipelinerun": "services/ingest",
+        "install pipelinerun": "install ingest",
+        "podium/operator": "podium/ingest",
+        "of the operator": "of the ingest service",
+        "podium_operator.main": "podium_ingest.service",
+        "PODIUM_OPERATOR_HTTP_HOST": "PODIUM_HTTP_HOST",
+    }.items():
+        operator = operator.replace(own, theirs)
+    assert [line for line in ndiff(service.splitlines(), operator.splitlines()) if line[0] in "+-"] == [
+        "- COPY libs/lakehouse/ libs/lakehouse/",
+        "-     PODIUM_PIPELINES=/pipelines \\",
+        "- EXPOSE 6066",
+        "+ EXPOSE 8080 8081",
+    ]
+
+
+def test_all_images_share_what_they_are_based_on() -> None:
+    """The base, the user, and Java where there is one: layers of one digest."""
+    texts = [(ROOT / file).read_text() for file in DOCKERFILES.values()]
+    assert {path.relative_to(ROOT) for path in ROOT.glob("[a-z]*/**/Dockerfile")} == set(
+        map(Path, DOCKERFILES.values())
+    )
+    for pattern, number in {
+        r"^ARG PYTHON=.*$": 1,
+        r"^RUN groupadd .*$": 1,
+        r"^FROM .* AS java\n(?:.+\n)+": 2,
+    }.items():
+        found = [match for text in texts for match in re.findall(pattern, text, re.MULTILINE)]
+        assert len(set(found)) == 1
+        assert len(found) == (len(texts) if number == 1 else number)
+    assert all(text.index("USER 10001:10001") > text.rindex("COPY ") for text in texts)
+
+
 @pytest.mark.parametrize("stage", Stage)
 def test_an_image_holds_what_is_tested(stage: Stage) -> None:
     """Its lock has no version that the tests do not run with, and nothing that only they need."""
@@ -52,6 +92,31 @@ def test_an_image_holds_what_is_tested(stage: Stage) -> None:
     names = {name for name, _ in held}
     assert not names & {"pytest", "hatchling", "pyspark", "typer", "cython"}
     assert ("dbt-core" in names) == (stage == Stage.MODEL)
+
+
+def test_the_image_of_engine_spark_holds_all_stages_and_spark() -> None:
+    """What the images of the services hold, in the same versions, and besides only what Spark needs."""
+    held = pins(ROOT / "requirements/images/spark.txt")
+    stages = {pin for stage in Stage for pin in pins(ROOT / f"requirements/services/{stage}.txt")}
+    assert held <= pins(ROOT / "requirements/dev.txt")
+    assert {name for name, _ in held - stages} == {"dbt-spark", "delta-spark", "py4j", "pyspark", "sqlparams"}
+    assert {name for name, _ in stages - held} <= {"colorama"}  # for Windows
+
+
+@pytest.mark.spark
+def test_each_jar_beside_pysparks_is_the_only_one_of_its_name() -> None:
+    """Two versions of one class would be a lottery."""
+    shipped = {artifact(path.name) for path in files("pyspark") or [] if path.suffix == ".jar"}
+    added = [artifact(path.name) for path in (ROOT / ".tools" / "jars").glob("*.jar")]
+    assert len(added) > 40
+    assert len(shipped) > 200
+    assert len(set(added)) == len(added)
+    assert not shipped & set(added)
+
+
+def artifact(jar: str) -> str:
+    """Return what a jar is called without its version."""
+    return re.sub(r"-[0-9][^/]*[.]jar$", "", jar)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +140,8 @@ def test_what_an_image_holds_runs_by_itself(broker: Broker, tmp_path: Path, stag
     (packages,) = (folder / "lib").glob("python*/site-packages")
     own = OWN | {f"podium-{stage}"}
     found = {
-        re.sub("[._-]+", "-", item.name).lower(): item.version for item in distributions(path=[str(packages)])
+        re.sub("[._-]+", "-", item.name).lower(): item.version
+        for item in distributions(path=[str(packages), str(folder / "own")])
     }
     foreign = {(name, version) for name, version in found.items() if name not in own}
     assert foreign <= pins(ROOT / f"requirements/services/{stage}.txt")

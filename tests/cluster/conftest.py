@@ -3,9 +3,13 @@
 import json
 import os
 import secrets
+import shlex
 import shutil
 import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,15 +27,15 @@ class Kubectl:
     namespace: str
 
     def run(
-        self, *arguments: str, given: object = None, check: bool = True
+        self, *arguments: str, given: object = None, check: bool = True, patience: float = 120
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command; what is `given` goes to its standard input as JSON."""
+        """Run a command for so many seconds; what is `given` goes to its standard input as JSON."""
         done = subprocess.run(
             ["kubectl", "--namespace", self.namespace, *arguments],
             input=None if given is None else json.dumps(given),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=patience,
             check=False,
         )
         assert not check or done.returncode == 0, done.stderr
@@ -66,11 +70,69 @@ def cluster() -> Kubectl:
     return kubectl
 
 
-@pytest.fixture
-def kubectl(cluster: Kubectl) -> Iterator[Kubectl]:
-    """Return kubectl in a new namespace."""
+@contextmanager
+def namespace(cluster: Kubectl) -> Iterator[Kubectl]:
+    """Yield kubectl in a new namespace, which is deleted in the end."""
     name = f"podium-test-{secrets.token_hex(4)}"
     levels = {"pod-security.kubernetes.io/enforce": "restricted"}
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": levels}})
-    yield Kubectl(name)
-    cluster.run("delete", "namespace", name, "--wait=false")
+    try:
+        yield Kubectl(name)
+    finally:
+        cluster.run("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def kubectl(cluster: Kubectl) -> Iterator[Kubectl]:
+    """Return kubectl in a new namespace."""
+    with namespace(cluster) as kubectl:
+        yield kubectl
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images that the cluster has, by their names."""
+
+    operator: str
+    spark: str
+    """Holds all stages: it stands for the images of the services, too."""
+    dev: str
+    """Kafka and S3Proxy."""
+
+
+@pytest.fixture(scope="session")
+def images(cluster: Kubectl) -> Images:
+    """Build the images and load them into the cluster, once.
+
+    That takes minutes: a test that asks for them limits its own time alone, by `pytest.mark.timeout(…, func_only=True)`.
+    """
+    load = os.environ.get("PODIUM_IMAGE_LOAD")
+    if not load:
+        pytest.skip(
+            "needs images in the cluster: let PODIUM_IMAGE_LOAD be a command that loads archives, as `kind load image-archive`"
+        )
+    names = ("operator", "spark", "dev")
+    tools = ROOT / ".tools"
+    with tempfile.TemporaryDirectory(dir=tools) as folder:
+        program = (sys.executable, ROOT / "scripts" / "image" / "archive.py")
+        built = subprocess.run(
+            [*program, *names, folder], capture_output=True, text=True, timeout=1800, check=False
+        )
+        assert built.returncode == 0, built.stderr
+        found = Images(*built.stdout.split())
+        for name in names:
+            if has_image(cluster, getattr(found, name)):
+                continue
+            archive = Path(folder, f"{name}.tar")
+            loaded = subprocess.run(
+                [*shlex.split(load), archive], capture_output=True, text=True, timeout=600, check=False
+            )
+            assert loaded.returncode == 0, loaded.stderr
+    return found
+
+
+def has_image(cluster: Kubectl, image: str) -> bool:
+    """Return whether each node of a cluster has an image."""
+    nodes = cluster.get("nodes")["items"]
+    held = [{name for image in node["status"]["images"] for name in image.get("names", [])} for node in nodes]
+    return all(f"docker.io/{image}" in names for names in held)

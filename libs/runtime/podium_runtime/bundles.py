@@ -3,7 +3,6 @@
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from podium_contracts.archives import archive
@@ -20,9 +19,41 @@ OUTSIDE = ("does not lie below the pipeline file", "move it there: a bundle hold
 ELSEWHERE = "write {}an absolute path on a volume of the pods; an overlay can say so for the cluster alone"
 
 
-def out_of_reach(file: PipelineFile) -> list[Problem]:
+def out_of_reach(spec: Spec) -> list[Problem]:
     """Return a problem for each place in a pipeline that no pod could reach: it has neither this machine's folders nor what lies outside of a bundle."""
-    return [*_beside(file.document.spec), *_outside(file.document.spec)]
+    outside = [
+        Problem(path, f"{place} {OUTSIDE[0]}", OUTSIDE[1])
+        for path, place in _referred(spec).items()
+        if _leaves(place)
+    ]
+    return [*beside(spec), *outside]
+
+
+def beside(spec: Spec) -> list[Problem]:
+    """Return a problem for each place beside the pipeline file that a run reads or writes."""
+    places: dict[Place, str] = {("spec", "lakehouse", "uri"): spec.lakehouse.uri}
+    for name, dataset in spec.datasets.items():
+        for index, source in enumerate(dataset.sources):
+            if source.files:
+                places["spec", "datasets", name, "sources", index, "files", "path"] = source.files.path
+    if spec.publish.duckdb:
+        places["spec", "publish", "duckdb", "path"] = spec.publish.duckdb.path
+    return [
+        Problem(
+            path,
+            f"{place} lies on this machine, which no pod reaches",
+            ELSEWHERE.format("" if "publish" in path else "s3://bucket/…, or "),
+        )
+        for path, place in places.items()
+        if not is_object(place) and not PurePosixPath(place).is_absolute()
+    ]
+
+
+def unbundled(spec: Spec) -> list[Problem]:
+    """Return a problem for each file that a pipeline refers to where no bundle brings it."""
+    hint = "apply what `podium bundle` prints: it brings along what the pipeline refers to"
+    places = {} if spec.bundle else _referred(spec)
+    return [Problem(path, f"{place} is in no bundle", hint) for path, place in places.items()]
 
 
 def pack(file: PipelineFile) -> bytes:
@@ -76,32 +107,14 @@ def unpack(archive: bytes, sha256: str, folder: Path) -> None:
         ) from error
 
 
-def _beside(spec: Spec) -> Iterator[Problem]:
-    """Yield a problem for each place beside the pipeline file that a run reads or writes."""
-    places: dict[Place, str] = {("spec", "lakehouse", "uri"): spec.lakehouse.uri}
-    for name, dataset in spec.datasets.items():
-        for index, source in enumerate(dataset.sources):
-            if source.files:
-                places["spec", "datasets", name, "sources", index, "files", "path"] = source.files.path
-    if spec.publish.duckdb:
-        places["spec", "publish", "duckdb", "path"] = spec.publish.duckdb.path
-    for path, place in places.items():
-        if not is_object(place) and not PurePosixPath(place).is_absolute():
-            hint = ELSEWHERE.format("" if "publish" in path else "s3://bucket/…, or ")
-            yield Problem(path, f"{place} lies on this machine, which no pod reaches", hint)
-
-
-def _outside(spec: Spec) -> Iterator[Problem]:
-    """Yield a problem for each file that no bundle of the pipeline could hold."""
+def _referred(spec: Spec) -> dict[Place, str]:
     places: dict[Place, str] = {
         ("spec", "lookups", name, "path"): lookup.path for name, lookup in spec.lookups.items()
     }
     places |= message_schemas.places(spec)
     if spec.model:
         places["spec", "model", "dbt"] = spec.model.dbt
-    for path, place in places.items():
-        if _leaves(place):
-            yield Problem(path, f"{place} {OUTSIDE[0]}", OUTSIDE[1])
+    return places
 
 
 def _leaves(name: str) -> bool:

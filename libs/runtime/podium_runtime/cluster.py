@@ -1,10 +1,11 @@
 """The API server of Kubernetes: objects are made once, statuses are applied, everything else is read."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+from aiohttp import ClientTimeout
 from kubernetes_asyncio import config
 from kubernetes_asyncio.client import ApiClient, Configuration
 from podium_contracts.resources.resource import API_VERSION
@@ -17,12 +18,15 @@ PLURALS = {
     "PipelineRun": "apis/podium.dev/v1alpha1/namespaces/{}/pipelineruns",
     "StageRun": "apis/podium.dev/v1alpha1/namespaces/{}/stageruns",
     "Job": "apis/batch/v1/namespaces/{}/jobs",
+    "Pod": "api/v1/namespaces/{}/pods",
     "ConfigMap": "api/v1/namespaces/{}/configmaps",
     "Service": "api/v1/namespaces/{}/services",
     "Event": "api/v1/namespaces/{}/events",
     "Lease": "apis/coordination.k8s.io/v1/namespaces/{}/leases",
 }
 NOT_FOUND, CONFLICT = 404, 409
+ENDLESS = ClientTimeout(total=None, sock_connect=30)
+"""For what is followed: only the connection must be there soon."""
 
 
 class Refused(Exception):
@@ -101,12 +105,33 @@ class Cluster:
             raise
         return True
 
+    async def select(
+        self, kind: str, namespace: str, labels: Mapping[str, str] | None = None
+    ) -> list[Manifest]:
+        """Return the objects of a namespace, those with these labels where some are given."""
+        selector = ",".join(f"{key}={value}" for key, value in (labels or {}).items())
+        query = [("labelSelector", selector)] if selector else []
+        items: list[Manifest] = (await self._call("GET", self._path(kind, namespace), query=query))["items"]
+        return items
+
+    async def log(self, namespace: str, pod: str, container: str, *, follow: bool) -> AsyncIterator[str]:
+        """Yield the lines of a container's log; those to come, too, where it is followed.
+
+        Raises:
+            Refused: there is none: the pod is gone, or the container has not begun.
+        """
+        query = [("container", container), *([("follow", "true")] if follow else [])]
+        path = f"{self._path('Pod', namespace, pod)}/log"
+        response = await self._response("GET", path, query=query, seconds=ENDLESS if follow else 30)
+        async for line in response.content:
+            yield line.decode(errors="replace").rstrip("\n")
+
     async def apply_status(
         self, kind: str, namespace: str, name: str, uid: str, status: Mapping[str, Any]
-    ) -> None:
-        """Let an object have this status and nothing else in it that the operator ever wrote; one that is gone needs none."""
+    ) -> Manifest | None:
+        """Let an object have this status and nothing else in it that the operator ever wrote; return it, None where it is gone."""
         path = f"{self._path(kind, namespace, name)}/status"
-        await self._apply_to(path, kind, namespace, name, uid, {"status": status})
+        return await self._apply_to(path, kind, namespace, name, uid, {"status": status})
 
     async def cancel(self, namespace: str, name: str, uid: str) -> None:
         """Cancel a PipelineRun; one that is gone needs it no more."""
@@ -161,25 +186,26 @@ class Cluster:
         with suppress(Refused):
             await self._call("POST", self._path("Event", metadata["namespace"]), event)
 
-    async def warnings(self, namespace: str, name: str) -> list[str]:
-        """Return what the cluster has warned of about an object, oldest first."""
-        query = [("fieldSelector", f"involvedObject.name={name},type=Warning")]
+    async def warnings(self, namespace: str) -> dict[str, str]:
+        """Return what the cluster has warned of last about each object of a namespace, by the object's name."""
+        query = [("fieldSelector", "type=Warning"), ("resourceVersion", "0")]
         found = await self._call("GET", self._path("Event", namespace), query=query)
         items = sorted(
             found["items"], key=lambda item: str(item.get("lastTimestamp") or item.get("eventTime") or "")
         )
-        return [item.get("message", "") for item in items]
+        return {item["involvedObject"]["name"]: item.get("message", "") for item in items}
 
     async def _apply_to(
         self, path: str, kind: str, namespace: str, name: str, uid: str, part: Mapping[str, Any]
-    ) -> None:
+    ) -> Manifest | None:
         metadata = {"name": name, "namespace": namespace, "uid": uid}
         body = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, **part}
         try:
-            await self._apply(path, body)
+            return await self._apply(path, body)
         except Refused as refused:
             if refused.status not in {NOT_FOUND, CONFLICT}:
                 raise
+            return None
 
     async def _apply(self, path: str, body: Manifest) -> Manifest:
         return await self._call("PATCH", path, body, APPLY, [("fieldManager", MANAGER), ("force", "true")])
@@ -195,6 +221,19 @@ class Cluster:
         content_type: str = PLAIN,
         query: list[tuple[str, str]] | None = None,
     ) -> Manifest:
+        response = await self._response(method, path, body, content_type, query)
+        found: Manifest = json.loads(await response.read())
+        return found
+
+    async def _response(
+        self,
+        method: str,
+        path: str,
+        body: Manifest | None = None,
+        content_type: str = PLAIN,
+        query: list[tuple[str, str]] | None = None,
+        seconds: float | ClientTimeout = 30,
+    ) -> Any:
         response = await self._client.call_api(
             path,
             method,
@@ -202,14 +241,12 @@ class Cluster:
             header_params={"Accept": PLAIN, "Content-Type": content_type},
             body=body,
             auth_settings=["BearerToken"],
-            _preload_content=False,
-            _request_timeout=30,
+            _preload_content=False,  # so the client hands out what a server refuses, too
+            _request_timeout=seconds,
         )
-        said = await response.read()
         if not response.ok:
-            raise _refusal(response.status, said)
-        found: Manifest = json.loads(said)
-        return found
+            raise _refusal(response.status, await response.read())
+        return response
 
 
 def _refusal(status: int, said: bytes) -> Refused:

@@ -33,6 +33,7 @@ def build(settings: OperatorSettings) -> kopf.OperatorRegistry:
     async def begin(settings: kopf.OperatorSettings, **_: Any) -> None:
         settings.posting.loggers = False
         settings.scanning.disabled = True
+        settings.persistence.diffbase_storage = NoDiffs()
         settings.watching.server_timeout = STREAM_SECONDS
         settings.watching.client_timeout = STREAM_SECONDS + 30
         settings.networking.request_timeout = 30
@@ -77,17 +78,35 @@ def _follow(
 ) -> None:
     """Hand on every object of a kind.
 
-    kopf fills an index before it hands on the event of the same change, and hands on the first event only when every object that is there is
-    in the index. So the index notes what is there; the event says what has changed, and alone that something is gone.
+    kopf calls what fills an index for every change of an object but its end, and what takes events only once every object that is there is in
+    the indices. So the index brings what is there, and the event of the heartbeat, the only one that is taken as it comes, says that all is.
     """
 
     @kopf.index(*resource, id=f"index-{kind}", registry=registry, **filters)
-    async def observe(body: kopf.Body, **_: Any) -> None:
-        operator.observed.put(kind, dict(body))
+    async def take(body: kopf.Body, **_: Any) -> None:
+        operator.take(kind, dict(body))
 
-    @kopf.on.event(*resource, id=f"event-{kind}", registry=registry, **filters)
-    async def take(body: kopf.Body, type: str | None, **_: Any) -> None:  # noqa: A002 - kopf's own name for it
-        operator.changed(kind, dict(body), gone=type == "DELETED")
+    @kopf.on.event(*resource, id=f"end-{kind}", registry=registry, when=_is_gone, **filters)
+    async def lose(body: kopf.Body, **_: Any) -> None:
+        operator.lose(kind, dict(body))
+
+
+def _is_gone(type: str | None, **_: Any) -> bool:  # noqa: A002 - kopf's own name for it
+    return type == "DELETED"
+
+
+class NoDiffs(kopf.DiffBaseStorage):
+    """Keeps nothing of an object to compare it with: no handler asks what has changed, and kopf would copy every object to tell."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """Return nothing."""
+        return kopf.BodyEssence()
+
+    def fetch(self, **_: Any) -> None:
+        """Have nothing."""
+
+    def store(self, **_: Any) -> None:
+        """Keep nothing."""
 
 
 async def _has_definitions() -> bool:

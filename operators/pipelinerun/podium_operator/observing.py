@@ -24,12 +24,22 @@ class Observations:
         self._kinds: dict[str, dict[Key, Raw]] = {}
         self._by_run: dict[Key, set[tuple[str, str]]] = {}
 
-    def put(self, kind: str, raw: Raw) -> None:
-        """Note an object as it is now."""
+    def put(self, kind: str, raw: Raw) -> bool:
+        """Note an object, unless what is known of it is as new; return whether it was noted."""
         key = _key(raw)
-        self._kinds.setdefault(kind, {})[key] = _needed(kind, raw)
+        known = self._kinds.setdefault(kind, {})
+        if key in known and _version(known[key]) >= _version(raw):
+            return False
+        known[key] = _needed(kind, raw)
         if kind != "PipelineRun" and (run := run_of(kind, raw)):
             self._by_run.setdefault(run, set()).add((kind, key[1]))
+        return True
+
+    def renew(self, kind: str, raw: Raw) -> None:
+        """Note an object as an answer of the API server has it, if it is still there."""
+        known = self.get(kind, _key(raw))
+        if known and known["metadata"]["uid"] == raw["metadata"]["uid"]:
+            self.put(kind, raw)
 
     def remove(self, kind: str, raw: Raw) -> None:
         """Forget an object that is gone."""
@@ -104,6 +114,11 @@ def mistake(error: ValidationError) -> str:
     """Return the first mistake of a spec, in words."""
     first = error.errors()[0]
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+
+
+def _version(raw: Raw) -> int:
+    """Return the number of an object's change: the store counts up."""
+    return int(raw["metadata"]["resourceVersion"])
 
 
 def _key(raw: Raw) -> Key:

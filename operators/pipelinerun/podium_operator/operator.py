@@ -37,6 +37,7 @@ class Operator:
     observed: Observations = field(default_factory=Observations)
     heard: float = 0.0
     """When the heartbeat was heard last, in seconds of the loop's clock."""
+    _seen_all: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def begin(self) -> None:
@@ -47,13 +48,7 @@ class Operator:
         self.queue: Workqueue[Key] = Workqueue(self._look, self._failed)
         self.schedules: Workqueue[Key] = Workqueue(self.scheduler.look, self._failed)
         self.heard = asyncio.get_running_loop().time()
-        works = (
-            self.queue.run(self.settings.workers),
-            self.schedules.run(SCHEDULE_WORKERS),
-            self._beat(),
-            self._resync(),
-        )
-        for work in works:
+        for work in (self._work(), self._beat(), self._resync()):
             self._tasks.append(asyncio.create_task(work))
 
     async def end(self) -> None:
@@ -65,10 +60,18 @@ class Operator:
                 await task
         await self.cluster.close()
 
-    def changed(self, kind: str, raw: Raw, *, gone: bool) -> None:
+    def take(self, kind: str, raw: Raw) -> None:
+        """Take an object that is there, as a watch has brought it."""
+        if self.observed.put(kind, raw):
+            self._wake(kind, raw)
+
+    def lose(self, kind: str, raw: Raw) -> None:
+        """Take that an object is gone."""
+        self.observed.remove(kind, raw)
+        self._wake(kind, raw)
+
+    def _wake(self, kind: str, raw: Raw) -> None:
         """Have the runs and schedules looked at that a change of an object concerns."""
-        if gone:
-            self.observed.remove(kind, raw)
         if kind == "Pipeline":
             pipeline = (raw["metadata"]["namespace"], raw["metadata"]["name"])
             self.schedules.put(pipeline)
@@ -80,8 +83,9 @@ class Operator:
             self.schedules.put(schedule)
 
     def beat_heard(self) -> None:
-        """Note that the watch of the heartbeat moves."""
+        """Note that the watch of the heartbeat moves; before it does, not everything may have been seen that is there."""
         self.heard = asyncio.get_running_loop().time()
+        self._seen_all.set()
 
     def trouble(self) -> str | None:
         """Return what keeps the operator from its work, None where nothing does."""
@@ -90,6 +94,13 @@ class Operator:
             return f"the watch has not moved for {silent:.0f} s"
         dead = [task for task in self._tasks if task.done()]
         return f"a task has ended: {dead[0]}" if dead else None
+
+    async def _work(self) -> None:
+        """Look at what is to be looked at, once all is seen that is there."""
+        await self._seen_all.wait()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.queue.run(self.settings.workers))
+            group.create_task(self.schedules.run(SCHEDULE_WORKERS))
 
     async def _look(self, key: Key) -> float | None:
         QUEUED.set(len(self.queue))

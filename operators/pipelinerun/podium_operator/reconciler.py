@@ -1,24 +1,33 @@
 """One look at a run: what is seen of it, what is decided, and what is done about it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from podium_contracts.events.mapping import rfc3339
-from podium_contracts.resources import PipelineRun, Reason, StageRun
+from podium_contracts.resources import (
+    ObjectMeta,
+    PipelineRun,
+    PipelineRunStatus,
+    Reason,
+    StageRun,
+    StageRunStatus,
+)
 from podium_contracts.resources.course import STAGE_RUN, pinned_name
 from podium_runtime.cluster import Cluster, Refused
 from pydantic import ValidationError
 
 from podium_operator.core import statuses
 from podium_operator.core.attempts import UNEXPLAINED
-from podium_operator.core.decisions import Decision, Note, decide
+from podium_operator.core.decisions import Note, decide
 from podium_operator.core.failures import refusal
+from podium_operator.core.objects import Manifest
 from podium_operator.core.seen import Job, Raw, Seen
 from podium_operator.core.statuses import Standing
 from podium_operator.observing import Key, Observations, is_owned, mistake, parsed
 from podium_operator.settings import DriverSettings
+from podium_operator.warnings import Warnings
 
 PATIENCE_SECONDS = 5.0
 """How long a Job may have no running driver before the cluster's warnings are asked for."""
@@ -38,6 +47,7 @@ class Reconciler:
         self.observed = observed
         self.settings = settings
         self.now = now
+        self.warnings = Warnings(cluster)
         self._pinned: dict[str, Raw] = {}
 
     async def look(self, key: Key) -> float | None:
@@ -54,9 +64,31 @@ class Reconciler:
         except ValidationError as error:
             await self._refuse(raw, error)
             return None
-        decision = decide(await self._see(run), self.settings)
-        await self._do(raw, run, decision)
-        return decision.again_in
+        return await self._carry_out(raw, await self._see(run))
+
+    async def _carry_out(self, raw: Raw, stored: Seen) -> float | None:
+        """Decide and do until nothing more is to be made, and write the statuses: the way from a new run to its Job is one look.
+
+        Names are decided by what they are for: whoever is killed in between finds what has been made. Only before a Job is removed must it be
+        written why.
+        """
+        seen, notes = stored, list[Note]()
+        while not (decision := decide(seen, self.settings)).delete:
+            seen = seen.with_statuses(decision.status, decision.stages)
+            notes += decision.notes
+            if decision.remove_jobs:
+                await self._write(raw, stored, seen, notes)
+                stored, notes = seen, []
+                for name in decision.remove_jobs:
+                    await self.cluster.delete("Job", seen.run.metadata.namespace, name)
+            if not decision.make:
+                await self._write(raw, stored, seen, notes)
+                return decision.again_in
+            for manifest in decision.make:
+                seen = seen.with_object(await self._make(raw, stored, seen, manifest))
+        metadata = seen.run.metadata
+        await self.cluster.delete("PipelineRun", metadata.namespace, metadata.name, metadata.uid)
+        return None
 
     async def _see(self, run: PipelineRun) -> Seen:
         key = (run.metadata.namespace, run.metadata.name)
@@ -106,7 +138,7 @@ class Reconciler:
         if begun or (self.now() - job.created).total_seconds() < PATIENCE_SECONDS:
             return job
         about = job.driver.name if job.driver else job.name
-        return Job.of(raw, own, await self.cluster.warnings(namespace, about))
+        return replace(job, warning=await self.warnings.about(namespace, about))
 
     async def _pinned_document(self, run: PipelineRun) -> Raw | None:
         if run.status.start_time is None:
@@ -121,61 +153,53 @@ class Reconciler:
             self._pinned[uid] = json.loads(found["data"]["pipeline.yaml"])
         return self._pinned[uid]
 
-    async def _do(self, raw: Raw, run: PipelineRun, decision: Decision) -> None:
-        """Write the statuses first, then remove Jobs, then make objects: whoever is killed in between decides the same again."""
-        namespace = run.metadata.namespace
-        if decision.delete:
-            await self.cluster.delete("PipelineRun", namespace, run.metadata.name, run.metadata.uid)
+    async def _write(self, raw: Raw, stored: Seen, seen: Seen, notes: Sequence[Note]) -> None:
+        """Write the statuses that are not what is stored, and tell people the news."""
+        known = {stage.metadata.name: stage.status for stage in stored.stages}
+        for stage in seen.stages:
+            if stage.status != known.get(stage.metadata.name):
+                await self._show("StageRun", stage.metadata, stage.status)
+        if seen.run.status == stored.run.status:
             return
-        await self._write(raw, run, decision)
-        for name in decision.remove_jobs:
-            await self.cluster.delete("Job", namespace, name)
-        for manifest in decision.make:
-            await self._make(raw, run, manifest)
-
-    async def _write(self, raw: Raw, run: PipelineRun, decision: Decision) -> None:
-        namespace = run.metadata.namespace
-        for name, status in decision.stages.items():
-            if stage := self.observed.get("StageRun", (namespace, name)):
-                uid = stage["metadata"]["uid"]
-                await self.cluster.apply_status("StageRun", namespace, name, uid, statuses.dumped(status))
-        if decision.status is None or decision.status == run.status:
-            return
-        shown = statuses.dumped(decision.status)
-        await self.cluster.apply_status("PipelineRun", namespace, run.metadata.name, run.metadata.uid, shown)
-        for note in decision.notes:
+        await self._show("PipelineRun", seen.run.metadata, seen.run.status)
+        for note in notes:
             await self._tell(raw, note)
-        if decision.status.completion_time:
-            self._pinned.pop(run.metadata.uid, None)
+        if seen.run.status.completion_time:
+            self._pinned.pop(seen.run.metadata.uid, None)
+
+    async def _show(
+        self, kind: str, metadata: ObjectMeta, status: PipelineRunStatus | StageRunStatus
+    ) -> None:
+        shown = statuses.dumped(status)
+        kept = await self.cluster.apply_status(kind, metadata.namespace, metadata.name, metadata.uid, shown)
+        if kept:
+            self.observed.renew(kind, kept)
 
     async def _tell(self, raw: Raw, note: Note) -> None:
         moment = rfc3339(self.now())
         await self.cluster.tell(raw, note.reason, note.message, warning=note.warning, moment=moment)
 
-    async def _make(self, raw: Raw, run: PipelineRun, manifest: dict[str, Any]) -> None:
+    async def _make(self, raw: Raw, stored: Seen, seen: Seen, manifest: Manifest) -> Raw:
         try:
-            await self.cluster.make(manifest)
+            made = await self.cluster.make(manifest)
         except Refused as refused:
-            await self._show_refusal(raw, run, manifest, refused)
+            await self._show_refusal(raw, stored, seen, manifest, refused)
             raise
+        if manifest["kind"] == "ConfigMap":
+            self._pinned[seen.run.metadata.uid] = json.loads(made["data"]["pipeline.yaml"])
+        elif manifest["kind"] in {"StageRun", "Job"}:
+            self.observed.put(manifest["kind"], made)
+        return made
 
     async def _show_refusal(
-        self, raw: Raw, run: PipelineRun, manifest: dict[str, Any], refused: Refused
+        self, raw: Raw, stored: Seen, seen: Seen, manifest: Manifest, refused: Refused
     ) -> None:
         """Say in the run why an object of it could not be made; it is tried again."""
         reason = refusal(refused.message) or Reason.PENDING
         said = f"{manifest['kind']} {manifest['metadata']['name']}: {refused.message}"
-        status = statuses.of_run(run, (), Standing(reason, said), self.now())
-        kept = run.status.model_copy(update={"conditions": status.conditions})
-        if reason != Reason.NAMESPACE_TERMINATING and kept != run.status:
-            await self.cluster.apply_status(
-                "PipelineRun",
-                run.metadata.namespace,
-                run.metadata.name,
-                run.metadata.uid,
-                statuses.dumped(kept),
-            )
-            await self._tell(raw, Note(reason, said, warning=True))
+        shown = statuses.of_run(seen.run, (), Standing(reason, said), seen.now)
+        kept = seen.run.status.model_copy(update={"conditions": shown.conditions})
+        await self._write(raw, stored, seen.with_statuses(kept, {}), [Note(reason, said, warning=True)])
 
     async def _refuse(self, raw: Raw, error: ValidationError) -> None:
         """End a run whose spec no validation of the API server would have let in."""

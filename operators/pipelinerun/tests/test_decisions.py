@@ -213,15 +213,15 @@ def test_a_job_that_somebody_deletes_is_made_again(world: World) -> None:
 @pytest.mark.parametrize(
     ("changes", "driver", "reason"),
     [
-        ({"warnings": ("pods forbidden: exceeded quota: small",)}, None, "QuotaExceeded"),
-        ({"warnings": ('violates PodSecurity "restricted:latest"',)}, None, "Forbidden"),
+        ({"warning": "pods forbidden: exceeded quota: small"}, None, "QuotaExceeded"),
+        ({"warning": 'violates PodSecurity "restricted:latest"'}, None, "Forbidden"),
         ({}, {"waits": "ImagePullBackOff", "waits_because": "not found"}, "ImageUnavailable"),
         (
             {},
             {"waits": "CreateContainerConfigError", "waits_because": 'secret "s3" not found'},
             "SecretNotFound",
         ),
-        ({"warnings": ('MountVolume.SetUp failed: secret "certs" not found',)}, {}, "SecretNotFound"),
+        ({"warning": 'MountVolume.SetUp failed: secret "certs" not found'}, {}, "SecretNotFound"),
         ({}, {"waits": "Unschedulable", "waits_because": "0/3 nodes are available"}, "Unschedulable"),
     ],
 )
@@ -313,7 +313,7 @@ def test_a_pipeline_that_changes_later_is_not_looked_at(world: World) -> None:
     assert world.pipeline
     world.pipeline = {**world.pipeline, "spec": {**world.pipeline["spec"], "engine": "spark"}}
     world.settle()
-    assert "spark" not in json.dumps(world.made)
+    assert "spark-defaults.conf" not in json.dumps(world.made)
 
 
 def test_a_decision_repeats_itself_until_it_is_done() -> None:

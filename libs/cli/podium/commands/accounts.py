@@ -8,14 +8,12 @@ import typer
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.routing import origin
 from podium_contracts.events.v1 import LayerCompleted, Ledger, QualityEvaluated
-from podium_lakehouse.delta.tables import Snapshot, find
-from podium_lakehouse.engines.duckdb import duckdb_engine
-from podium_lakehouse.expressions.dialects import DUCKDB
 from podium_quality.report import write as write_report
 from rich.text import Text
 
 from podium.console import Form, OutputOption, Row, near, output, write_json, write_rows, write_terms
 from podium.opening import DEFAULT_FILE, FileOption, Opened, OverlayOption, dataset_of, open_pipeline
+from podium.refused import counted, listed, write_counts, write_refused
 from podium.summary import equation
 
 quarantine = typer.Typer(help="Refused rows, and why they were refused.", no_args_is_help=True)
@@ -136,18 +134,7 @@ def list_quarantine(
         podium quarantine ls -o json | jq 'map(.rows) | add'
     """
     opened = open_pipeline(file, overlay=overlay)
-    counted = (
-        "SELECT rule, count(*) AS rows FROM (SELECT unnest(rules) AS rule FROM refused) GROUP BY 1 ORDER BY 1"
-    )
-    rows: list[Row] = [
-        {"dataset": name, **row}
-        for name in opened.pipeline.spec.datasets
-        for row in _refused(opened, name, counted)
-    ]
-    if form == Form.JSON:
-        write_json(rows)
-    else:
-        write_rows(rows, none="no row is in quarantine")
+    write_counts(counted(opened.lakehouse, opened.pipeline.spec.datasets), form)
 
 
 @quarantine.command("show")
@@ -169,27 +156,4 @@ def show_quarantine(
     """
     opened = open_pipeline(file, overlay=overlay)
     name = dataset_of(opened, dataset)
-    condition = f"WHERE list_contains(rules, {DUCKDB.text(rule)})" if rule else ""
-    order = "ORDER BY quarantined_at, source_file, source_row"
-    rows = _refused(opened, name, f"SELECT * FROM refused {condition} {order} LIMIT {limit}")
-    if form == Form.JSON:
-        write_json(rows)
-        return
-    keep = ("source_file", "source_row", "rules", "reason", "raw")
-    shown: list[Row] = [{key: row[key] for key in keep} for row in rows]
-    for row in shown:
-        assert isinstance(row["rules"], list)
-        row["rules"] = ", ".join(row["rules"])
-    write_rows(shown, none="no such row", figures=False)
-
-
-def _refused(opened: Opened, dataset: str, statement: str) -> list[Row]:
-    """Return the rows of a statement over `refused`, a dataset's quarantine."""
-    uri = opened.lakehouse.quarantine_uri(dataset)
-    table = find(uri)
-    if table is None:
-        return []
-    with duckdb_engine() as engine:
-        engine.offer_table("refused", Snapshot(uri, table.version()))
-        rows: list[Row] = engine.connection.sql(statement).to_arrow_table().to_pylist()
-    return rows
+    write_refused(listed(opened.lakehouse, name, rule=rule, limit=limit), form)

@@ -41,7 +41,7 @@ def bundle(
         podium bundle -f pipeline.yaml --to /mnt/bundles -n sales > retail.yaml
     """
     pipeline = load(file, overlay)
-    if found := [*mistakes(pipeline), *out_of_reach(pipeline)]:
+    if found := [*mistakes(pipeline), *out_of_reach(pipeline.document.spec)]:
         raise pipeline.invalid(found)
     content = pack(pipeline)
     kept = _kept(content, to) if content else None

@@ -21,12 +21,12 @@ from podium_lakehouse.lakehouse import Lakehouse
 from rich.syntax import Syntax
 
 from podium.console import Form, OutputOption, output, write_json
+from podium.ending import EXIT_INVALID
 from podium.opening import DEFAULT_FILE, FileOption, OverlayOption, check, dataset_of, open_pipeline
 from podium.tracing import source_names, traced, write_lineage
 
 WHOLE = (STAGED, REPEATED, EXCEPTIONS)
 """The two statements that cleansing runs; all other steps are parts of them."""
-EXIT_INVALID = 2
 
 
 def validate(

@@ -25,10 +25,9 @@ from rich.text import Text
 
 from podium import host
 from podium.console import Form, OutputOption, errors, write_json
+from podium.ending import EXIT_INTERRUPTED
 from podium.opening import DEFAULT_FILE, FileOption, Opened, OverlayOption, open_pipeline, options
 from podium.summary import print_summary, sentence, summary
-
-EXIT_INTERRUPTED = 130
 
 
 def run(

@@ -21,6 +21,10 @@ PIPELINE, RUN = "podium.dev/pipeline", "podium.dev/run"
 STAGE, STAGE_RUN = "podium.dev/stage", "podium.dev/stage-run"
 SCHEDULED_AT = "podium.dev/scheduled-at"
 """The annotation of a run that a schedule made: for when."""
+ATTEMPT = "podium.dev/attempt"
+"""The label that says which attempt of its StageRun a Job is."""
+COMPONENT = "app.kubernetes.io/component"
+"""The label that says whether a pod is a driver or an executor."""
 RUN_HEADER = "podium-pipelinerun"
 """The header of a Kafka record that says for which PipelineRun an event was announced: `namespace/name/uid`. It is none of the event's: the
 same event is announced again where there is nothing new, for another run.

@@ -15,7 +15,7 @@ LONGEST_MESSAGE = 256
 UNEXPLAINED = frozenset({"", "ContainerCreating", "PodInitializing"})
 """What a pod says when it does not say why it does not begin."""
 UNEXPLAINED_SECONDS = 6.0
-"""A driver that does not begin and does not say why is looked at again after so long: only the cluster's warnings tell."""
+"""A driver that does not begin and does not say why is looked at again after so long, and then ever more seldom: only the cluster's warnings tell."""
 
 
 @dataclass(frozen=True)
@@ -124,9 +124,10 @@ def _under_way(
     last = attempts[-1]
     again_in = None
     if job and last.started is None:
-        again_in = max(seconds(run.spec.start_timeout) - (now - job.created).total_seconds(), 1.0)
+        age = (now - job.created).total_seconds()
+        again_in = max(seconds(run.spec.start_timeout) - age, 1.0)
         if job.driver is None or job.driver.waits in UNEXPLAINED:
-            again_in = min(again_in, UNEXPLAINED_SECONDS)
+            again_in = min(again_in, max(UNEXPLAINED_SECONDS, age))
     return Progress(stage, attempts, last.reason, last.message, active=job, again_in=again_in)
 
 

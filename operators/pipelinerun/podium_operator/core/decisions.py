@@ -41,7 +41,10 @@ class Note:
 
 @dataclass(frozen=True)
 class Decision:
-    """What is to be done: the statuses are written first, then Jobs are removed, then objects made."""
+    """What is to be done: Jobs are removed once the statuses that say why are written, and objects are made.
+
+    Once they are made there is another decision, and the statuses are its.
+    """
 
     status: PipelineRunStatus | None = None
     stages: Mapping[str, StageRunStatus] = field(default_factory=dict)
@@ -271,8 +274,10 @@ def _time_left(seen: Seen) -> float:
 
 
 def _news(run: PipelineRun, reason: Reason, message: str) -> tuple[Note, ...]:
-    """Return a note where a run's reason is another one than before."""
-    quiet = reason in {Reason.RUNNING, Reason.STARTING, Reason.COMPLETED, Reason.NOTHING_NEW, Reason.PENDING}
+    """Return a note where a run's reason is another one than before, and tells people something."""
+    if reason in {Reason.PENDING, Reason.STARTING}:
+        return ()
+    quiet = reason in {Reason.RUNNING, Reason.COMPLETED, Reason.NOTHING_NEW}
     before = run.status.condition(ConditionType.SUCCEEDED)
     if before and before.reason == reason and (quiet or before.message == message[:1024]):
         return ()

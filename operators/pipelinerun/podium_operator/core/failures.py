@@ -32,8 +32,7 @@ _MISSING = re.compile(
 
 def waiting(job: Job) -> tuple[Reason, str]:
     """Return why a Job's driver has not begun."""
-    said = " ".join(job.warnings[-1:])
-    return _unmade(job, said) if job.driver is None else _unbegun(job.driver, said)
+    return _unmade(job) if job.driver is None else _unbegun(job.driver, job.warning)
 
 
 def refusal(said: str) -> Reason | None:
@@ -41,12 +40,12 @@ def refusal(said: str) -> Reason | None:
     return next((reason for reason, words in _REFUSALS.items() if words.search(said)), None)
 
 
-def _unmade(job: Job, said: str) -> tuple[Reason, str]:
-    if reason := refusal(said):
-        return reason, said
+def _unmade(job: Job) -> tuple[Reason, str]:
+    if reason := refusal(job.warning):
+        return reason, job.warning
     if job.suspended:
         return Reason.PENDING, "a queue holds the Job"
-    return Reason.STARTING, said or "the driver's pod is being made"
+    return Reason.STARTING, job.warning or "the driver's pod is being made"
 
 
 def _unbegun(driver: Driver, said: str) -> tuple[Reason, str]:

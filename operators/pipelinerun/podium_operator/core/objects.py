@@ -8,16 +8,27 @@ from typing import Any
 from podium_contracts.durations import seconds
 from podium_contracts.names import EngineName, EngineWish
 from podium_contracts.resources import PipelineRun, RunReference, StageRun
-from podium_contracts.resources.course import LABELS, RUN, STAGE, STAGE_RUN, owner, pinned_name
+from podium_contracts.resources.course import (
+    ATTEMPT,
+    COMPONENT,
+    LABELS,
+    RUN,
+    STAGE,
+    STAGE_RUN,
+    owner,
+    pinned_name,
+)
 from podium_contracts.resources.pods import PodTemplate, Quantity
 
-from podium_operator.core.seen import ATTEMPT, Raw
+from podium_operator.core.seen import Raw
 from podium_operator.settings import DriverSettings, SecretFiles
 
 Manifest = dict[str, Any]
 FOLDER = "/podium"
 """Where a driver finds the pipeline."""
 SCRATCH = "/tmp"  # noqa: S108 - a volume of the pod's own
+SCRATCH_VOLUME = "spark-local-dir-1"
+"""By such a name Spark knows that executors have a folder for its own files; it would mount another one there."""
 QUEUES = "kueue.x-k8s.io/"
 """Labels of a run that its Jobs get, too."""
 UID = 10001
@@ -106,7 +117,7 @@ def job(run: PipelineRun, stage: StageRun, number: int, pinned: Pinned, settings
         STAGE: stage.spec.stage,
         STAGE_RUN: stage.metadata.name,
         ATTEMPT: str(number),
-        "app.kubernetes.io/component": "driver",
+        COMPONENT: "driver",
     }
     queues = {key: value for key, value in run.metadata.labels.items() if key.startswith(QUEUES)}
     return {
@@ -134,7 +145,7 @@ def headless(run: PipelineRun, stage: StageRun) -> Manifest:
         "spec": {
             "clusterIP": "None",
             "publishNotReadyAddresses": True,
-            "selector": {STAGE_RUN: stage.metadata.name, "app.kubernetes.io/component": "driver"},
+            "selector": {STAGE_RUN: stage.metadata.name, COMPONENT: "driver"},
             "ports": [{"name": "driver", "port": 7078}, {"name": "blocks", "port": 7079}],
         },
     }
@@ -153,7 +164,7 @@ def _driver(run: PipelineRun, stage: StageRun, pinned: Pinned, settings: DriverS
         "image": settings.spark_image if spark else settings.image(stage.spec.stage),
         "imagePullPolicy": "IfNotPresent",
         "command": ["python", "-m", f"podium_{stage.spec.stage}.job"],
-        "env": _environment(run, stage, pinned, resources),
+        "env": _environment(run, stage, pinned),
         "envFrom": _env_from(template, settings),
         "resources": {
             "requests": resources,
@@ -171,9 +182,7 @@ def _driver(run: PipelineRun, stage: StageRun, pinned: Pinned, settings: DriverS
     }
 
 
-def _environment(
-    run: PipelineRun, stage: StageRun, pinned: Pinned, resources: Mapping[str, str]
-) -> list[Manifest]:
+def _environment(run: PipelineRun, stage: StageRun, pinned: Pinned) -> list[Manifest]:
     given = {
         "PODIUM_EVENT": stage.spec.event,
         "PODIUM_PIPELINE_RUN": f"{run.metadata.namespace}/{run.metadata.name}/{run.metadata.uid}",
@@ -186,7 +195,6 @@ def _environment(
             "SPARK_CONF_DIR": FOLDER,
             "SPARK_LOCAL_DIRS": SCRATCH,
             "PODIUM_DRIVER_HOST": f"{stage.metadata.name}.{run.metadata.namespace}.svc",
-            "PODIUM_DRIVER_HEAP": f"{heap_mb(resources['memory'])}m",
         }
     named = [{"name": name, "value": str(value)} for name, value in given.items()]
     return [*named, {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
@@ -215,7 +223,7 @@ def spark_defaults(run: PipelineRun, settings: DriverSettings) -> str:
         "spark.driver.port": "7078",
         "spark.driver.blockManager.port": "7079",
         "spark.blockManager.port": "7079",
-        "spark.driver.memory": "${env:PODIUM_DRIVER_HEAP}",
+        "spark.driver.memory": f"{heap_mb(run.spec.pods.resources.memory or settings.spark_memory)}m",
         "spark.executor.instances": str(executors.instances),
         "spark.executor.cores": str(executors.cores),
         "spark.executor.memory": f"{heap}m",
@@ -241,7 +249,7 @@ def executor_template(run: PipelineRun, settings: DriverSettings) -> Manifest:
         "securityContext": RESTRICTED,
         "volumeMounts": _mounts(template, files),
     }
-    labels = {**LABELS, RUN: run.metadata.name, "app.kubernetes.io/component": "executor"}
+    labels = {**LABELS, RUN: run.metadata.name, COMPONENT: "executor"}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -268,7 +276,7 @@ def _pod(run: PipelineRun, settings: DriverSettings, files: Sequence[SecretFiles
         "imagePullSecrets": [{"name": name} for name in secrets],
         "volumes": [
             {"name": "pinned", "configMap": {"name": pinned_name(run.metadata.name)}},
-            {"name": "scratch", "emptyDir": {}},
+            {"name": SCRATCH_VOLUME, "emptyDir": {}},
             *(
                 {"name": item.volume, "secret": {"secretName": item.secret, "defaultMode": 0o440}}
                 for item in files
@@ -292,7 +300,7 @@ def _env_from(template: PodTemplate, settings: DriverSettings) -> list[Manifest]
 def _mounts(template: PodTemplate, files: Sequence[SecretFiles]) -> list[Manifest]:
     return [
         {"name": "pinned", "mountPath": FOLDER, "readOnly": True},
-        {"name": "scratch", "mountPath": SCRATCH},
+        {"name": SCRATCH_VOLUME, "mountPath": SCRATCH},
         *({"name": item.volume, "mountPath": item.folder, "readOnly": True} for item in files),
         *(
             {"name": volume.name, "mountPath": volume.mount_path, "readOnly": volume.read_only}

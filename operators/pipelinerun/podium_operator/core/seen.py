@@ -1,14 +1,13 @@
 """What has been seen of a run's Jobs and pods, as far as decisions need it."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from podium_contracts.resources import PipelineRun, StageRun
-
-ATTEMPT = "podium.dev/attempt"
-"""The label that says which attempt of its StageRun a Job is."""
+from podium_contracts.resources import PipelineRun, PipelineRunStatus, StageRun, StageRunStatus
+from podium_contracts.resources.course import ATTEMPT, STAGE_RUN
 
 Raw = Mapping[str, Any]
 
@@ -68,8 +67,8 @@ class Job:
     deleted: bool = False
     suspended: bool = False
     driver: Driver | None = None
-    warnings: tuple[str, ...] = ()
-    """What the cluster says of it and of its driver, the newest last: why no pod could be made, what cannot be mounted."""
+    warning: str = ""
+    """What the cluster has said last of its driver, or of it where there is none: what cannot be mounted, why no pod could be made."""
 
     @property
     def over(self) -> bool:
@@ -77,7 +76,7 @@ class Job:
         return self.succeeded or self.failed
 
     @classmethod
-    def of(cls, raw: Raw, pods: Sequence[Raw] = (), warnings: Sequence[str] = ()) -> "Job":
+    def of(cls, raw: Raw, pods: Sequence[Raw] = ()) -> "Job":
         """Return a Job with its pod, the newest if there are several."""
         metadata, status = raw["metadata"], raw.get("status", {})
         conditions = {
@@ -94,7 +93,6 @@ class Job:
             deleted=bool(metadata.get("deletionTimestamp")),
             suspended=bool(raw.get("spec", {}).get("suspend")),
             driver=Driver.of(newest) if newest else None,
-            warnings=tuple(warnings),
         )
 
 
@@ -111,6 +109,30 @@ class Seen:
     stages: tuple[StageRun, ...] = ()
     jobs: Mapping[str, tuple[Job, ...]] = field(default_factory=dict)
     """By the name of their StageRun, the oldest first."""
+
+    def with_statuses(self, run: PipelineRunStatus | None, stages: Mapping[str, StageRunStatus]) -> "Seen":
+        """Return it with other statuses of the run and of some of its StageRuns."""
+        return replace(
+            self,
+            run=self.run.model_copy(update={"status": run}) if run else self.run,
+            stages=tuple(
+                stage.model_copy(update={"status": stages.get(stage.metadata.name, stage.status)})
+                for stage in self.stages
+            ),
+        )
+
+    def with_object(self, raw: Raw) -> "Seen":
+        """Return it with an object that has been made for the run."""
+        match raw["kind"]:
+            case "ConfigMap":
+                return replace(self, pinned=json.loads(raw["data"]["pipeline.yaml"]))
+            case "StageRun":
+                return replace(self, stages=(*self.stages, StageRun.model_validate(raw)))
+            case "Job":
+                stage = raw["metadata"]["labels"][STAGE_RUN]
+                jobs = (*self.jobs.get(stage, ()), Job.of(raw))
+                return replace(self, jobs={**self.jobs, stage: jobs})
+        return self
 
 
 def moment(text: str | datetime | None) -> Any:

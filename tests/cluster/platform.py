@@ -1,0 +1,193 @@
+"""The platform as people install it: a release of the chart in a namespace of its own, with Kafka and an object store."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from obstore.store import S3Store
+from podium_contracts.names import Stage
+from podium_lakehouse.store.objects import below, bucket_and_key, get
+
+from tests.cluster.conftest import ROOT, Images, Kubectl
+from tests.faults.lakehouse_comparison import Contents, contents
+from tests.integration.services.stack import free_port
+
+RETAIL = ROOT / "examples" / "retail"
+DATA = RETAIL / "data" / "online_retail_2009_2010.csv.gz"
+CHART = ROOT / "charts" / "podium"
+RELEASE = "podium"
+
+
+def helm(*arguments: str | Path, given: object = None) -> str:
+    """Run helm; return what it printed."""
+    done = subprocess.run(
+        ["helm", *arguments],
+        input=None if given is None else json.dumps(given),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
+
+
+def values(images: Images) -> dict[str, Any]:
+    """Return the chart's values for a cluster of one small node."""
+    return {
+        "images": {
+            "overrides": {
+                "operator": images.operator,
+                "spark": images.spark,
+                **dict.fromkeys(Stage, images.spark),
+            }
+        },
+        "dev": {"kafka": {"image": images.dev}, "objectStore": {"image": images.dev}},
+        "operator": {"resources": {"requests": {"cpu": "50m", "memory": "128Mi"}}},
+        "services": {"resources": {"requests": {"cpu": "20m", "memory": "256Mi"}}},
+        "runs": {"cpu": "100m"},
+    }
+
+
+@dataclass
+class Platform:
+    """A release that is ready."""
+
+    kubectl: Kubectl
+    endpoint: str
+    _runs: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The variables by which programs beside the cluster find its object store."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "podium",
+            "AWS_SECRET_ACCESS_KEY": "podium-secret",
+        }
+
+    def put(self, key: str, content: bytes) -> str:
+        """Put an object into the store; return its URI."""
+        store = S3Store(
+            "lake",
+            endpoint=self.endpoint,
+            region="us-east-1",
+            access_key_id="podium",
+            secret_access_key="podium-secret",
+            client_options={"allow_http": True},
+        )
+        store.put(key, content)
+        return f"s3://lake/{key}"
+
+    def retail(self, name: str, lines: int | None = None) -> str:
+        """Apply the retail example under a name, with so many lines of its file; return where its lakehouse is."""
+        if lines is None:
+            source = self.put(f"{name}/data/{DATA.name}", DATA.read_bytes())
+        else:
+            with gzip.open(DATA, "rb") as opened:
+                source = self.put(f"{name}/data/sales.csv", b"".join(next(opened) for _ in range(lines + 1)))
+        overlay = {
+            "apiVersion": "podium.dev/v1alpha1",
+            "kind": "Pipeline",
+            "metadata": {"name": name},
+            "spec": {
+                "lakehouse": {"uri": f"s3://lake/{name}/lakehouse"},
+                "datasets": {"sales": {"sources": [{"files": {"path": source, "format": "csv"}}]}},
+                "publish": None,
+            },
+        }
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "cluster.yaml")
+            file.write_text(json.dumps(overlay))
+            bundled = subprocess.run(
+                [Path(sys.executable).with_name("podium"), "bundle", "-f", RETAIL / "pipeline.yaml",
+                 "--overlay", file, "--to", "s3://lake/bundles/"],
+                env={**os.environ, **self.environment}, capture_output=True, text=True, timeout=120, check=False,
+            )  # fmt: skip
+        assert bundled.returncode == 0, bundled.stderr
+        manifest = Path(tempfile.gettempdir(), f"{self.kubectl.namespace}-{name}.yaml")
+        manifest.write_text(bundled.stdout)
+        self.kubectl.run("apply", "--server-side", "-f", str(manifest))
+        manifest.unlink()
+        return f"s3://lake/{name}/lakehouse"
+
+    def start(self, name: str, pipeline: str, **spec: Any) -> None:
+        """Apply a run."""
+        self.kubectl.apply(
+            {
+                "apiVersion": "podium.dev/v1alpha1",
+                "kind": "PipelineRun",
+                "metadata": {"name": name},
+                "spec": {"pipeline": pipeline, **spec},
+            }
+        )
+
+    def finished(self, name: str, seconds: float = 300) -> dict[str, Any]:
+        """Wait until a run has ended; return its status."""
+        self.kubectl.run(
+            "wait", "--for=condition=Finished", f"pipelinerun.podium.dev/{name}", f"--timeout={seconds:.0f}s",
+            patience=seconds + 10,
+        )  # fmt: skip
+        status: dict[str, Any] = self.kubectl.get("pdr", name)["status"]
+        return status
+
+    def pods(self, run: str) -> list[dict[str, Any]]:
+        """Return the pods of a run."""
+        found: list[dict[str, Any]] = self.kubectl.get("pods", "-l", f"podium.dev/run={run}")["items"]
+        return found
+
+
+def copied(lakehouse: str, home: Path) -> Path:
+    """Copy a lakehouse out of the store that the environment names: its tables may be moved."""
+    _, prefix = bucket_and_key(lakehouse)
+    for meta in below(lakehouse):
+        name = meta["path"].removeprefix(f"{prefix}/")
+        target = home / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(get(f"{lakehouse}/{name}"))
+    return home
+
+
+def rows_of(lakehouse: Path, layers: Sequence[str]) -> Contents:
+    """Return the rows of every table of some layers."""
+    found = contents(lakehouse.parent, lakehouse)
+    return {name: rows for name, rows in found.items() if name.partition("/")[0] in layers}
+
+
+@contextmanager
+def forwarded(kubectl: Kubectl, service: str, port: int) -> Iterator[str]:
+    """Yield the address at which a service of the cluster is reached from here."""
+    here = free_port()
+    command = ["kubectl", "-n", kubectl.namespace, "port-forward", f"service/{service}", f"{here}:{port}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert "Forwarding" in process.stdout.readline()
+        try:
+            yield f"http://127.0.0.1:{here}"
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def installed(kubectl: Kubectl, images: Images) -> Iterator[Platform]:
+    """Yield a release that is ready."""
+    namespace = ("--namespace", kubectl.namespace)
+    helm(
+        "install", RELEASE, CHART, *namespace, "--values", CHART / "values-dev.yaml", "--values", "-",
+        "--wait", "--timeout", "5m", given=values(images),
+    )  # fmt: skip
+    try:
+        with forwarded(kubectl, f"{RELEASE}-dev-s3", 8080) as endpoint:
+            yield Platform(kubectl, endpoint)
+    finally:
+        helm("uninstall", RELEASE, *namespace)

@@ -1,0 +1,44 @@
+"""The operator as a process beside a cluster, for tests and measurements."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cluster.conftest import ROOT
+from tests.integration.services.stack import free_port
+
+
+@dataclass
+class Operator:
+    """An operator that watches the namespaces of some names; `*` stands for any part of one."""
+
+    namespaces: list[str]
+    heartbeat: str
+    """The namespace of its Lease."""
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        settings = {
+            "PODIUM_OPERATOR_NAMESPACE": self.heartbeat,
+            "PODIUM_OPERATOR_NAMESPACES": json.dumps(self.namespaces),
+            "PODIUM_OPERATOR_HTTP_PORT": str(free_port()),
+            "PODIUM_OPERATOR_METRICS_PORT": str(free_port()),
+        }
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "podium_operator.main"],
+                env={**os.environ, **settings},
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+            )
+
+    def kill(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait(20)

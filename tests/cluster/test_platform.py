@@ -1,0 +1,134 @@
+"""Runs on a real cluster, from the chart to certified Gold, on both engines and through whatever happens to pods."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.conftest import Images, Kubectl, namespace
+from tests.cluster.platform import Platform, copied, helm, installed, rows_of
+from tests.integration.checker import recount
+from tests.integration.conftest import REAL_FILE, Shop
+from tests.integration.services.stack import eventually
+from tests.s3 import environment_of
+
+pytestmark = [pytest.mark.integration, pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
+SOME = 3_000
+
+
+@pytest.fixture(scope="module")
+def platform(cluster: Kubectl, images: Images) -> Iterator[Platform]:
+    with namespace(cluster) as kubectl, installed(kubectl, images) as platform, environment_of(platform):
+        yield platform
+
+
+def succeeded(status: dict[str, object]) -> dict[str, str]:
+    """Return each condition's status."""
+    return {item["type"]: item["status"] for item in status["conditions"]}  # type: ignore[attr-defined]
+
+
+def test_the_chart_proves_itself(platform: Platform) -> None:
+    """By a small run, with the ledger in its log."""
+    said = helm("test", "podium", "--namespace", platform.kubectl.namespace, "--logs")
+    assert "Phase:          Succeeded" in said
+    assert "quarantined" in said
+
+
+def test_a_run_makes_the_gold_of_make_run(platform: Platform, retail: Shop, tmp_path: Path) -> None:
+    """Row for row, and its status has the data's own account."""
+    lakehouse = platform.retail("retail")
+    platform.start("first", "retail")
+    status = platform.finished("first")
+    assert {kind: value for kind, value in succeeded(status).items() if value != "True"} == {}, status[
+        "conditions"
+    ]
+    accounts = {account["subject"]: account for account in status["ledger"]}
+    assert accounts["silver.sales"]["rowsIn"] == 525_461
+    assert accounts["silver.sales"]["quarantined"] == 3 == status["quarantined"]
+    assert {item["verdict"] for item in status["verdicts"]} == {"passed"}
+    copy = copied(lakehouse, tmp_path / "lakehouse")
+    assert recount(retail.folder / "data" / REAL_FILE, copy) == []
+    assert rows_of(copy, ("gold",)) == rows_of(retail.folder / "lakehouse", ("gold",))
+
+    platform.start("second", "retail")
+    again = platform.finished("second")
+    reasons = {item["type"]: item["reason"] for item in again["conditions"]}
+    assert reasons["Succeeded"] == "NothingNew"
+
+
+def test_engine_spark_runs_as_pods(platform: Platform, tmp_path: Path) -> None:
+    """A driver and an executor for each stage, although the Pipeline itself asks for duckdb; the tables are those of duckdb."""
+    made = {}
+    for engine in ("duckdb", "spark"):
+        lakehouse = platform.retail(f"some-{engine}", SOME)
+        platform.start(f"some-{engine}", f"some-{engine}", engine=engine)
+        if engine == "spark":
+            eventually(lambda: {"driver", "executor"} <= _components(platform, "some-spark"), 240)
+        status = platform.finished(f"some-{engine}", 500)
+        assert succeeded(status)["Succeeded"] == "True", status["conditions"]
+        made[engine] = rows_of(copied(lakehouse, tmp_path / engine / "lakehouse"), ("gold",))
+    assert made["duckdb"] == made["spark"]
+    assert made["spark"]["gold/fact_sale"]
+
+
+def _components(platform: Platform, run: str) -> set[str]:
+    running = [pod for pod in platform.pods(run) if pod["status"]["phase"] == "Running"]
+    return {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in running}
+
+
+def test_whatever_is_killed_the_run_goes_on(platform: Platform, tmp_path: Path) -> None:
+    """The operator and the services are killed at random moments; each stage is run once, and the tables are the same."""
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    quiet = platform.retail("quiet", SOME)
+    platform.start("quiet", "quiet")
+    platform.finished("quiet")
+    lakehouse = platform.retail("shaken", SOME)
+    platform.start("shaken", "shaken")
+    victims = ["operator", "ingest", "cleanse", "quality", "model"] * 2
+    chance.shuffle(victims)
+    for victim in victims[:6]:
+        platform.kubectl.run(
+            "delete", "pod", "-l", f"app.kubernetes.io/component={victim}", "--grace-period=0", "--force"
+        )
+    status = platform.finished("shaken", 500)
+    assert succeeded(status)["Succeeded"] == "True", status["conditions"]
+    assert [stage["attempts"] for stage in status["stages"]] == [1] * 5
+    copies = [copied(uri, tmp_path / name / "lakehouse") for name, uri in (("a", quiet), ("b", lakehouse))]
+    assert rows_of(copies[0], ("gold",)) == rows_of(copies[1], ("gold",))
+
+
+def test_a_driver_without_memory_says_so(platform: Platform) -> None:
+    """The kernel ends it, its run says why and what to do, and is not tried again more often than it says."""
+    platform.retail("small", SOME)
+    resources = {"memory": "96Mi"}
+    platform.start("small", "small", pods={"resources": resources}, retries={"infrastructure": 0})
+    status = platform.finished("small")
+    (condition,) = [item for item in status["conditions"] if item["type"] == "Succeeded"]
+    assert (condition["status"], condition["reason"]) == ("False", "OutOfMemory")
+    assert "spec.pods.resources.memory" in condition["message"]
+
+
+@pytest.mark.slow
+def test_the_real_file_on_spark_survives_its_executors(
+    platform: Platform, retail: Shop, tmp_path: Path
+) -> None:
+    """Executors are killed while they work; Gold is that of `make run`."""
+    lakehouse = platform.retail("retail-spark")
+    platform.start("spark", "retail-spark", engine="spark")
+    for _ in range(3):
+        eventually(lambda: "executor" in _components(platform, "spark"), 240)
+        platform.kubectl.run(
+            "delete",
+            "pod",
+            "-l",
+            "podium.dev/run=spark,app.kubernetes.io/component=executor",
+            "--grace-period=0",
+            "--force",
+        )
+    status = platform.finished("spark", 900)
+    assert succeeded(status)["Succeeded"] == "True", status["conditions"]
+    copy = copied(lakehouse, tmp_path / "lakehouse")
+    assert rows_of(copy, ("gold",)) == rows_of(retail.folder / "lakehouse", ("gold",))
