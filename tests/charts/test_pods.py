@@ -121,13 +121,12 @@ def test_a_service_has_its_login_and_certificates_as_files(
     assert sorted(folders.values()) == ["house-ca", "kafka-cluster-ca-cert", "podium-kafka", "podium-tls"]
     for name, value in environment(manifests, pod).items():
         folder, _, key = value.rpartition("/")
+        monkeypatch.setenv(name, value)
         if folder in folders:
             file = tmp_path / folders[folder] / key
             file.parent.mkdir(exist_ok=True)
             file.write_text("secret\n")
             monkeypatch.setenv(name, str(file))
-        else:
-            monkeypatch.setenv(name, value)
     kafka = environment_of_services.load().kafka
     assert kafka.security_protocol == SecurityProtocol.SASL_SSL
     assert (kafka.sasl_username, kafka.password) == ("podium", "secret")

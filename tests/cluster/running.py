@@ -14,7 +14,7 @@ from tests.integration.services.stack import free_port
 
 @dataclass
 class Operator:
-    """An operator that watches the namespaces of some names; `*` stands for any part of one."""
+    """An operator that watches some namespaces."""
 
     namespaces: list[str]
     heartbeat: str

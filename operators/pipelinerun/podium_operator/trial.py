@@ -52,9 +52,9 @@ def account(run: PipelineRun) -> Iterator[str]:
     if not run.status.ledger:
         yield "no row was new"
     for flow in run.status.ledger:
-        counts = flow.model_dump(exclude={"subject", "rows_in", "dropped"}, exclude_defaults=True)
+        counts = flow.model_dump(exclude={"subject", "rows_in", "dropped"})
         dropped = {f"dropped[{rule}]": rows for rule, rows in flow.dropped.items()}
-        parts = [f"{rows} {name}" for name, rows in {**counts, **dropped}.items()]
+        parts = [f"{rows} {name}" for name, rows in {**counts, **dropped}.items() if rows]
         yield f"{flow.subject}: {flow.rows_in} in = {' + '.join(parts) or '0'}"
     for judgement in run.status.verdicts:
         yield f"{judgement.subject}: {judgement.verdict} {'; '.join(judgement.failed)}".rstrip()
