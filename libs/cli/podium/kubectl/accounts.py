@@ -28,7 +28,9 @@ def ledger(
     context: ContextOption = "",
     form: OutputOption = Form.TABLE,
 ) -> None:
-    """Account for the rows of a run: what came in, where each went, what was judged, and what it left.
+    """Account for the rows of a run: where each went.
+
+    And what was judged, and at which versions it left the tables.
 
     Examples:
 
@@ -57,10 +59,7 @@ def _written(run: PipelineRun) -> Row:
 
 
 def _account(account: Account) -> Row:
-    return {
-        **account.model_dump(mode="json", by_alias=True),
-        "balanced": not list(imbalances(Ledger(flow=account))),
-    }
+    return {**account.model_dump(by_alias=True), "balanced": not list(imbalances(Ledger(flow=account)))}
 
 
 def balanced(run: PipelineRun) -> bool | None:
@@ -119,7 +118,9 @@ def quarantine(
     context: ContextOption = "",
     form: OutputOption = Form.TABLE,
 ) -> None:
-    """Count the rows that were refused, by dataset and rule, or show them. They are read from the lakehouse, with your own AWS_… variables.
+    """Count the refused rows by dataset and rule, or show them.
+
+    They are read from the lakehouse, with your own AWS_… variables.
 
     Examples:
 

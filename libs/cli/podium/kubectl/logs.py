@@ -38,7 +38,7 @@ def logs(
     stage: Annotated[
         str,
         typer.Argument(
-            metavar="[STAGE]",
+            metavar="STAGE",
             help="As quality, silver.sales, or the name of a StageRun; by default what runs, or ran last.",
         ),
     ] = "",
@@ -55,7 +55,9 @@ def logs(
     context: ContextOption = "",
     form: OutputOption = Form.TABLE,
 ) -> None:
-    """Print the log of a run's driver: of the stage that runs, or ran last, or that is named.
+    """Print the log of a run's driver, or of its executors.
+
+    Of the stage that runs, or ran last, where none is named; what a pod said is gone with it.
 
     Examples:
 

@@ -47,7 +47,7 @@ class News:
 
 
 def plan(
-    name: Annotated[str, typer.Argument(metavar="[PIPELINE]", help="A Pipeline of the cluster.")] = "",
+    name: Annotated[str, typer.Argument(metavar="PIPELINE", help="A Pipeline of the cluster.")] = "",
     file: Annotated[
         Path | None, typer.Option("--file", "-f", help="A pipeline file, before it is applied.")
     ] = None,
@@ -56,9 +56,9 @@ def plan(
     context: ContextOption = "",
     form: OutputOption = Form.TABLE,
 ) -> None:
-    """Show what a run would do: its stages in order, its engine, and what is new in the sources. Nothing is run.
+    """Show what a run would do, and run nothing.
 
-    Sources and lakehouse are looked into with your own AWS_… variables; what cannot be seen from here is named.
+    Its stages in order, its engine, and what is new in the sources. Sources and lakehouse are looked into with your own AWS_… variables; what cannot be seen from here is named.
 
     Examples:
 

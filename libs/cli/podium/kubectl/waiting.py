@@ -49,7 +49,9 @@ def wait(
     context: ContextOption = "",
     form: OutputOption = Form.TABLE,
 ) -> None:
-    """Follow a run to its end: what its stages do goes to standard error, what became of it to standard output and the exit code.
+    """Follow a run to its end, and end as it did.
+
+    What its stages do goes to standard error, what became of it to standard output and into the exit code.
 
     Examples:
 
