@@ -6,6 +6,7 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,11 +67,22 @@ def cluster() -> Kubectl:
     return kubectl
 
 
-@pytest.fixture
-def kubectl(cluster: Kubectl) -> Iterator[Kubectl]:
-    """Return kubectl in a new namespace."""
-    name = f"podium-test-{secrets.token_hex(4)}"
+PREFIX = f"podium-test-{secrets.token_hex(3)}"
+"""What the names of this session's namespaces begin with."""
+
+
+@contextmanager
+def namespace(cluster: Kubectl) -> Iterator[Kubectl]:
+    """Give kubectl in a new namespace, which ends afterwards."""
+    name = f"{PREFIX}-{secrets.token_hex(3)}"
     levels = {"pod-security.kubernetes.io/enforce": "restricted"}
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": levels}})
     yield Kubectl(name)
     cluster.run("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def kubectl(cluster: Kubectl) -> Iterator[Kubectl]:
+    """Return kubectl in a new namespace."""
+    with namespace(cluster) as kubectl:
+        yield kubectl
