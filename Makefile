@@ -94,6 +94,10 @@ bench-spark: spark ## Measure engine spark beside two jobs written by hand, and 
 bench-stream: spark kafka ## Measure streams: events per CPU second, and latencies at 3,000 events a second (half an hour)
 	$(bin)/python -m tests.benchmarks.streaming
 
+.PHONY: bench-operator
+bench-operator: .venv/dev.stamp ## Measure how fast PipelineRuns become Jobs, on the cluster of KUBECONFIG (a quarter of an hour)
+	$(bin)/python -m tests.benchmarks.applying
+
 .PHONY: clean
 clean: ## Remove the environment, the tools and all caches
 	rm -rf .venv .tools .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -85,7 +85,15 @@ MISTAKES = {
         ),
         "give either `expression` or `lookup`",
     ),
-    "a schedule that is none": (changed("spec", "schedule", value="every day"), "schedule"),
+    "a schedule that is none": (
+        changed("spec", "schedule", value="every day"),
+        "a schedule has five fields",
+    ),
+    "a schedule at an hour that is none": (
+        changed("spec", "schedule", value="0 24 * * *"),
+        "the hour of a schedule is",
+    ),
+    "SQL for a dataset": (changed("spec", "datasets", "sales; drop", value={}), "key"),
     "scheduling without a schedule": (
         changed("spec", "scheduling", value={"deadline": "1h"}),
         "`scheduling` needs a `schedule`",
@@ -131,6 +139,22 @@ BAD_RUNS = {
         run(spark={"spark.driver.extraJavaOptions": "-javaagent:x"}),
         "key",
     ),
+    "a setting of Spark that brings another along": (
+        run(spark={"spark.sql.shuffle.partitions": "8\nspark.kubernetes.container.image evil:1"}),
+        "spark",
+    ),
+    "another image for Spark": (run(spark={"spark.kubernetes.container.image": "evil:1"}), "key"),
+    "a way out of a folder": (
+        run(pods={"volumes": [{"name": "x", "mountPath": "/data/../etc", "emptyDir": {}}]}),
+        "mountPath",
+    ),
+    "a folder over the program": (
+        run(pods={"volumes": [{"name": "x", "mountPath": "/opt/podium", "configMap": {"name": "mine"}}]}),
+        "mount in a folder of your own",
+    ),
+    "SQL for a dataset": (run(datasets=["sales; drop table sales --"]), "datasets"),
+    "a secret's value": (run(pods={"env": [{"name": "PASSWORD", "value": "x"}]}), "env"),
+    "a megabyte of selector": (run(pods={"nodeSelector": {"x": "y" * 1_000_000}}), "nodeSelector"),
     "a pipeline by a path": (run(pipeline="../other"), "pipeline"),
     "a long name": (run("r" * 60), "53"),
 }

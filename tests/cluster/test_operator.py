@@ -4,62 +4,38 @@ No image of Podium's is needed: a driver that cannot start shows as much of the 
 """
 
 import json
-import os
-import signal
-import subprocess
-import sys
+import random
+import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import ROOT, Kubectl
-from tests.cluster.test_definitions import RETAIL, run
-from tests.integration.services.stack import eventually, free_port
+from tests.cluster.conftest import DEFINITIONS, PREFIX, Kubectl, namespace
+from tests.cluster.playing import NOWHERE, Player
+from tests.cluster.running import Operator
+from tests.cluster.test_definitions import RETAIL, changed, run
+from tests.integration.services.stack import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.cluster, pytest.mark.timeout(180)]
 
 
-@dataclass
-class Operator:
-    """An operator that watches one namespace."""
-
-    kubectl: Kubectl
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        settings = {
-            "PODIUM_OPERATOR_NAMESPACE": self.kubectl.namespace,
-            "PODIUM_OPERATOR_NAMESPACES": json.dumps([self.kubectl.namespace]),
-            "PODIUM_OPERATOR_HTTP_PORT": str(free_port()),
-            "PODIUM_OPERATOR_METRICS_PORT": str(free_port()),
-        }
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "podium_operator.main"],
-                env={**os.environ, **settings},
-                cwd=ROOT,
-                stdout=log,
-                stderr=log,
-            )
-
-    def kill(self) -> None:
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait(20)
+@pytest.fixture(scope="module")
+def shared(cluster: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """Return an operator for every namespace of this session."""
+    with namespace(cluster) as own:
+        operator = Operator([f"{PREFIX}-*"], own.namespace, tmp_path_factory.mktemp("operator") / "log")
+        operator.start()
+        yield operator
+        operator.kill()
 
 
 @pytest.fixture
-def operator(kubectl: Kubectl, tmp_path: Path) -> Iterator[Operator]:
+def operator(shared: Operator, kubectl: Kubectl) -> Operator:
+    """Return that operator, in a namespace with an account for drivers."""
     kubectl.run("create", "serviceaccount", "podium-driver")
-    operator = Operator(kubectl, tmp_path / "operator.log")
-    operator.start()
-    yield operator
-    operator.kill()
+    return shared
 
 
 def reason(kubectl: Kubectl, name: str = "retail-1") -> Callable[[], str]:
@@ -110,10 +86,10 @@ def test_a_run_waits_for_its_pipeline_and_becomes_a_driver(kubectl: Kubectl) -> 
 
 
 def test_an_operator_that_is_killed_changes_nothing(kubectl: Kubectl, operator: Operator) -> None:
-    """At any moment: nothing is made twice, nothing is made anew."""
+    """While it begins a run, and afterwards: nothing is made twice, nothing is made anew."""
     kubectl.apply(RETAIL)
     kubectl.apply(run())
-    for pause in (0.2, 0.5, 1.0, 1.5):
+    for pause in (0.2, 1.0):
         time.sleep(pause)
         operator.kill()
         operator.start()
@@ -121,9 +97,10 @@ def test_an_operator_that_is_killed_changes_nothing(kubectl: Kubectl, operator: 
     before = owned(kubectl)
     operator.kill()
     operator.start()
-    time.sleep(5)
-    assert owned(kubectl) == before
-    assert len(before) == 4
+    kubectl.apply(run("later"))
+    wait_for(kubectl, "Unknown ImageUnavailable", "later")
+    assert set(before) < set(owned(kubectl))
+    assert len(owned(kubectl)) == 2 * len(before) == 8
 
 
 @pytest.mark.usefixtures("operator")
@@ -196,3 +173,182 @@ def test_a_status_that_somebody_broke_is_made_anew(kubectl: Kubectl) -> None:
     wait_for(kubectl, "Unknown ImageUnavailable")
     assert kubectl.get("pdr", "retail-1")["status"]["rows"] == 0
     assert owned(kubectl) == before
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_job_that_somebody_deletes_is_made_again(kubectl: Kubectl) -> None:
+    """As another attempt after its pause; what is pinned nobody can change, and what a StageRun says of itself is made anew."""
+    kubectl.apply(RETAIL)
+    kubectl.apply(run(backoff={"first": "1s"}))
+    wait_for(kubectl, "Unknown ImageUnavailable")
+    (stage,) = kubectl.get("stageruns.podium.dev")["items"]
+    name = stage["metadata"]["name"]
+    forgotten = json.dumps({"status": {"attempts": [], "conditions": []}})
+    kubectl.run("patch", "stagerun", name, "--subresource=status", "--type=merge", "-p", forgotten)
+    eventually(lambda: kubectl.get("stagerun", name)["status"]["attempts"])
+    other = json.dumps({"data": {"pipeline.yaml": "{}"}})
+    refused = kubectl.run("patch", "configmap", "retail-1-pinned", "--type=merge", "-p", other, check=False)
+    assert "immutable" in refused.stderr
+    kubectl.run("delete", "job", f"{name}-1")
+    eventually(lambda: any(line.startswith(f"Job {name}-2 ") for line in owned(kubectl)))
+    lost, again = kubectl.get("stagerun", name)["status"]["attempts"]
+    assert (lost["reason"], again["number"]) == ("DriverLost", 2)
+
+
+@pytest.mark.usefixtures("operator")
+def test_what_kubernetes_will_never_take_ends_the_run(kubectl: Kubectl) -> None:
+    """Two volumes in one place, and a Pipeline that no ConfigMap holds; in the API server's words, and the run beside them goes its way."""
+    kubectl.apply(RETAIL)
+    twice = [{"name": name, "mountPath": "/data", "emptyDir": {}} for name in ("a", "b")]
+    kubectl.apply(run("bad", pods={"volumes": twice}))
+    kubectl.apply(run("good"))
+    large = changed("metadata", "name", value="large")
+    column = large["spec"]["datasets"]["sales"]["columns"]["country"]
+    large["spec"]["datasets"]["sales"]["columns"] |= {
+        f"column_{number:03}": {**column, "description": "x" * 5_000} for number in range(200)
+    }
+    kubectl.apply(large)
+    kubectl.apply(run("large", pipeline="large"))
+    assert "must be unique" in wait_for(kubectl, "False InvalidSpec", "bad")["message"]
+    assert "Too long" in wait_for(kubectl, "False InvalidSpec", "large")["message"]
+    wait_for(kubectl, "Unknown ImageUnavailable", "good")
+    assert "bad" not in " ".join(line for line in owned(kubectl) if line.startswith("Job"))
+
+
+def test_no_value_of_a_secret_is_anywhere(kubectl: Kubectl, operator: Operator) -> None:
+    """In no object of the run, no Event and no line of the operator's log."""
+    value = secrets.token_hex(16)
+    kubectl.run("create", "secret", "generic", "store", f"--from-literal=PASSWORD={value}")
+    kubectl.apply(RETAIL)
+    kubectl.apply(run(pods={"envFrom": [{"secretRef": {"name": "store"}}], "nodeSelector": NOWHERE}))
+    wait_for(kubectl, "Unknown Unschedulable")
+    kinds = "pipelines.podium.dev,pipelineruns.podium.dev,stageruns.podium.dev,jobs,pods,configmaps,events"
+    everything = kubectl.run("get", kinds, "-o", "json", "--show-managed-fields").stdout
+    assert "secretRef" in everything
+    assert value not in everything + operator.log.read_text()
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_namespace_that_is_deleted_takes_its_runs_along(kubectl: Kubectl, cluster: Kubectl) -> None:
+    """While they begin; runs of another namespace go their way."""
+    kubectl.apply(RETAIL)
+    with namespace(cluster) as doomed:
+        doomed.apply(RETAIL)
+        for number in range(5):
+            doomed.apply(run(f"run-{number}", pods={"nodeSelector": NOWHERE}))
+    kubectl.apply(run(pods={"nodeSelector": NOWHERE}))
+    wait_for(kubectl, "Unknown Unschedulable")
+    gone = ("get", "namespace", doomed.namespace)
+    eventually(lambda: cluster.run(*gone, check=False).returncode, seconds=60)
+
+
+@pytest.mark.usefixtures("operator")
+def test_many_runs_at_once_and_one_that_is_deleted_in_the_middle(kubectl: Kubectl) -> None:
+    """Each has its Job, once; of the one that is deleted nothing is left."""
+    kubectl.apply(RETAIL)
+    names = [f"run-{number}" for number in range(50)]
+    runs = [run(name, pods={"nodeSelector": NOWHERE}) for name in names]
+    kubectl.apply({"apiVersion": "v1", "kind": "List", "items": runs})
+    kubectl.run("delete", "pdr", "run-7", "--wait=false")
+
+    def reasons() -> dict[str, str]:
+        return {
+            item["metadata"]["name"]: condition["reason"]
+            for item in kubectl.get("pdr")["items"]
+            for condition in item.get("status", {}).get("conditions", [])
+            if condition["type"] == "Succeeded"
+        }
+
+    wanted = {name: "Unschedulable" for name in names if name != "run-7"}
+    eventually(lambda: reasons() == wanted, seconds=60)
+    eventually(lambda: not [line for line in owned(kubectl) if " run-7-" in line])
+    assert len([line for line in owned(kubectl) if line.startswith("Job")]) == 49
+
+
+@pytest.mark.usefixtures("operator")
+def test_definitions_are_applied_again_under_a_live_run(kubectl: Kubectl, cluster: Kubectl) -> None:
+    """With a change that harms nobody: watches begin anew, and the run goes on where it was."""
+    kubectl.apply(RETAIL)
+    kubectl.apply(run(pods={"nodeSelector": NOWHERE}))
+    wait_for(kubectl, "Unknown Unschedulable")
+    before = owned(kubectl)
+    described = "/spec/versions/0/schema/openAPIV3Schema/description"
+    change = json.dumps([{"op": "replace", "path": described, "value": "One pass of a Pipeline, changed."}])
+    for plural in ("pipelineruns", "stageruns"):
+        cluster.run("patch", "crd", f"{plural}.podium.dev", "--type=json", "-p", change)
+    player = Player(kubectl, "retail-1")
+    eventually(lambda: not player.step() and reason(kubectl)() == "True Completed", seconds=90)
+    cluster.run("apply", "--server-side", "--force-conflicts", "-f", str(DEFINITIONS))
+    assert set(before) < set(owned(kubectl))
+
+
+@pytest.mark.usefixtures("operator")
+def test_a_schedule_makes_runs(kubectl: Kubectl) -> None:
+    """Every minute's, with the time it is for; it goes with its Pipeline, and what is no time zone is no Pipeline."""
+    zone = changed("spec", "schedule", value="0 2 * * *")
+    zone["spec"]["scheduling"] = {"time_zone": "Mars/Base"}
+    assert "write a name of the IANA database" in kubectl.refusal(zone)
+    never = changed("spec", "schedule", value="0 2 31 2 *")
+    kubectl.apply(never)
+    eventually(lambda: _scheduled(kubectl) == "False InvalidSchedule")
+    every = changed("spec", "schedule", value="* * * * *")
+    every["spec"]["runs"] = {"pods": {"nodeSelector": NOWHERE}}
+    every["spec"]["scheduling"] = {"time_zone": "Europe/Berlin", "concurrency": "replace"}
+    kubectl.apply(every)
+    eventually(lambda: len(kubectl.get("pdr")["items"]) == 1, seconds=70)
+    (made,) = kubectl.get("pdr")["items"]
+    assert made["metadata"]["annotations"]["podium.dev/scheduled-at"].endswith(":00Z")
+    wait_for(kubectl, "Unknown Unschedulable", made["metadata"]["name"])
+    status = kubectl.get("pipeline", "retail")["status"]
+    assert status["active"] == [made["metadata"]["name"]]
+    shown = kubectl.run("get", "pipeline").stdout.splitlines()[0].split()
+    assert shown == ["NAME", "ENGINE", "SCHEDULE", "SUSPENDED", "LAST", "NEXT", "AGE"]
+    kubectl.run("delete", "pipeline", "retail")
+    eventually(lambda: not kubectl.get("pdr")["items"])
+
+
+def _scheduled(kubectl: Kubectl) -> str:
+    conditions = kubectl.get("pipeline", "retail").get("status", {}).get("conditions", [])
+    return next((f"{item['status']} {item['reason']}" for item in conditions), "")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_an_operator_that_is_killed_at_random_moments_makes_every_job_once(
+    kubectl: Kubectl, operator: Operator
+) -> None:
+    """Twenty times while runs go from ingest to published: every Job is the first attempt of its stage, and none is made anew."""
+    seed = secrets.randbits(32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    kubectl.apply(RETAIL)
+    names = ["first", "second", "third"]
+    for name in names:
+        kubectl.apply(run(name, pods={"nodeSelector": NOWHERE}))
+    players = [Player(kubectl, name) for name in names]
+    seen: dict[str, set[str]] = {}
+
+    def look() -> None:
+        for line in owned(kubectl):
+            kind, name, uid = line.split()
+            if kind in {"Job", "StageRun"}:
+                seen.setdefault(f"{kind} {name}", set()).add(uid)
+
+    for _ in range(20):
+        time.sleep(chance.uniform(0.0, 5.0))
+        operator.kill()
+        operator.start()
+        chance.choice(players).step()
+        look()
+
+    def all_done() -> bool:
+        for player in players:
+            player.step()
+        look()
+        return all(reason(kubectl, name)() == "True Completed" for name in names)
+
+    eventually(all_done, seconds=300)
+    stages = len(names) * 6
+    assert {name: len(uids) for name, uids in seen.items() if len(uids) > 1} == {}
+    assert sorted(name.split()[0] for name in seen) == ["Job"] * stages + ["StageRun"] * stages
+    assert all(name.endswith("-1") for name in seen if name.startswith("Job"))

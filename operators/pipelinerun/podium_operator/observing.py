@@ -42,10 +42,12 @@ class Observations:
             self.put(kind, raw)
 
     def remove(self, kind: str, raw: Raw) -> None:
-        """Forget an object that is gone."""
-        key = _key(raw)
-        self._kinds.get(kind, {}).pop(key, None)
-        run = run_of(kind, raw)
+        """Forget an object that is gone, and not a later one of its name."""
+        key, run = _key(raw), run_of(kind, raw)
+        known = self.get(kind, key)
+        if known is None or known["metadata"]["uid"] != raw["metadata"]["uid"]:
+            return
+        del self._kinds[kind][key]
         if run and (parts := self._by_run.get(run)):
             parts.discard((kind, key[1]))
             if not parts:

@@ -20,11 +20,9 @@ from pydantic import ValidationError
 
 from podium_operator.core import statuses
 from podium_operator.core.attempts import UNEXPLAINED
-from podium_operator.core.decisions import Note, decide
-from podium_operator.core.failures import refusal
+from podium_operator.core.decisions import Note, decide, refused
 from podium_operator.core.objects import Manifest
 from podium_operator.core.seen import Job, Raw, Seen
-from podium_operator.core.statuses import Standing
 from podium_operator.observing import Key, Observations, is_owned, mistake, parsed
 from podium_operator.settings import DriverSettings
 from podium_operator.warnings import Warnings
@@ -79,13 +77,16 @@ class Reconciler:
             if decision.remove_jobs:
                 await self._write(raw, stored, seen, notes)
                 stored, notes = seen, []
-                for name in decision.remove_jobs:
-                    await self.cluster.delete("Job", seen.run.metadata.namespace, name)
+                await self._remove(seen, decision.remove_jobs)
             if not decision.make:
                 await self._write(raw, stored, seen, notes)
                 return decision.again_in
             for manifest in decision.make:
-                seen = seen.with_object(await self._make(raw, stored, seen, manifest))
+                try:
+                    seen = seen.with_object(await self._make(seen, manifest))
+                except Refused as refusal:
+                    await self._give_way(raw, stored, seen, manifest, refusal)
+                    raise
         metadata = seen.run.metadata
         await self.cluster.delete("PipelineRun", metadata.namespace, metadata.name, metadata.uid)
         return None
@@ -179,27 +180,27 @@ class Reconciler:
         moment = rfc3339(self.now())
         await self.cluster.tell(raw, note.reason, note.message, warning=note.warning, moment=moment)
 
-    async def _make(self, raw: Raw, stored: Seen, seen: Seen, manifest: Manifest) -> Raw:
-        try:
-            made = await self.cluster.make(manifest)
-        except Refused as refused:
-            await self._show_refusal(raw, stored, seen, manifest, refused)
-            raise
+    async def _remove(self, seen: Seen, jobs: Sequence[str]) -> None:
+        for name in jobs:
+            await self.cluster.delete("Job", seen.run.metadata.namespace, name)
+
+    async def _make(self, seen: Seen, manifest: Manifest) -> Raw:
+        made = await self.cluster.make(manifest)
         if manifest["kind"] == "ConfigMap":
             self._pinned[seen.run.metadata.uid] = json.loads(made["data"]["pipeline.yaml"])
         elif manifest["kind"] in {"StageRun", "Job"}:
             self.observed.put(manifest["kind"], made)
         return made
 
-    async def _show_refusal(
-        self, raw: Raw, stored: Seen, seen: Seen, manifest: Manifest, refused: Refused
+    async def _give_way(
+        self, raw: Raw, stored: Seen, seen: Seen, manifest: Manifest, refusal: Refused
     ) -> None:
-        """Say in the run why an object of it could not be made; it is tried again."""
-        reason = refusal(refused.message) or Reason.PENDING
-        said = f"{manifest['kind']} {manifest['metadata']['name']}: {refused.message}"
-        shown = statuses.of_run(seen.run, (), Standing(reason, said), seen.now)
-        kept = seen.run.status.model_copy(update={"conditions": shown.conditions})
-        await self._write(raw, stored, seen.with_statuses(kept, {}), [Note(reason, said, warning=True)])
+        """Say in the run why an object of it could not be made."""
+        what = f"{manifest['kind']} {manifest['metadata']['name']}"
+        decision = refused(seen, what, refusal.message)
+        shown = seen.with_statuses(decision.status, decision.stages)
+        await self._write(raw, stored, shown, decision.notes)
+        await self._remove(shown, decision.remove_jobs)
 
     async def _refuse(self, raw: Raw, error: ValidationError) -> None:
         """End a run whose spec no validation of the API server would have let in."""

@@ -85,8 +85,5 @@ class Scheduler:
     async def _show_refusal(self, raw: Raw, pipeline: ScheduledPipeline, refused: Refused) -> None:
         """Say in the Pipeline why its run could not be made; it is tried again until its deadline."""
         reason = refusal(refused.message) or Reason.PENDING
-        if reason != Reason.NAMESPACE_TERMINATING:
-            shown = schedules.refused(
-                pipeline, reason, f"no run could be made: {refused.message}", self.now()
-            )
-            await self._show(raw, pipeline, shown)
+        why = f"no run could be made: {refused.message}"
+        await self._show(raw, pipeline, schedules.refused(pipeline, reason, why, self.now()))

@@ -63,8 +63,8 @@ def _rules() -> list[dict[str, str]]:
 
 Cron = Annotated[
     str,
-    AfterValidator(_schedule),
     Field(max_length=100, json_schema_extra={"x-kubernetes-validations": list[Any](_rules())}),
+    AfterValidator(_schedule),
 ]
 """When something happens, in five fields as cron has them."""
 

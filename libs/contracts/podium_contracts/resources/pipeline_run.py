@@ -76,10 +76,13 @@ class RunTemplate(Resource):
     """A finished run is deleted after so long; it stays without it."""
     pods: PodTemplate = PodTemplate()
     spark: Annotated[
-        dict[Annotated[str, Field(pattern=SPARK_SETTINGS)], Annotated[str, Field(max_length=1000)]],
+        dict[
+            Annotated[str, Field(pattern=SPARK_SETTINGS)],
+            Annotated[str, Field(pattern="^[ -~]*$", max_length=1000)],
+        ],
         Field(max_length=50),
     ] = Field(default_factory=dict)
-    """Settings of engine spark that tune it."""
+    """Settings of engine spark that tune it; a value is one line of ASCII."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

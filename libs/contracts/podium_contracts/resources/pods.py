@@ -5,7 +5,7 @@ There is no image, no command and no security context here: what runs is the pla
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from podium_contracts.model import checked
 from podium_contracts.resources.resource import Resource
@@ -15,6 +15,35 @@ Quantity = Annotated[
     str, Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,3})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$", max_length=20)
 ]
 """An amount as Kubernetes writes it: `500m` cores, `2Gi` of memory."""
+
+
+IMAGE_FOLDERS = (
+    "bin", "boot", "dev", "etc", "home", "lib", "lib64", "opt", "podium", "proc", "root", "run", "sbin", "sys", "tmp", "usr", "var",
+)  # fmt: skip
+"""What runs lies in these, and nobody may put something else over it."""
+MOUNT_ADVICE = "mount in a folder of your own, as /data or /mnt/certs: the image has its own in /etc, /opt, /usr and the like"
+
+
+def _own_folder(path: str) -> str:
+    if path.split("/")[1] in IMAGE_FOLDERS:
+        raise ValueError(MOUNT_ADVICE)
+    return path
+
+
+MountPath = Annotated[
+    str,
+    Field(
+        pattern="^(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$",
+        max_length=255,
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {"rule": f"!(self.split('/')[1] in {list(IMAGE_FOLDERS)})", "message": MOUNT_ADVICE}
+            ]
+        },
+    ),
+    AfterValidator(_own_folder),
+]
+"""A folder in the pods, without `..` and outside of what the image has."""
 
 
 class Resources(Resource):
@@ -87,7 +116,7 @@ class Volume(Resource):
     )
 
     name: Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", max_length=63)]
-    mount_path: Annotated[str, Field(pattern="^/[A-Za-z0-9._/-]+$", max_length=255)]
+    mount_path: MountPath
     read_only: bool = False
     persistent_volume_claim: Claim | None = None
     secret: SecretVolume | None = None

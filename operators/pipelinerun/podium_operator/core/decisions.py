@@ -24,6 +24,7 @@ from podium_contracts.resources.stage_run import Announced
 
 from podium_operator.core import objects, statuses
 from podium_operator.core.attempts import DONE, Progress, progress
+from podium_operator.core.failures import refusal
 from podium_operator.core.objects import Manifest, Pinned
 from podium_operator.core.seen import Raw, Seen
 from podium_operator.core.statuses import Standing
@@ -61,10 +62,7 @@ def decide(seen: Seen, settings: DriverSettings) -> Decision:
     """Return what is to be done about a run."""
     if seen.run.is_finished:
         return _afterwards(seen)
-    done = [
-        progress(stage, seen.jobs.get(stage.metadata.name, ()), seen.run, seen.now)
-        for stage in objects.stages_in_order(seen.stages)
-    ]
+    done = _progress(seen)
     if seen.run.spec.cancel:
         return _end(seen, done, Reason.CANCELLED, "as asked")
     if _is_over_time(seen):
@@ -74,6 +72,16 @@ def decide(seen: Seen, settings: DriverSettings) -> Decision:
     if seen.pinned is None:
         return _start(seen, settings)
     return _go_on(seen, done, seen.pinned, settings)
+
+
+def refused(seen: Seen, what: str, words: str) -> Decision:
+    """Return what is to be done where the API server does not take an object: it is tried again, unless it never will be taken."""
+    reason, message = refusal(words) or Reason.PENDING, f"{what}: {words}"
+    if reason == Reason.INVALID_SPEC:
+        return _end(seen, _progress(seen), reason, message)
+    shown = statuses.of_run(seen.run, (), Standing(reason, message), seen.now)
+    status = seen.run.status.model_copy(update={"conditions": shown.conditions})
+    return Decision(status=status, notes=_news(seen.run, reason, message))
 
 
 def request(run: PipelineRun, datasets: Sequence[str]) -> CloudEvent:
@@ -100,6 +108,13 @@ def request(run: PipelineRun, datasets: Sequence[str]) -> CloudEvent:
 def run_id(run: PipelineRun) -> str:
     """Return the id that a run has in events, logs and commits."""
     return f"{run.metadata.name}-{run.metadata.uid[:8]}"
+
+
+def _progress(seen: Seen) -> list[Progress]:
+    return [
+        progress(stage, seen.jobs.get(stage.metadata.name, ()), seen.run, seen.now)
+        for stage in objects.stages_in_order(seen.stages)
+    ]
 
 
 def _afterwards(seen: Seen) -> Decision:

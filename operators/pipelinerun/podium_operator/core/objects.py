@@ -235,7 +235,7 @@ def spark_defaults(run: PipelineRun, settings: DriverSettings) -> str:
         "spark.ui.enabled": "false",
         **run.spec.spark,
     }
-    return "".join(f"{key} {_one_line(value)}\n" for key, value in lines.items())
+    return "".join(f"{key} {value}\n" for key, value in lines.items())
 
 
 def executor_template(run: PipelineRun, settings: DriverSettings) -> Manifest:
@@ -331,11 +331,6 @@ def _megabytes(memory: Quantity) -> int:
         if memory.endswith(unit):
             return int(float(memory.removesuffix(unit)) * size / 2**20)
     return int(float(memory) / 2**20)
-
-
-def _one_line(value: str) -> str:
-    """Return a value without line ends: another line would be another setting."""
-    return " ".join(value.split())
 
 
 def _metadata(name: str, run: PipelineRun, labels: Mapping[str, str], belongs_to: Manifest) -> Manifest:
