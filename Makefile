@@ -45,6 +45,10 @@ conformance: spark ## Run what shows that both engines mean the same, the long f
 test-long: spark kafka s3 ## Run the long tests: kill points, many seeds, big inputs
 	$(pytest) -m slow tests
 
+.PHONY: test-cluster
+test-cluster: spark kafka s3 ## Run every test on a cluster, the long ones too: KUBECONFIG names it, PODIUM_IMAGE_LOAD loads images into it
+	$(pytest) tests/charts tests/cluster
+
 .PHONY: faults
 faults: kafka .venv/dev.stamp ## Kill services, their processes and the broker under load for ten minutes
 	$(pytest) -s -m slow tests/faults/services
