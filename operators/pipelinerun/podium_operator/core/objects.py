@@ -191,7 +191,8 @@ def _environment(
             "SPARK_CONF_DIR": FOLDER,
             "SPARK_LOCAL_DIRS": SCRATCH,
             "PODIUM_DRIVER_HOST": f"{stage.metadata.name}.{run.metadata.namespace}.svc",
-            "PODIUM_DRIVER_HEAP": f"{heap_mb(resources['memory'])}m",
+            # Not a setting: the JVM is started before Spark replaces variables in those.
+            "SPARK_DRIVER_MEMORY": f"{heap_mb(resources['memory'])}m",
         }
     named = [{"name": name, "value": str(value)} for name, value in given.items()]
     return [*named, {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
@@ -219,7 +220,6 @@ def spark_defaults(run: PipelineRun, settings: DriverSettings) -> str:
         "spark.driver.bindAddress": "0.0.0.0",  # noqa: S104 - executors are other pods
         "spark.driver.port": "7078",
         "spark.driver.blockManager.port": "7079",
-        "spark.driver.memory": "${env:PODIUM_DRIVER_HEAP}",
         "spark.executor.instances": str(executors.instances),
         "spark.executor.cores": str(executors.cores),
         "spark.executor.memory": f"{heap}m",
