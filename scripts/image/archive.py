@@ -11,6 +11,7 @@ kept in .tools/images. How this machine reaches its indices of packages is used 
 """
 
 import argparse
+import fcntl
 import hashlib
 import os
 import re
@@ -19,7 +20,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,7 +141,7 @@ def reach() -> list[str]:
     return [f"{source}:{place}" for source, place in mounts.items()]
 
 
-def volumes(mounts: Iterator[str] | list[str]) -> list[str]:
+def volumes(mounts: Iterable[str]) -> list[str]:
     """Return mounts as options of buildah."""
     return [option for mount in mounts for option in ("--volume", mount)]
 
@@ -184,15 +185,16 @@ def main() -> int:
             "podium: building images without Docker needs root: a root file system is made and entered\n"
         )
         return 1
-    missing = [tool for tool in ("buildah", "mmdebstrap") if shutil.which(tool) is None]
-    if missing:
-        run("scripts/apt", *missing)
     STORE.mkdir(parents=True, exist_ok=True)
     options.folder.mkdir(parents=True, exist_ok=True)
     try:
-        buildah("rm", "--all")  # what an interrupted build left behind
-        for name in options.names:
-            print(archive(name, options.folder.resolve()), flush=True)
+        if not all(map(shutil.which, ("buildah", "mmdebstrap"))):
+            run("scripts/apt", "buildah", "mmdebstrap", "debian-archive-keyring")
+        with (STORE / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            buildah("rm", "--all")  # what an interrupted build left behind
+            for name in options.names:
+                print(archive(name, options.folder.resolve()), flush=True)
     except subprocess.CalledProcessError as error:
         sys.stderr.write(
             f"{error.stdout}{error.stderr}podium: {Path(error.cmd[0]).name} failed; what it said is above\n"
