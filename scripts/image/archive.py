@@ -47,11 +47,6 @@ LEFT_OUT = (
     "path-exclude=/usr/share/locale/*",
 )
 LICENCES = "path-include=/usr/share/doc/*/copyright"
-SOURCES = """\
-deb http://deb.debian.org/debian bookworm main
-deb http://deb.debian.org/debian bookworm-updates main
-deb http://deb.debian.org/debian-security bookworm-security main
-"""
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 NETWORK = re.compile(
     "UV_(DEFAULT_INDEX|INDEX.*|EXTRA_INDEX_URL|HTTP_.*|INSECURE_HOST|NATIVE_TLS|SYSTEM_CERTS|OFFLINE)"
@@ -90,9 +85,9 @@ def host_sources() -> list[Path]:
 
 def base() -> str:
     """Return the name of the image that the others are based on; make it if it is not there."""
-    hook = f"""\
-rm --force "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/apt/sources.list.d/*
-echo {shlex.quote(SOURCES)} > "$1"/etc/apt/sources.list"""
+    hook = """rm --force "$1"/etc/apt/apt.conf.d/99mmdebstrap"""
+    if host_sources():
+        hook += """ "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d/*"""
     options = [
         "--mode=root",
         "--variant=minbase",
