@@ -17,6 +17,7 @@ from podium_contracts.resources import (
     StageRunStatus,
 )
 from podium_contracts.resources.pipeline_run import Judgement, TableProgress
+from pydantic_core import to_jsonable_python
 
 from podium_operator.core.attempts import DONE, LONGEST_MESSAGE, Progress
 
@@ -115,8 +116,9 @@ def of_run(
 
 
 def dumped(status: PipelineRunStatus | StageRunStatus) -> dict[str, Any]:
-    """Return a status as the API server keeps it."""
-    return status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    """Return a status as the API server keeps it: with numbers that are numbers, where events have texts, as protobuf does."""
+    shown: dict[str, Any] = to_jsonable_python(status.model_dump(by_alias=True, exclude_none=True))
+    return shown
 
 
 def _conditions(
