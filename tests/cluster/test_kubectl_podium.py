@@ -17,8 +17,10 @@ from deltalake import DeltaTable
 from podium.cli import call as podium
 from podium.kubectl.commands import call
 from podium_contracts.names import Stage
+from podium_contracts.resources import PipelineRunStatus
 from podium_contracts.resources.course import ATTEMPT, COMPONENT, LABELS, RUN, STAGE, STAGE_RUN, pinned_name
 from podium_lakehouse.store.objects import put
+from podium_operator.core.statuses import dumped
 from podium_runtime.pipeline_file import load
 
 from tests.cluster.conftest import Kubectl
@@ -91,7 +93,8 @@ def ask(kubectl: Kubectl, capsys: pytest.CaptureFixture[str]) -> Ask:
 def told(kubectl: Kubectl, name: str = "retail-1", **status: Any) -> dict[str, Any]:
     """Make a run that stands so; return it."""
     kubectl.apply(run(name))
-    patch = json.dumps({"status": {**STATUS, **status}})
+    written = dumped(PipelineRunStatus.model_validate({**STATUS, **status}))
+    patch = json.dumps({"status": written})
     kubectl.run("patch", "pdr", name, "--subresource=status", "--type=merge", "-p", patch)
     found: dict[str, Any] = kubectl.get("pdr", name)
     return found
