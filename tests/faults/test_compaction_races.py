@@ -61,13 +61,14 @@ def test_files_that_are_gone_are_replaced_by_nobody(tmp_path: Path) -> None:
     uri = str(tmp_path / "table")
     for number in range(4):
         write_deltalake(uri, pa.table({"number": [number]}), mode="append")
-    old = live_files(DeltaTable(uri))
+    planned = DeltaTable(uri)
+    old = live_files(planned)
     compaction.compact(uri, since=0, small_bytes=10**6)
     assert len(DeltaTable(uri).file_uris()) == 4, "not yet due"
     folder = tmp_path / "table" / "data" / "late"
     write_deltalake(str(folder), pa.table({"number": [0, 1, 2, 3]}))
     DeltaTable(uri).delete("number = 2")
-    assert replace_files(uri, old, data_files(uri, str(folder)), {}) is None
+    assert replace_files(uri, planned, old, data_files(uri, str(folder)), {}) is None
     assert sorted(DeltaTable(uri).to_pyarrow_table()["number"].to_pylist()) == [0, 1, 3]
 
 

@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 
 from podium_lakehouse.delta.commits import MAINTENANCE_KEY
 from podium_lakehouse.delta.folders import discard, filling, new_folder, opened
-from podium_lakehouse.delta.parquet import data_files
+from podium_lakehouse.delta.parquet import ROW_GROUP_ROWS, data_files
 from podium_lakehouse.delta.replacing import LiveFile, live_files, partition_folder, replace_files
 from podium_lakehouse.delta.tables import current
 
@@ -19,7 +19,6 @@ SMALL_BYTES = 16_000_000
 """Of a file. Larger ones are left alone, so that what a batch costs does not grow with the table."""
 COMPACTION = {MAINTENANCE_KEY: "compaction"}
 """What such a commit says of itself."""
-ROW_GROUP_ROWS = 122_880
 
 
 def compact(uri: str, since: int, small_bytes: int = SMALL_BYTES) -> None:
@@ -36,7 +35,7 @@ def compact(uri: str, since: int, small_bytes: int = SMALL_BYTES) -> None:
         for number, files in enumerate(groups):
             _merge(uri, table, files, draft, number)
     old = [file for files in groups for file in files]
-    if replace_files(uri, old, data_files(uri, folder), COMPACTION) is None:
+    if replace_files(uri, table, old, data_files(uri, folder), COMPACTION) is None:
         discard([folder])
 
 

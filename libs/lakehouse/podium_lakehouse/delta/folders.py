@@ -7,7 +7,7 @@ can be counted before anything is sent, and a file is there as a whole or not at
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,11 +67,10 @@ def new_folder(table_uri: str) -> str:
 def filling(folder: str) -> Iterator[Path]:
     """Lend a folder of this machine for the data files of a new folder; it has them afterwards, unless something failed: then it has none."""
     if not is_object(folder):
-        try:
+        with ExitStack() as undoing:
+            undoing.callback(discard, [folder])
             yield Path(folder)
-        except Exception:
-            discard([folder])
-            raise
+            undoing.pop_all()
         return
     with scratch_folder() as scratch:
         draft = scratch / "draft"

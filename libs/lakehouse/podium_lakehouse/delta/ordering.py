@@ -1,11 +1,13 @@
-"""When a table is worth Z-ordering again: the cost must stay in proportion to the news."""
+"""Z-ordering a table: when it is worth it again, as the cost must stay in proportion to the news, and how its files are made anew.
+
+They are ordered in a copy on this machine, by links where the table is here, too, and then take the place of the old ones in one commit.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-import pyarrow as pa
 from deltalake import DeltaTable, WriterProperties
 from deltalake.transaction import AddAction, RemoveAction
 from podium_contracts.pipeline import is_object
@@ -30,16 +32,16 @@ LEAST_BYTES = 128_000_000
 
 def is_out_of_order(table: DeltaTable) -> bool:
     """Whether so many rows have come since the table was Z-ordered last that it should be again."""
-    now = _files(table)
-    if sum(now["size_bytes"].to_pylist()) < LEAST_BYTES:
+    now = live_files(table)
+    if sum(file.size for file in now) < LEAST_BYTES:
         return False
     ordered: set[str] = set()
     last = next(filter(is_ordering, table.history()), None)
     if last is not None:
-        ordered = set(_files(DeltaTable(table.table_uri, version=int(last["version"])))["path"].to_pylist())
-    rows = dict(zip(now["path"].to_pylist(), now["num_records"].to_pylist(), strict=True))
-    new: int = sum(count for path, count in rows.items() if path not in ordered)
-    return bool(new > UNORDERED_SHARE * sum(rows.values()))
+        then = DeltaTable(table.table_uri, version=int(last["version"]))
+        ordered = {file.path for file in live_files(then)}
+    new = sum(file.rows for file in now if file.path not in ordered)
+    return new > UNORDERED_SHARE * sum(file.rows for file in now)
 
 
 def reorder(uri: str, table: DeltaTable, columns: Sequence[str]) -> int | None:
@@ -55,7 +57,7 @@ def reorder(uri: str, table: DeltaTable, columns: Sequence[str]) -> int | None:
                 (copy / unquote(file.path)).rename(home / Path(file.path).name)
         finally:
             discard([str(copy)])
-    version = replace_files(uri, old, data_files(uri, folder), ORDERING)
+    version = replace_files(uri, table, old, data_files(uri, folder), ORDERING)
     if version is None:
         discard([folder])
     return version
@@ -92,7 +94,3 @@ def is_ordering(entry: Mapping[str, object]) -> bool:
     """Whether a commit of a table's history Z-ordered it, on either engine."""
     by_spark = entry.get("operation") == "OPTIMIZE" and MAINTENANCE_KEY not in entry
     return by_spark or entry.items() >= ORDERING.items()
-
-
-def _files(table: DeltaTable) -> pa.Table:
-    return pa.table(table.get_add_actions(flatten=True))

@@ -10,6 +10,8 @@ from deltalake.transaction import AddAction
 
 from podium_lakehouse.delta.folders import NewFile, parquet_files
 
+ROW_GROUP_ROWS = 122_880
+"""DuckDB's own vector-friendly default; small enough for statistics to prune within a file."""
 INDEXED_COLUMNS = 32
 """Delta's own default: statistics for the first 32 columns."""
 TEXT_PREFIX = 32

@@ -58,20 +58,25 @@ def live_files(table: DeltaTable) -> list[LiveFile]:
 
 
 def replace_files(
-    uri: str, old: Sequence[LiveFile], new: Sequence[DataFile], metadata: Mapping[str, str]
+    uri: str,
+    planned: DeltaTable,
+    old: Sequence[LiveFile],
+    new: Sequence[DataFile],
+    metadata: Mapping[str, str],
 ) -> int | None:
     """Let new files take the place of old ones; return the version, None where one of the old is gone or the table is another one.
+
+    `planned` is the table as it was when the new files were planned.
 
     Raises:
         FileNotFoundError: a new file is gone.
     """
     properties = CommitProperties(custom_metadata=dict(metadata), max_commit_retries=0)
-    began = DeltaTable(uri)
     for attempt in range(MAX_ATTEMPTS):
         table = DeltaTable(uri)
         version = table.version() + 1
         paths = {file.path for file in live_files(table)}
-        if not all(file.path in paths for file in old) or not _is_same(table, began):
+        if not all(file.path in paths for file in old) or not _is_same(table, planned):
             return None
         for data in new:
             if not data.file.exists():
