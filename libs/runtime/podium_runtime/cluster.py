@@ -4,7 +4,9 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
+from urllib.request import getproxies_environment
 
+from aiohttp import ClientSession
 from kubernetes_asyncio import config
 from kubernetes_asyncio.client import ApiClient, Configuration
 from kubernetes_asyncio.client.exceptions import ApiException
@@ -54,7 +56,10 @@ class Cluster:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except config.ConfigException:
             await config.load_kube_config(client_configuration=configuration)
-        return cls(ApiClient(configuration))
+        client = ApiClient(configuration)
+        if not getproxies_environment():
+            _leave_environment(client)
+        return cls(client)
 
     async def close(self) -> None:
         """End the connection."""
@@ -202,6 +207,13 @@ class Cluster:
             raise _refusal(error) from error
         found: Manifest = json.loads(await response.read())
         return found
+
+
+def _leave_environment(client: ApiClient) -> None:
+    """Let a client not look for a proxy in the environment: it asks two threads before every call."""
+    session = client.rest_client.pool_manager
+    client.rest_client.pool_manager = ClientSession(connector=session.connector)
+    session.detach()
 
 
 def _refusal(error: ApiException) -> Refused:
