@@ -82,8 +82,9 @@ async def listening(cluster: Cluster, namespace: str) -> AsyncIterator[Heard]:
 
 async def _listen(cluster: Cluster, path: str, heard: Heard) -> None:
     """Take what a watch says, again from its beginning when the API server ends it."""
-    query, rest = [("watch", "true"), ("timeoutSeconds", "3600")], b""
+    query = [("watch", "true"), ("timeoutSeconds", "3600")]
     while True:
+        rest = b""
         response = await cluster._client.call_api(
             path,
             "GET",

@@ -4,8 +4,9 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from typing import Any
+from urllib.request import getproxies_environment
 
-from aiohttp import ClientTimeout
+from aiohttp import ClientSession, ClientTimeout
 from kubernetes_asyncio import config
 from kubernetes_asyncio.client import ApiClient, Configuration
 from podium_contracts.resources.resource import API_VERSION
@@ -57,7 +58,10 @@ class Cluster:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except config.ConfigException:
             await config.load_kube_config(client_configuration=configuration)
-        return cls(ApiClient(configuration))
+        client = ApiClient(configuration)
+        if not getproxies_environment():
+            _leave_environment(client)
+        return cls(client)
 
     async def close(self) -> None:
         """End the connection."""
@@ -247,6 +251,13 @@ class Cluster:
         if not response.ok:
             raise _refusal(response.status, await response.read())
         return response
+
+
+def _leave_environment(client: ApiClient) -> None:
+    """Let a client not look for a proxy in the environment: it asks two threads before every call."""
+    session = client.rest_client.pool_manager
+    client.rest_client.pool_manager = ClientSession(connector=session.connector)
+    session.detach()
 
 
 def _refusal(status: int, said: bytes) -> Refused:
