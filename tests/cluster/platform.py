@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -148,9 +149,9 @@ class Platform:
 
 
 def copied(lakehouse: str, home: Path) -> Path:
-    """Copy a lakehouse out of the store that the environment names: its tables may be moved."""
+    """Copy a lakehouse out of the store that the environment names: its tables may be moved. S3Proxy lists empty folders, too."""
     _, prefix = bucket_and_key(lakehouse)
-    for meta in below(lakehouse):
+    for meta in filter(itemgetter("size"), below(lakehouse)):
         name = meta["path"].removeprefix(f"{prefix}/")
         target = home / name
         target.parent.mkdir(parents=True, exist_ok=True)
