@@ -9,7 +9,6 @@ from urllib.request import getproxies_environment
 from aiohttp import ClientSession
 from kubernetes_asyncio import config
 from kubernetes_asyncio.client import ApiClient, Configuration
-from kubernetes_asyncio.client.exceptions import ApiException
 from podium_contracts.resources.resource import API_VERSION
 
 Manifest = dict[str, Any]
@@ -192,20 +191,20 @@ class Cluster:
         content_type: str = PLAIN,
         query: list[tuple[str, str]] | None = None,
     ) -> Manifest:
-        try:
-            response = await self._client.call_api(
-                path,
-                method,
-                query_params=query or [],
-                header_params={"Accept": PLAIN, "Content-Type": content_type},
-                body=body,
-                auth_settings=["BearerToken"],
-                _preload_content=False,
-                _request_timeout=30,
-            )
-        except ApiException as error:
-            raise _refusal(error) from error
-        found: Manifest = json.loads(await response.read())
+        response = await self._client.call_api(
+            path,
+            method,
+            query_params=query or [],
+            header_params={"Accept": PLAIN, "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+            _preload_content=False,
+            _request_timeout=30,
+        )
+        answer = await response.read()
+        if not response.ok:
+            raise _refusal(response.status, response.reason, answer)
+        found: Manifest = json.loads(answer)
         return found
 
 
@@ -216,12 +215,12 @@ def _leave_environment(client: ApiClient) -> None:
     session.detach()
 
 
-def _refusal(error: ApiException) -> Refused:
+def _refusal(status: int, reason: str, answer: bytes) -> Refused:
     try:
-        said = json.loads(error.body or "{}")
+        said = json.loads(answer)
     except ValueError:
         said = {}
-    return Refused(error.status or 0, said.get("reason", ""), said.get("message") or str(error.reason))
+    return Refused(status, said.get("reason", ""), said.get("message") or reason)
 
 
 def _owner(manifest: Manifest) -> str:
