@@ -11,10 +11,13 @@ from pathlib import Path
 from tests.cluster.conftest import ROOT
 from tests.integration.services.stack import free_port
 
+NO_REPOSITORY = "registry.invalid/podium"
+"""Where no image of drivers is, whatever a cluster has."""
+
 
 @dataclass
 class Operator:
-    """An operator that watches some namespaces."""
+    """An operator that watches the namespaces of some names; `*` stands for any part of one. Its drivers have no image."""
 
     namespaces: list[str]
     heartbeat: str
@@ -28,6 +31,7 @@ class Operator:
             "PODIUM_OPERATOR_NAMESPACES": json.dumps(self.namespaces),
             "PODIUM_OPERATOR_HTTP_PORT": str(free_port()),
             "PODIUM_OPERATOR_METRICS_PORT": str(free_port()),
+            "PODIUM_OPERATOR_DRIVER__REPOSITORY": NO_REPOSITORY,
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

@@ -74,7 +74,7 @@ def test_a_run_waits_for_its_pipeline_and_becomes_a_driver(kubectl: Kubectl) -> 
     kubectl.apply(run(startTimeout="15s", retries={"scheduling": 0}))
     assert "there is no Pipeline 'retail'" in wait_for(kubectl, "Unknown PipelineNotFound")["message"]
     kubectl.apply(RETAIL)
-    assert "podium/ingest" in wait_for(kubectl, "Unknown ImageUnavailable")["message"]
+    assert "registry.invalid/podium/ingest" in wait_for(kubectl, "Unknown ImageUnavailable")["message"]
     assert [line.split()[0] for line in owned(kubectl)] == ["ConfigMap", "Job", "Pod", "StageRun"]
     assert "ImageUnavailable" in wait_for(kubectl, "False StartTimedOut")["message"]
     kubectl.run("wait", "--for=condition=Finished", "pdr/retail-1", "--timeout=10s")
