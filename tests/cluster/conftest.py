@@ -124,5 +124,7 @@ def images(cluster: Kubectl) -> Images:
 def has_image(cluster: Kubectl, image: str) -> bool:
     """Return whether each node of a cluster has an image."""
     nodes = cluster.get("nodes")["items"]
-    held = [{name for image in node["status"]["images"] for name in image.get("names", [])} for node in nodes]
+    held = [
+        {name for image in node["status"]["images"] for name in image.get("names") or []} for node in nodes
+    ]
     return all(f"docker.io/{image}" in names for names in held)

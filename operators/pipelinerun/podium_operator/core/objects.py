@@ -189,7 +189,6 @@ def _environment(
     if pinned.engine == EngineName.SPARK:
         given |= {
             "SPARK_CONF_DIR": FOLDER,
-            "SPARK_LOCAL_DIRS": SCRATCH,
             "PODIUM_DRIVER_HOST": f"{stage.metadata.name}.{run.metadata.namespace}.svc",
             # Not a setting: the JVM is started before Spark replaces variables in those.
             "SPARK_DRIVER_MEMORY": f"{heap_mb(resources['memory'])}m",
