@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 
 from podium_contracts.resources import ConditionType, PipelineRun
-from podium_contracts.resources.conditions import EXPLANATIONS
 from podium_runtime.cluster import Cluster, Refused
 
 from podium_operator.observing import parsed
@@ -77,8 +76,8 @@ async def follow(namespace: str, name: str, seconds: float) -> str | None:
     succeeded = run.status.condition(ConditionType.SUCCEEDED)
     if succeeded and succeeded.status == "True":
         return None
-    advice = EXPLANATIONS[succeeded.reason].advice if succeeded else ""
-    return f"PipelineRun {namespace}/{name} did not succeed. {advice}".rstrip()
+    said = succeeded.message if succeeded else ""
+    return f"PipelineRun {namespace}/{name} did not succeed. {said}".rstrip()
 
 
 def say(line: str) -> None:

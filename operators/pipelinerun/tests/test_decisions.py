@@ -7,6 +7,7 @@ import pytest
 from podium_contracts.events import CloudEvent
 from podium_contracts.names import Stage
 from podium_contracts.resources import Reason, StageOutcome
+from podium_contracts.resources.conditions import EXPLANATIONS
 from podium_contracts.resources.course import Step, expected, stage_run
 from podium_contracts.resources.pipeline_run import Account, Judgement
 from podium_contracts.resources.stage_run import Announced
@@ -170,12 +171,13 @@ def test_what_the_infrastructure_does_is_tried_again(world: World, said: dict[st
     "reason", [Reason.BAD_SOURCE, Reason.MODEL_FAILED, Reason.INVALID_PIPELINE, Reason.REFUSED]
 )
 def test_what_a_person_must_mend_is_not_tried_again(world: World, reason: Reason) -> None:
-    """The run ends at once, in the driver's own words."""
+    """The run ends at once, in the driver's own words, and says what to do."""
     world.driver("ingest")
     world.end("ingest", StageOutcome(reason=reason, message="data/a.csv: no header"), code=1)
     world.settle()
     assert world.shown["Succeeded"] == ("False", reason)
-    assert world.run.status.conditions[0].message == "ingest: data/a.csv: no header"
+    said = f"ingest: data/a.csv: no header. {EXPLANATIONS[reason].advice}"
+    assert world.run.status.conditions[0].message == said
     assert len(world.jobs[world.stage("ingest").metadata.name]) == 1
 
 

@@ -144,7 +144,7 @@ def test_a_run_that_is_missed_is_said_once() -> None:
     assert not world.made
     assert world.shown == ("True", "MissedRun")
     (said,) = world.told
-    assert said.startswith("the run of 2026-01-05T02:00:00Z could not be made within 5m.")
+    assert said.startswith("the run of 2026-01-05T02:00:00Z could not be made within 5m")
     world.look_at("2026-01-06T02:00")
     assert world.made == ["shop-20260106-0200"]
     assert world.shown == ("True", "Scheduled")

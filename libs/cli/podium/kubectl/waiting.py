@@ -96,7 +96,8 @@ def failed(run: str, succeeded: Condition) -> PodiumError | None:
     if succeeded.status == "True":
         return None
     reason, explanation = succeeded.reason, EXPLANATIONS[succeeded.reason]
-    message = f"run {run}: {reason}: {succeeded.message or explanation.meaning}"
+    said = succeeded.message.removesuffix(explanation.advice).rstrip(". ")
+    message = f"run {run}: {reason}: {said or explanation.meaning}"
     kind: type[PodiumError] = TerminalError
     if reason == Reason.QUALITY_FAILED:
         kind = QualityHold

@@ -203,7 +203,7 @@ EXPLANATIONS = {
     ),
     Reason.REFUSED: Explanation(
         "The stage refused its work for another reason, which a person must remove.",
-        "Do what the message says.",
+        "Remove the cause that the message names, then make a new run.",
         _DATA,
     ),
     Reason.INTERNAL_ERROR: Explanation(

@@ -27,7 +27,7 @@ from podium_operator.core.attempts import DONE, Progress, progress
 from podium_operator.core.failures import refusal
 from podium_operator.core.objects import Manifest, Pinned
 from podium_operator.core.seen import Raw, Seen
-from podium_operator.core.statuses import Standing
+from podium_operator.core.statuses import Standing, told
 from podium_operator.settings import DriverSettings
 
 
@@ -294,8 +294,8 @@ def _news(run: PipelineRun, reason: Reason, message: str) -> tuple[Note, ...]:
         return ()
     quiet = reason in {Reason.RUNNING, Reason.COMPLETED, Reason.NOTHING_NEW}
     before = run.status.condition(ConditionType.SUCCEEDED)
-    if before and before.reason == reason and (quiet or before.message == message[:1024]):
-        return ()
     said = message or EXPLANATIONS[reason].meaning
-    advice = EXPLANATIONS[reason].advice if not quiet else ""
-    return (Note(reason, f"{said} {advice}".strip(), warning=not quiet),)
+    shown = said if quiet else told(Standing(reason, said))
+    if before and before.reason == reason and (quiet or before.message == told(Standing(reason, message))):
+        return ()
+    return (Note(reason, shown, warning=not quiet),)

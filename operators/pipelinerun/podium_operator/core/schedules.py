@@ -15,7 +15,6 @@ from podium_contracts.resources import (
     Reason,
     ScheduledPipeline,
 )
-from podium_contracts.resources.conditions import EXPLANATIONS
 from podium_contracts.resources.course import LABELS, PIPELINE, SCHEDULED_AT, owner
 from podium_contracts.resources.resource import API_VERSION
 
@@ -23,7 +22,7 @@ from podium_operator.core.calendar import Calendar
 from podium_operator.core.decisions import Note
 from podium_operator.core.objects import QUEUES, Manifest
 from podium_operator.core.seen import moment
-from podium_operator.core.statuses import Conditions, Standing
+from podium_operator.core.statuses import Conditions, Standing, told
 
 LONGEST_NAME = 53
 """Of a PipelineRun."""
@@ -190,5 +189,4 @@ def _notes(pipeline: ScheduledPipeline, standing: Standing, make: Manifest | Non
     if standing.reason == Reason.SCHEDULED or (before and before.message == standing.message):
         return ()
     quiet = standing.reason in {Reason.PENDING, Reason.SUSPENDED}
-    advice = "" if quiet else EXPLANATIONS[standing.reason].advice
-    return (Note(standing.reason, f"{standing.message}. {advice}".strip(), warning=not quiet),)
+    return (Note(standing.reason, standing.message if quiet else told(standing), warning=not quiet),)

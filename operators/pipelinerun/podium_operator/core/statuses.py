@@ -18,6 +18,7 @@ from podium_contracts.resources import (
     StageProgress,
     StageRunStatus,
 )
+from podium_contracts.resources.conditions import EXPLANATIONS
 from podium_contracts.resources.pipeline_run import Judgement
 
 from podium_operator.core.attempts import DONE, LONGEST_MESSAGE, Progress
@@ -40,6 +41,10 @@ class Standing:
         return self.succeeded is not None
 
 
+LONGEST_CONDITION = 1024
+"""Characters of a condition's message."""
+
+
 @dataclass(frozen=True)
 class Conditions:
     """Makes conditions beside those that were shown before: the time of each is that of its last change."""
@@ -58,10 +63,19 @@ class Conditions:
             type=kind,
             status=status,
             reason=standing.reason,
-            message=standing.message[:1024],
+            message=told(standing)
+            if kind == ConditionType.SUCCEEDED
+            else standing.message[:LONGEST_CONDITION],
             last_transition_time=old.last_transition_time if old and old.status == status else self.now,
             observed_generation=self.generation,
         )
+
+
+def told(standing: Standing) -> str:
+    """Return what is told of a run: what is the matter, and where it does not succeed, what to do."""
+    advice = "" if standing.succeeded else EXPLANATIONS[standing.reason].advice
+    room = LONGEST_CONDITION - len(advice) - len(". ")
+    return ". ".join(filter(None, (standing.message[:room].rstrip("."), advice)))
 
 
 def of_stage(done: Progress, now: datetime) -> StageRunStatus:
