@@ -193,7 +193,6 @@ def _environment(run: PipelineRun, stage: StageRun, pinned: Pinned) -> list[Mani
     if pinned.engine == EngineName.SPARK:
         given |= {
             "SPARK_CONF_DIR": FOLDER,
-            "SPARK_LOCAL_DIRS": SCRATCH,
             "PODIUM_DRIVER_HOST": f"{stage.metadata.name}.{run.metadata.namespace}.svc",
         }
     named = [{"name": name, "value": str(value)} for name, value in given.items()]
