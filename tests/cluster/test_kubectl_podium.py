@@ -530,3 +530,24 @@ def test_the_refused_rows_of_one_run(kubectl: Kubectl, ask: Ask, stall: str) -> 
     (row,) = ask("quarantine", "retail-1", "--dataset", "sales", "-o", "json").json
     assert row["source_file"] == f"{stall}/in/2.csv"
     assert {item["rows"] for item in ask("quarantine", "retail-1", "-o", "json").json} == {1}
+
+
+def test_kubectl_completes_names(kubectl: Kubectl) -> None:
+    """Of the runs and pipelines in the namespace that is named, by the program that it asks for it."""
+    kubectl.apply(RETAIL)
+    told(kubectl)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for words, offered in (
+        (["ledger"], ["retail-1"]),
+        (["lineage"], ["retail"]),
+        (["quarantine"], ["retail-1", "retail"]),
+        (["plan"], ["retail"]),
+    ):
+        done = subprocess.run(
+            ["kubectl", "__complete", "podium", *words, "-n", kubectl.namespace, "ret"],
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.splitlines() == [*offered, ":4"]

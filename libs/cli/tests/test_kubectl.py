@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from podium.ending import EXIT_TRANSIENT
 from podium.kubectl.commands import call
+from podium.kubectl.completion import completions
 from podium.kubectl.connection import in_words
 from podium.kubectl.lines import readable
 from podium.kubectl.logs import _waits
@@ -223,3 +224,22 @@ def test_a_plan_is_of_one_pipeline(capsys: pytest.CaptureFixture[str]) -> None:
     """Of the cluster, or of a file."""
     assert call(["plan"]) == 2
     assert "give the name of a Pipeline" in " ".join(capsys.readouterr().err.split())
+
+
+COMPLETIONS = [
+    (["l"], ["logs", "ledger", "lineage"]),
+    (["w"], ["wait"]),
+    (
+        ["logs", "--"],
+        ["--follow", "--attempt", "--executor", "--namespace", "--context", "--output"],
+    ),
+    (["ledger", "-o", ""], ["table", "json"]),
+    (["plan", "retail", ""], []),
+    (["nope", ""], []),
+]
+
+
+@pytest.mark.parametrize(("words", "offered"), COMPLETIONS, ids=str)
+def test_words_are_completed(words: list[str], offered: list[str]) -> None:
+    """Commands, options and their values, without a cluster."""
+    assert [line.partition("\t")[0] for line in completions(words)] == offered
