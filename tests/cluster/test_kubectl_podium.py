@@ -245,7 +245,8 @@ def stage(kubectl: Kubectl, owner: dict[str, Any], name: str, kind: Stage, *atte
             "spec": spec,
         }
     )
-    patch = json.dumps({"status": {"attempts": attempts}})
+    over = {"outcome": {"reason": attempts[-1]["reason"]}} if attempts[-1].get("finished") else {}
+    patch = json.dumps({"status": {"attempts": attempts, **over}})
     kubectl.run("patch", "stagerun.podium.dev", name, "--subresource=status", "--type=merge", "-p", patch)
 
 
