@@ -52,8 +52,10 @@ def reason(kubectl: Kubectl, name: str = "retail-1") -> Callable[[], str]:
 
 def wait_for(kubectl: Kubectl, expected: str, name: str = "retail-1") -> dict[str, Any]:
     """Wait until a run stands so; return its condition."""
-    read = reason(kubectl, name)
-    eventually(lambda: read() == expected)
+    read, end = reason(kubectl, name), time.monotonic() + 60
+    while (now := read()) != expected:
+        assert time.monotonic() < end, f"{name} is not {expected} but {now}"
+        time.sleep(0.2)
     found = kubectl.get("pdr", name)["status"]["conditions"]
     condition: dict[str, Any] = next(item for item in found if item["type"] == "Succeeded")
     return condition
@@ -205,7 +207,7 @@ def test_what_kubernetes_will_never_take_ends_the_run(kubectl: Kubectl) -> None:
     large = changed("metadata", "name", value="large")
     column = large["spec"]["datasets"]["sales"]["columns"]["country"]
     large["spec"]["datasets"]["sales"]["columns"] |= {
-        f"column_{number:03}": {**column, "description": "x" * 5_000} for number in range(200)
+        f"column_{number:03}": {**column, "description": "x" * 5_000} for number in range(220)
     }
     kubectl.apply(large)
     kubectl.apply(run("large", pipeline="large"))
@@ -265,6 +267,7 @@ def test_many_runs_at_once_and_one_that_is_deleted_in_the_middle(kubectl: Kubect
     assert len([line for line in owned(kubectl) if line.startswith("Job")]) == 49
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("operator")
 def test_definitions_are_applied_again_under_a_live_run(kubectl: Kubectl, cluster: Kubectl) -> None:
     """With a change that harms nobody: watches begin anew, and the run goes on where it was."""
@@ -283,26 +286,41 @@ def test_definitions_are_applied_again_under_a_live_run(kubectl: Kubectl, cluste
 
 
 @pytest.mark.usefixtures("operator")
-def test_a_schedule_makes_runs(kubectl: Kubectl) -> None:
-    """Every minute's, with the time it is for; it goes with its Pipeline, and what is no time zone is no Pipeline."""
+def test_a_schedule_is_shown(kubectl: Kubectl) -> None:
+    """When its next run is due; one that never comes is said to be none, and what is no time zone is no Pipeline."""
     zone = changed("spec", "schedule", value="0 2 * * *")
     zone["spec"]["scheduling"] = {"time_zone": "Mars/Base"}
     assert "write a name of the IANA database" in kubectl.refusal(zone)
-    never = changed("spec", "schedule", value="0 2 31 2 *")
-    kubectl.apply(never)
+    kubectl.apply(changed("spec", "schedule", value="0 2 31 2 *"))
     eventually(lambda: _scheduled(kubectl) == "False InvalidSchedule")
+    zone["spec"]["scheduling"] = {"time_zone": "Europe/Berlin"}
+    kubectl.apply(zone)
+    eventually(lambda: _scheduled(kubectl) == "True Scheduled")
+    head, line = (line.split() for line in kubectl.run("get", "pipeline").stdout.splitlines())
+    assert head == ["NAME", "ENGINE", "SCHEDULE", "SUSPENDED", "LAST", "NEXT", "AGE"]
+    assert any(word.endswith(":00:00Z") for word in line)
+    zone["spec"]["scheduling"]["suspend"] = True
+    kubectl.apply(zone)
+    eventually(lambda: _scheduled(kubectl) == "False Suspended")
+    assert "nextScheduleTime" not in kubectl.get("pipeline", "retail")["status"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("operator")
+def test_a_schedule_makes_runs(kubectl: Kubectl) -> None:
+    """One for every minute, in the place of the last; they go with their Pipeline."""
     every = changed("spec", "schedule", value="* * * * *")
     every["spec"]["runs"] = {"pods": {"nodeSelector": NOWHERE}}
-    every["spec"]["scheduling"] = {"time_zone": "Europe/Berlin", "concurrency": "replace"}
+    every["spec"]["scheduling"] = {"time_zone": "Europe/Berlin", "concurrency": "replace", "keep_failed": 1}
     kubectl.apply(every)
     eventually(lambda: len(kubectl.get("pdr")["items"]) == 1, seconds=70)
-    (made,) = kubectl.get("pdr")["items"]
-    assert made["metadata"]["annotations"]["podium.dev/scheduled-at"].endswith(":00Z")
-    wait_for(kubectl, "Unknown Unschedulable", made["metadata"]["name"])
-    status = kubectl.get("pipeline", "retail")["status"]
-    assert status["active"] == [made["metadata"]["name"]]
-    shown = kubectl.run("get", "pipeline").stdout.splitlines()[0].split()
-    assert shown == ["NAME", "ENGINE", "SCHEDULE", "SUSPENDED", "LAST", "NEXT", "AGE"]
+    (first,) = kubectl.get("pdr")["items"]
+    name = first["metadata"]["name"]
+    assert first["metadata"]["annotations"]["podium.dev/scheduled-at"].endswith(":00Z")
+    wait_for(kubectl, "Unknown Unschedulable", name)
+    assert kubectl.get("pipeline", "retail")["status"]["active"] == [name]
+    eventually(lambda: len(kubectl.get("pdr")["items"]) == 2, seconds=70)
+    wait_for(kubectl, "False Cancelled", name)
     kubectl.run("delete", "pipeline", "retail")
     eventually(lambda: not kubectl.get("pdr")["items"])
 

@@ -44,6 +44,10 @@ class OwnedByAnother(Refused):
     """An object of that name exists and belongs to something else."""
 
 
+class Changed(Refused):
+    """An object is not as it was when it was decided what to write into it."""
+
+
 class Cluster:
     """A connection to the API server, as a service account or by a kubeconfig."""
 
@@ -131,16 +135,20 @@ class Cluster:
             yield line.decode(errors="replace").rstrip("\n")
 
     async def apply_status(
-        self, kind: str, namespace: str, name: str, uid: str, status: Mapping[str, Any]
+        self, kind: str, known: Mapping[str, Any], status: Mapping[str, Any]
     ) -> Manifest | None:
-        """Let an object have this status and nothing else in it that the operator ever wrote; return it, None where it is gone."""
-        path = f"{self._path(kind, namespace, name)}/status"
-        return await self._apply_to(path, kind, namespace, name, uid, {"status": status})
+        """Let an object have this status and nothing else in it that the operator ever wrote.
 
-    async def cancel(self, namespace: str, name: str, uid: str) -> None:
-        """Cancel a PipelineRun; one that is gone needs it no more."""
-        path = self._path("PipelineRun", namespace, name)
-        await self._apply_to(path, "PipelineRun", namespace, name, uid, {"spec": {"cancel": True}})
+        Return it, None where it is gone.
+
+        Raises:
+            Changed: it is another one of its name, or has changed since it was as it is `known`.
+        """
+        return await self._apply_to(kind, known, {"status": status}, "/status")
+
+    async def cancel(self, known: Mapping[str, Any]) -> Manifest | None:
+        """Cancel a PipelineRun, as `apply_status` does its work."""
+        return await self._apply_to("PipelineRun", known, {"spec": {"cancel": True}})
 
     async def delete(self, kind: str, namespace: str, name: str, uid: str | None = None) -> None:
         """Delete an object and what it owns; one that is gone already is gone."""
@@ -200,14 +208,17 @@ class Cluster:
         return {item["involvedObject"]["name"]: item.get("message", "") for item in items}
 
     async def _apply_to(
-        self, path: str, kind: str, namespace: str, name: str, uid: str, part: Mapping[str, Any]
+        self, kind: str, known: Mapping[str, Any], part: Mapping[str, Any], subresource: str = ""
     ) -> Manifest | None:
-        metadata = {"name": name, "namespace": namespace, "uid": uid}
+        metadata = {key: known["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion")}
         body = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, **part}
+        path = self._path(kind, metadata["namespace"], metadata["name"]) + subresource
         try:
             return await self._apply(path, body)
         except Refused as refused:
-            if refused.status not in {NOT_FOUND, CONFLICT}:
+            if refused.status == CONFLICT:
+                raise Changed(refused.status, refused.reason, refused.message) from refused
+            if refused.status != NOT_FOUND:
                 raise
             return None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
-from podium_runtime.cluster import Cluster
+from podium_runtime.cluster import Changed, Cluster
 from prometheus_client import Counter, Gauge, Histogram
 
 from podium_operator.core.seen import Raw
@@ -109,6 +109,8 @@ class Operator:
 
     def _failed(self, key: Key, error: Exception) -> None:
         ERRORS.labels(type(error).__name__).inc()
+        if isinstance(error, Changed):
+            return
         log.warning("not done, tried again", namespace=key[0], name=key[1], error=repr(error))
 
     async def _beat(self) -> None:

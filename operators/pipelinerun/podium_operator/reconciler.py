@@ -7,12 +7,9 @@ from datetime import UTC, datetime
 
 from podium_contracts.events.mapping import rfc3339
 from podium_contracts.resources import (
-    ObjectMeta,
     PipelineRun,
-    PipelineRunStatus,
     Reason,
     StageRun,
-    StageRunStatus,
 )
 from podium_contracts.resources.course import STAGE_RUN, pinned_name
 from podium_runtime.cluster import Cluster, Refused
@@ -159,22 +156,22 @@ class Reconciler:
         known = {stage.metadata.name: stage.status for stage in stored.stages}
         for stage in seen.stages:
             if stage.status != known.get(stage.metadata.name):
-                await self._show("StageRun", stage.metadata, stage.status)
+                await self._show("StageRun", stage)
         if seen.run.status == stored.run.status:
             return
-        await self._show("PipelineRun", seen.run.metadata, seen.run.status)
+        await self._show("PipelineRun", seen.run)
         for note in notes:
             await self._tell(raw, note)
         if seen.run.status.completion_time:
             self._pinned.pop(seen.run.metadata.uid, None)
 
-    async def _show(
-        self, kind: str, metadata: ObjectMeta, status: PipelineRunStatus | StageRunStatus
-    ) -> None:
-        shown = statuses.dumped(status)
-        kept = await self.cluster.apply_status(kind, metadata.namespace, metadata.name, metadata.uid, shown)
-        if kept:
-            self.observed.renew(kind, kept)
+    async def _show(self, kind: str, shown: PipelineRun | StageRun) -> None:
+        metadata = shown.metadata
+        known = self.observed.get(kind, (metadata.namespace, metadata.name))
+        if known and known["metadata"]["uid"] == metadata.uid:
+            kept = await self.cluster.apply_status(kind, known, statuses.dumped(shown.status))
+            if kept:
+                self.observed.renew(kind, kept)
 
     async def _tell(self, raw: Raw, note: Note) -> None:
         moment = rfc3339(self.now())
@@ -204,7 +201,6 @@ class Reconciler:
 
     async def _refuse(self, raw: Raw, error: ValidationError) -> None:
         """End a run whose spec no validation of the API server would have let in."""
-        metadata = raw["metadata"]
         said = mistake(error)
         ended = rfc3339(self.now())
         conditions = [
@@ -220,9 +216,7 @@ class Reconciler:
         if any(item.get("message") == said for item in raw.get("status", {}).get("conditions", ())):
             return
         status = {"conditions": conditions, "completionTime": ended}
-        await self.cluster.apply_status(
-            "PipelineRun", metadata["namespace"], metadata["name"], metadata["uid"], status
-        )
+        await self.cluster.apply_status("PipelineRun", raw, status)
         await self._tell(raw, Note(Reason.INVALID_SPEC, said, warning=True))
 
 

@@ -59,7 +59,8 @@ class Scheduler:
     async def _do(self, raw: Raw, pipeline: ScheduledPipeline, decision: Due) -> None:
         """Make the run before it is noted: whoever is killed in between finds it, or makes it again under the same name."""
         for run in decision.cancel:
-            await self.cluster.cancel(run.metadata.namespace, run.metadata.name, run.metadata.uid)
+            if known := self.observed.get("PipelineRun", (run.metadata.namespace, run.metadata.name)):
+                await self.cluster.cancel(known)
         if decision.make:
             try:
                 await self.cluster.make(decision.make)
@@ -75,9 +76,9 @@ class Scheduler:
     async def _show(self, raw: Raw, pipeline: ScheduledPipeline, decision: Due) -> None:
         if decision.status is None or decision.status == pipeline.status:
             return
-        metadata = pipeline.metadata
-        shown = statuses.dumped(decision.status)
-        await self.cluster.apply_status("Pipeline", metadata.namespace, metadata.name, metadata.uid, shown)
+        kept = await self.cluster.apply_status("Pipeline", raw, statuses.dumped(decision.status))
+        if kept:
+            self.observed.renew("Pipeline", kept)
         for note in decision.notes:
             moment = rfc3339(self.now())
             await self.cluster.tell(raw, note.reason, note.message, warning=note.warning, moment=moment)
