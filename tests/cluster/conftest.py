@@ -72,14 +72,10 @@ def cluster() -> Kubectl:
     return kubectl
 
 
-PREFIX = f"podium-test-{secrets.token_hex(3)}"
-"""What the names of this session's namespaces begin with."""
-
-
 @contextmanager
 def namespace(cluster: Kubectl) -> Iterator[Kubectl]:
     """Yield kubectl in a new namespace, which is deleted in the end."""
-    name = f"{PREFIX}-{secrets.token_hex(3)}"
+    name = f"podium-test-{secrets.token_hex(4)}"
     levels = {"pod-security.kubernetes.io/enforce": "restricted"}
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": levels}})
     try:

@@ -5,10 +5,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.conftest import ROOT
+from tests.cluster.conftest import ROOT, Kubectl
 from tests.integration.services.stack import free_port
 
 NO_REPOSITORY = "registry.invalid/podium"
@@ -17,7 +19,7 @@ NO_REPOSITORY = "registry.invalid/podium"
 
 @dataclass
 class Operator:
-    """An operator that watches the namespaces of some names; `*` stands for any part of one. Its drivers have no image."""
+    """An operator that watches some namespaces. Its drivers have no image."""
 
     namespaces: list[str]
     heartbeat: str
@@ -46,3 +48,17 @@ class Operator:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait(20)
+
+
+@contextmanager
+def watching(log: Path, *namespaces: Kubectl) -> Iterator[Operator]:
+    """Yield an operator that watches these namespaces, each with an account for drivers."""
+    for kubectl in namespaces:
+        kubectl.run("create", "serviceaccount", "podium-driver")
+    names = [kubectl.namespace for kubectl in namespaces]
+    operator = Operator(names, names[0], log)
+    operator.start()
+    try:
+        yield operator
+    finally:
+        operator.kill()

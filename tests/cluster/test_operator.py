@@ -8,34 +8,26 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cluster.conftest import DEFINITIONS, PREFIX, Kubectl, namespace
+from tests.cluster.conftest import DEFINITIONS, Kubectl, namespace
 from tests.cluster.playing import NOWHERE, Player
-from tests.cluster.running import Operator
+from tests.cluster.running import Operator, watching
 from tests.cluster.test_definitions import RETAIL, changed, run
 from tests.integration.services.stack import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.cluster, pytest.mark.timeout(180)]
 
 
-@pytest.fixture(scope="module")
-def shared(cluster: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
-    """Return an operator for every namespace of this session."""
-    with namespace(cluster) as own:
-        operator = Operator([f"{PREFIX}-*"], own.namespace, tmp_path_factory.mktemp("operator") / "log")
-        operator.start()
-        yield operator
-        operator.kill()
-
-
 @pytest.fixture
-def operator(shared: Operator, kubectl: Kubectl) -> Operator:
-    """Return that operator, in a namespace with an account for drivers."""
-    kubectl.run("create", "serviceaccount", "podium-driver")
-    return shared
+def operator(kubectl: Kubectl, tmp_path: Path) -> Iterator[Operator]:
+    """Return an operator for the test's namespace."""
+    with watching(tmp_path / "operator.log", kubectl) as operator:
+        yield operator
 
 
 def reason(kubectl: Kubectl, name: str = "retail-1") -> Callable[[], str]:
@@ -230,18 +222,21 @@ def test_no_value_of_a_secret_is_anywhere(kubectl: Kubectl, operator: Operator) 
     assert value not in everything + operator.log.read_text()
 
 
-@pytest.mark.usefixtures("operator")
-def test_a_namespace_that_is_deleted_takes_its_runs_along(kubectl: Kubectl, cluster: Kubectl) -> None:
+def test_a_namespace_that_is_deleted_takes_its_runs_along(
+    kubectl: Kubectl, cluster: Kubectl, tmp_path: Path
+) -> None:
     """While they begin; runs of another namespace go their way."""
-    kubectl.apply(RETAIL)
-    with namespace(cluster) as doomed:
-        doomed.apply(RETAIL)
-        for number in range(5):
-            doomed.apply(run(f"run-{number}", pods={"nodeSelector": NOWHERE}))
-    kubectl.apply(run(pods={"nodeSelector": NOWHERE}))
-    wait_for(kubectl, "Unknown Unschedulable")
-    gone = ("get", "namespace", doomed.namespace)
-    eventually(lambda: cluster.run(*gone, check=False).returncode, seconds=60)
+    with ExitStack() as undo:
+        with namespace(cluster) as doomed:
+            undo.enter_context(watching(tmp_path / "operator.log", kubectl, doomed))
+            doomed.apply(RETAIL)
+            for number in range(5):
+                doomed.apply(run(f"run-{number}", pods={"nodeSelector": NOWHERE}))
+        kubectl.apply(RETAIL)
+        kubectl.apply(run(pods={"nodeSelector": NOWHERE}))
+        wait_for(kubectl, "Unknown Unschedulable")
+        gone = ("get", "namespace", doomed.namespace)
+        eventually(lambda: cluster.run(*gone, check=False).returncode, seconds=60)
 
 
 @pytest.mark.usefixtures("operator")
