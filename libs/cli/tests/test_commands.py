@@ -22,9 +22,10 @@ READING = {
     "quarantine show": ("quarantine", "show", "sales"),
     "validate": ("validate",),
     "compile": ("compile",),
+    "lineage": ("lineage", "silver.sales"),
 }
 LETTERS = [("dead-letters", name) for name in ("ls", "show", "replay")]
-COMMANDS = [*READING.values(), ("run",), ("report",), ("request",), *LETTERS]
+COMMANDS = [*READING.values(), ("run",), ("report",), ("bundle",), ("request",), *LETTERS]
 GROUPS = {"quarantine", "dead-letters"}
 
 

@@ -54,6 +54,21 @@ def test_the_program_lists_its_commands() -> None:
     assert [name for name in COMMANDS if f"│ {name} " in done.stdout] == list(COMMANDS)
 
 
+WITHOUT_CLIENT = """
+import importlib.util
+importlib.util.find_spec = lambda name: None
+from podium.kubectl import main
+main()
+"""
+
+
+def test_without_the_client_of_kubernetes_it_says_how_to_get_it() -> None:
+    """On one machine it is not needed, so it is an extra."""
+    done = subprocess.run([sys.executable, "-c", WITHOUT_CLIENT], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "pip install 'podium[kubernetes]'" in done.stderr
+
+
 def kubectl_podium(folder: Path, config: str | None, *arguments: str) -> subprocess.CompletedProcess[str]:
     path = folder / "kubeconfig"
     if config is not None:
