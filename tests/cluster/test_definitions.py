@@ -93,7 +93,12 @@ MISTAKES = {
         changed("spec", "schedule", value="0 24 * * *"),
         "the hour of a schedule is",
     ),
-    "SQL for a dataset": (changed("spec", "datasets", "sales; drop", value={}), "key"),
+    "SQL for a dataset": (
+        changed(
+            "spec", "datasets", value={"sales; drop table sales --": RETAIL["spec"]["datasets"]["sales"]}
+        ),
+        "a key must match",
+    ),
     "scheduling without a schedule": (
         changed("spec", "scheduling", value={"deadline": "1h"}),
         "`scheduling` needs a `schedule`",

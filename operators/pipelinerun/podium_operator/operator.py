@@ -105,7 +105,11 @@ class Operator:
     async def _look(self, key: Key) -> float | None:
         QUEUED.set(len(self.queue))
         with LOOKS.time():
-            return await self.reconciler.look(key)
+            again_in = await self.reconciler.look(key)
+        raw = self.observed.get("PipelineRun", key)
+        if raw and (schedule := schedule_of(raw)):
+            self.schedules.put(schedule)
+        return again_in
 
     def _failed(self, key: Key, error: Exception) -> None:
         ERRORS.labels(type(error).__name__).inc()

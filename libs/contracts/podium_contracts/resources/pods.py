@@ -77,10 +77,14 @@ class EnvironmentSource(Resource):
         return self
 
 
+Label = Annotated[str, Field(pattern="^[A-Za-z0-9]([A-Za-z0-9./_-]*[A-Za-z0-9])?$", max_length=317)]
+"""The name of a label or a taint: `kubernetes.io/arch`."""
+
+
 class Toleration(Resource):
     """A taint of nodes that the pods put up with."""
 
-    key: Annotated[str, Field(max_length=316)] | None = None
+    key: Label | None = None
     operator: Literal["Exists", "Equal"] | None = None
     value: Annotated[str, Field(max_length=63)] | None = None
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
@@ -155,7 +159,9 @@ class PodTemplate(Resource):
     resources: Resources = Resources()
     """Of the driver."""
     executors: Executors = Executors()
-    node_selector: Annotated[dict[str, str], Field(max_length=20)] = Field(default_factory=dict)
+    node_selector: Annotated[dict[Label, Annotated[str, Field(max_length=63)]], Field(max_length=20)] = Field(
+        default_factory=dict
+    )
     tolerations: Annotated[tuple[Toleration, ...], Field(max_length=20)] = ()
     priority_class_name: KubernetesName | None = None
     image_pull_secrets: Annotated[tuple[KeyReference, ...], Field(max_length=10)] = ()
