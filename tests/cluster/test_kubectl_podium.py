@@ -144,7 +144,12 @@ ENDS = {
         "quarantine",
     ),
     "by a mistake": (conditions("InvalidPipeline", "False"), 1, "only its stages can see", "podium validate"),
-    "by the cluster": (conditions("OutOfMemory", "False"), 75, "OutOfMemory", "Raise `resources.memory`"),
+    "by the cluster": (
+        conditions("OutOfMemory", "False"),
+        75,
+        "OutOfMemory",
+        "Raise `spec.pods.resources.memory`",
+    ),
 }
 
 
