@@ -62,8 +62,12 @@ def test_a_manifest_says_what_the_file_says(stall: Terminal) -> None:
     """No defaults are in it, and what looks like another type to Kubernetes' YAML is in quotes."""
     file = stall.folder / "pipeline.yaml"
     file.write_text(file.read_text() + "    other: {path: lookups/ids.csv, key: no, value: name}\n")
-    manifest = yaml.safe_load(bundle(stall).out)
+    prod = stall.folder / "prod.yaml"
+    prod.write_text(prod.read_text() + '      nulls: {id: {strategy: default, default_value: "1e5"}}\n')
+    printed = bundle(stall).out
+    manifest = yaml.safe_load(printed)
     assert manifest["spec"]["lookups"]["other"]["key"] == "no"
+    assert 'default_value: "1e5"' in printed
     assert set(manifest["spec"]) == {"lakehouse", "datasets", "lookups", "bundle"}
 
 

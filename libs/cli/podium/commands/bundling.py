@@ -92,6 +92,18 @@ def _manifest(pipeline: PipelineFile, bundle: Mapping[str, str] | None, namespac
 
 
 def _written(manifest: Mapping[str, Any]) -> str:
-    """Return a manifest as Kubernetes reads YAML, where a plain `yes` is no text."""
+    """Return a manifest as Kubernetes reads YAML, where a plain `yes` and a plain `1e5` are no texts."""
     values = json.loads(json.dumps(manifest))
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=WIDTH)
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=WIDTH)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts that begin like numbers in quotes: readers of YAML differ in what they take for one."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    quoted = text[:1] in set("0123456789+-.")
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if quoted else None)
+
+
+_Dumper.add_representer(str, _text)
