@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,6 @@ from tests.integration.services.stack import eventually
 from tests.s3 import S3Server, environment_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.cluster, pytest.mark.timeout(300)]
-IMAGE = "kubeone/busybox:1"
-"""Any that has a shell."""
 NOON = "2026-01-02T12:00:00Z"
 SALES = {"rowsIn": 525461, "inserted": 518593, "deduplicated": 6865, "quarantined": 3}
 STATUS: dict[str, Any] = {
@@ -262,7 +261,7 @@ def pod(
     *,
     component: str = "driver",
     attempt: int = 1,
-    image: str = IMAGE,
+    image: str = "",
     parent: str = "",
 ) -> dict[str, Any]:
     """Return a pod as the operator, or Spark, makes it for a StageRun."""
@@ -285,7 +284,7 @@ def pod(
             "containers": [
                 {
                     "name": component,
-                    "image": image,
+                    "image": image or busybox(),
                     "imagePullPolicy": "IfNotPresent",
                     "command": ["sh", "-c", script],
                     "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
@@ -293,6 +292,14 @@ def pod(
             ],
         },
     }
+
+
+@cache
+def busybox() -> str:
+    """Return an image that has a shell: one that a node has already, where there is one."""
+    nodes = Kubectl("default").get("nodes")["items"]
+    names = [name for node in nodes for image in node["status"].get("images", ()) for name in image["names"]]
+    return next((name for name in names if "busybox" in name and "@" not in name), "busybox:1.37.0")
 
 
 def says(event: str) -> str:
