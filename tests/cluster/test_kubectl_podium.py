@@ -298,7 +298,12 @@ def pod(
 def busybox() -> str:
     """Return an image that has a shell: one that a node has already, where there is one."""
     nodes = Kubectl("default").get("nodes")["items"]
-    names = [name for node in nodes for image in node["status"].get("images", ()) for name in image["names"]]
+    names = [
+        name
+        for node in nodes
+        for image in node["status"].get("images", ())
+        for name in image.get("names") or ()
+    ]
     return next((name for name in names if "busybox" in name and "@" not in name), "busybox:1.37.0")
 
 
