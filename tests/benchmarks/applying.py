@@ -93,6 +93,9 @@ async def _listen(cluster: Cluster, path: str, heard: Heard) -> None:
             _preload_content=False,
             _request_timeout=3600,
         )
+        if not response.ok:  # somebody applies the definitions meanwhile
+            await asyncio.sleep(1)
+            continue
         async for chunk in response.content.iter_any():
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:

@@ -239,13 +239,14 @@ def test_a_service_works_by_its_role(release: Kubectl, tmp_path: Path) -> None:
     }
 
     async def work(cluster: Cluster) -> None:
-        assert await cluster.find("PipelineRun", release.namespace, "by-role")
+        known = await cluster.find("PipelineRun", release.namespace, "by-role")
+        assert known
         assert await cluster.find("ConfigMap", release.namespace, "by-role-pinned")
         made = await cluster.make(stage)
         assert await cluster.make(stage) == made
         for refused in (
             cluster.delete("StageRun", release.namespace, "by-role-cleanse"),
-            cluster.apply_status("PipelineRun", release.namespace, "by-role", owner["uid"], {}),
+            cluster.apply_status("PipelineRun", known, {}),
         ):
             with pytest.raises(Refused, match="forbidden"):
                 await refused

@@ -1,6 +1,5 @@
 """One look at a run: what is seen of it, what is decided, and what is done about it."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,7 +18,7 @@ from podium_operator.core import statuses
 from podium_operator.core.attempts import UNEXPLAINED
 from podium_operator.core.decisions import Note, decide, refused
 from podium_operator.core.objects import Manifest
-from podium_operator.core.seen import Job, Raw, Seen
+from podium_operator.core.seen import Job, Pinned, Raw, Seen
 from podium_operator.observing import Key, Observations, is_owned, mistake, parsed
 from podium_operator.settings import DriverSettings
 from podium_operator.warnings import Warnings
@@ -43,7 +42,8 @@ class Reconciler:
         self.settings = settings
         self.now = now
         self.warnings = Warnings(cluster)
-        self._pinned: dict[str, Raw] = {}
+        self._pinned: dict[Key, tuple[str, Pinned]] = {}
+        """What runs have pinned, with the identity of the run."""
 
     async def look(self, key: Key) -> float | None:
         """Look at a run; return the seconds until it wants to be looked at again, None where something will tell.
@@ -53,6 +53,7 @@ class Reconciler:
         """
         raw = self.observed.get("PipelineRun", key)
         if raw is None or raw["metadata"].get("deletionTimestamp"):
+            self._pinned.pop(key, None)
             return None
         try:
             run = parsed(PipelineRun, raw)
@@ -77,10 +78,12 @@ class Reconciler:
                 await self._remove(seen, decision.remove_jobs)
             if not decision.make:
                 await self._write(raw, stored, seen, notes)
+                if seen.pinned:
+                    self._remember(seen.run, seen.pinned)
                 return decision.again_in
             for manifest in decision.make:
                 try:
-                    seen = seen.with_object(await self._make(seen, manifest))
+                    seen = seen.with_object(await self._make(manifest))
                 except Refused as refusal:
                     await self._give_way(raw, stored, seen, manifest, refusal)
                     raise
@@ -89,6 +92,8 @@ class Reconciler:
         return None
 
     async def _see(self, run: PipelineRun) -> Seen:
+        if run.is_finished:
+            return Seen(run=run, now=self.now())
         key = (run.metadata.namespace, run.metadata.name)
         stages = tuple(self._stages(run))
         jobs = {stage.metadata.name: await self._jobs(stage) for stage in stages if not stage.status.outcome}
@@ -96,7 +101,7 @@ class Reconciler:
             run=run,
             now=self.now(),
             pipeline=self.observed.get("Pipeline", (key[0], run.spec.pipeline)),
-            pinned=await self._pinned_document(run),
+            pinned=await self._pinned_by(run),
             stages=stages,
             jobs=jobs,
         )
@@ -138,18 +143,21 @@ class Reconciler:
         about = job.driver.name if job.driver else job.name
         return replace(job, warning=await self.warnings.about(namespace, about))
 
-    async def _pinned_document(self, run: PipelineRun) -> Raw | None:
+    async def _pinned_by(self, run: PipelineRun) -> Pinned | None:
         if run.status.start_time is None:
             return None
-        uid = run.metadata.uid
-        if uid not in self._pinned:
-            found = await self.cluster.find(
-                "ConfigMap", run.metadata.namespace, pinned_name(run.metadata.name)
-            )
-            if found is None or not is_owned(found, uid):
-                return None
-            self._pinned[uid] = json.loads(found["data"]["pipeline.yaml"])
-        return self._pinned[uid]
+        metadata = run.metadata
+        known, pinned = self._pinned.get((metadata.namespace, metadata.name), ("", None))
+        if known == metadata.uid:
+            return pinned
+        found = await self.cluster.find("ConfigMap", metadata.namespace, pinned_name(metadata.name))
+        if found is None or not is_owned(found, metadata.uid):
+            return None
+        return self._remember(run, Pinned.within(run, found))
+
+    def _remember(self, run: PipelineRun, pinned: Pinned) -> Pinned:
+        self._pinned[run.metadata.namespace, run.metadata.name] = (run.metadata.uid, pinned)
+        return pinned
 
     async def _write(self, raw: Raw, stored: Seen, seen: Seen, notes: Sequence[Note]) -> None:
         """Write the statuses that are not what is stored, and tell people the news."""
@@ -162,8 +170,6 @@ class Reconciler:
         await self._show("PipelineRun", seen.run)
         for note in notes:
             await self._tell(raw, note)
-        if seen.run.status.completion_time:
-            self._pinned.pop(seen.run.metadata.uid, None)
 
     async def _show(self, kind: str, shown: PipelineRun | StageRun) -> None:
         metadata = shown.metadata
@@ -181,11 +187,9 @@ class Reconciler:
         for name in jobs:
             await self.cluster.delete("Job", seen.run.metadata.namespace, name)
 
-    async def _make(self, seen: Seen, manifest: Manifest) -> Raw:
+    async def _make(self, manifest: Manifest) -> Raw:
         made = await self.cluster.make(manifest)
-        if manifest["kind"] == "ConfigMap":
-            self._pinned[seen.run.metadata.uid] = json.loads(made["data"]["pipeline.yaml"])
-        elif manifest["kind"] in {"StageRun", "Job"}:
+        if manifest["kind"] in {"StageRun", "Job"}:
             self.observed.put(manifest["kind"], made)
         return made
 

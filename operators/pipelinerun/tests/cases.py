@@ -1,6 +1,5 @@
 """A run as the API server would keep it, moved on by hand."""
 
-import json
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,7 @@ from podium_contracts.resources.pipeline_run import PipelineRunStatus
 from podium_contracts.resources.stage_run import StageRunStatus
 from podium_operator.core import statuses
 from podium_operator.core.decisions import Decision, decide
-from podium_operator.core.seen import Driver, Job, Seen
+from podium_operator.core.seen import Driver, Job, Pinned, Seen
 from podium_operator.settings import DriverSettings
 from ruamel.yaml import YAML
 
@@ -68,7 +67,7 @@ class World:
     run: PipelineRun
     pipeline: dict[str, Any] | None = field(default_factory=lambda: PIPELINE)
     now: datetime = START
-    pinned: dict[str, Any] | None = None
+    pinned: Pinned | None = None
     stages: dict[str, StageRun] = field(default_factory=dict)
     jobs: dict[str, list[Job]] = field(default_factory=dict)
     made: list[dict[str, Any]] = field(default_factory=list)
@@ -151,7 +150,7 @@ class World:
         metadata = manifest["metadata"]
         match manifest["kind"]:
             case "ConfigMap":
-                self.pinned = json.loads(manifest["data"]["pipeline.yaml"])
+                self.pinned = Pinned.within(self.run, manifest)
             case "StageRun":
                 kept = {
                     **manifest,

@@ -25,8 +25,8 @@ from podium_contracts.resources.stage_run import Announced
 from podium_operator.core import objects, statuses
 from podium_operator.core.attempts import DONE, Progress, progress
 from podium_operator.core.failures import refusal
-from podium_operator.core.objects import Manifest, Pinned
-from podium_operator.core.seen import Raw, Seen
+from podium_operator.core.objects import Manifest
+from podium_operator.core.seen import Pinned, Raw, Seen
 from podium_operator.core.statuses import Standing, told
 from podium_operator.settings import DriverSettings
 
@@ -193,9 +193,8 @@ def _begun(seen: Seen) -> PipelineRun:
     return seen.run.model_copy(update={"status": seen.run.status.model_copy(update=started)})
 
 
-def _go_on(seen: Seen, done: Sequence[Progress], document: Raw, settings: DriverSettings) -> Decision:
+def _go_on(seen: Seen, done: Sequence[Progress], pinned: Pinned, settings: DriverSettings) -> Decision:
     run = seen.run
-    pinned = Pinned.of(run, document)
     make: list[Manifest] = []
     if not done:
         event = request(run, pinned.datasets)

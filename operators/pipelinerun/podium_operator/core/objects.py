@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from podium_contracts.durations import seconds
-from podium_contracts.names import EngineName, EngineWish
+from podium_contracts.names import EngineName
 from podium_contracts.resources import PipelineRun, RunReference, StageRun
 from podium_contracts.resources.course import (
     ATTEMPT,
@@ -20,7 +19,7 @@ from podium_contracts.resources.course import (
 )
 from podium_contracts.resources.pods import PodTemplate, Quantity
 
-from podium_operator.core.seen import Raw
+from podium_operator.core.seen import Pinned, Raw
 from podium_operator.settings import DriverSettings, SecretFiles
 
 Manifest = dict[str, Any]
@@ -50,28 +49,6 @@ POD_SECURITY: Manifest = {
 OVERHEAD = 0.4
 """Of an executor's memory: what is not Java's heap, Python and DuckDB among it."""
 LEAST_OVERHEAD_MB = 384
-
-
-@dataclass(frozen=True)
-class Pinned:
-    """What a run has pinned: the engine, and what follows on what."""
-
-    engine: EngineName
-    has_model: bool
-    has_destination: bool
-    datasets: tuple[str, ...]
-
-    @classmethod
-    def of(cls, run: PipelineRun, document: Raw) -> "Pinned":
-        """Return what a run needs to know of a Pipeline."""
-        spec = document["spec"]
-        wish = run.spec.engine or EngineWish(spec.get("engine", EngineWish.DUCKDB))
-        return cls(
-            engine=EngineName.SPARK if wish == EngineWish.SPARK else EngineName.DUCKDB,
-            has_model=bool(spec.get("model")),
-            has_destination=bool(spec.get("publish")),
-            datasets=run.spec.datasets or tuple(spec["datasets"]),
-        )
 
 
 def reference(run: PipelineRun) -> RunReference:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from podium_contracts.names import EngineName, EngineWish
 from podium_contracts.resources import PipelineRun, PipelineRunStatus, StageRun, StageRunStatus
 from podium_contracts.resources.course import ATTEMPT, STAGE_RUN
 
@@ -97,6 +98,33 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Pinned:
+    """What a run has pinned: the engine, and what follows on what."""
+
+    engine: EngineName
+    has_model: bool
+    has_destination: bool
+    datasets: tuple[str, ...]
+
+    @classmethod
+    def of(cls, run: PipelineRun, document: Raw) -> "Pinned":
+        """Return what a run needs to know of a Pipeline."""
+        spec = document["spec"]
+        wish = run.spec.engine or EngineWish(spec.get("engine", EngineWish.DUCKDB))
+        return cls(
+            engine=EngineName.SPARK if wish == EngineWish.SPARK else EngineName.DUCKDB,
+            has_model=bool(spec.get("model")),
+            has_destination=bool(spec.get("publish")),
+            datasets=run.spec.datasets or tuple(spec["datasets"]),
+        )
+
+    @classmethod
+    def within(cls, run: PipelineRun, config_map: Raw) -> "Pinned":
+        """Return what a run needs to know of the Pipeline that a ConfigMap holds."""
+        return cls.of(run, json.loads(config_map["data"]["pipeline.yaml"]))
+
+
+@dataclass(frozen=True)
 class Seen:
     """A run and all that belongs to it, at one moment."""
 
@@ -104,8 +132,8 @@ class Seen:
     now: datetime
     pipeline: Raw | None = None
     """The Pipeline as it is stored; None where there is none."""
-    pinned: Raw | None = None
-    """The Pipeline's document as the run has pinned it; None before its start."""
+    pinned: Pinned | None = None
+    """None before its start."""
     stages: tuple[StageRun, ...] = ()
     jobs: Mapping[str, tuple[Job, ...]] = field(default_factory=dict)
     """By the name of their StageRun, the oldest first."""
@@ -125,7 +153,7 @@ class Seen:
         """Return it with an object that has been made for the run."""
         match raw["kind"]:
             case "ConfigMap":
-                return replace(self, pinned=json.loads(raw["data"]["pipeline.yaml"]))
+                return replace(self, pinned=Pinned.within(self.run, raw))
             case "StageRun":
                 return replace(self, stages=(*self.stages, StageRun.model_validate(raw)))
             case "Job":
