@@ -1,6 +1,6 @@
 """How fast runs that are applied become Jobs, on a real API server and without a node that takes their pods.
 
-First runs one by one on an operator that has nothing else to do, then many at once, then as many again once those are gone. What is measured
+First runs one by one on an operator that has nothing else to do, then many at once, and as many again once those are gone. What is measured
 is what a watch hears: from the call that makes a PipelineRun to its Job, and from the Job to a status of the run that shows it.
 """
 
@@ -179,7 +179,7 @@ def _cpu(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-async def measure(kubectl: Kubectl, process: psutil.Process, singles: int, many: int) -> Table:
+async def measure(kubectl: Kubectl, process: psutil.Process, options: argparse.Namespace) -> Table:
     """Measure all of it; return the table."""
     cluster = await Cluster.connect()
     try:
@@ -187,14 +187,16 @@ async def measure(kubectl: Kubectl, process: psutil.Process, singles: int, many:
             await _until(lambda: _is_awake(process))
             await cluster.make(run(kubectl.namespace, "first"))
             await _until(lambda: "first" in heard.shown)
-            latencies = await one_by_one(cluster, kubectl.namespace, heard, singles)
+            latencies = await one_by_one(cluster, kubectl.namespace, heard, options.singles)
             quiet = process.memory_info().rss
-            print(f"{singles} runs one by one are measured", flush=True)
+            print(f"{options.singles} runs one by one are measured", flush=True)
             waves = []
-            for number in (1, 2):
+            for number in range(1, options.waves + 1):
                 await asyncio.to_thread(_clear, kubectl)
-                waves.append(await wave(cluster, kubectl.namespace, heard, process, f"wave-{number}", many))
-                print(f"{many} runs at once are measured", flush=True)
+                waves.append(
+                    await wave(cluster, kubectl.namespace, heard, process, f"wave-{number}", options.runs)
+                )
+                print(f"{options.runs} runs at once are measured", flush=True)
     finally:
         await cluster.close()
     return table(latencies, quiet, waves)
@@ -249,6 +251,7 @@ def main() -> None:
     )
     parser.add_argument("--singles", type=int, default=100, help="runs one by one (%(default)s)")
     parser.add_argument("--runs", type=int, default=1000, help="runs at once (%(default)s)")
+    parser.add_argument("--waves", type=int, default=2, help="how often (%(default)s)")
     options = parser.parse_args()
     if not os.environ.get("KUBECONFIG"):
         raise SystemExit("let KUBECONFIG name a cluster that has Podium's custom resource definitions")
@@ -263,7 +266,7 @@ def main() -> None:
         operator.start()
         assert operator.process
         process = psutil.Process(operator.process.pid)
-        Console().print(asyncio.run(measure(kubectl, process, options.singles, options.runs)))
+        Console().print(asyncio.run(measure(kubectl, process, options)))
     finally:
         operator.kill()
         kubectl.run("delete", "namespace", name, "--wait=false")
