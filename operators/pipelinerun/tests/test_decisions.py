@@ -362,8 +362,7 @@ def test_drivers_are_told_of_connections_and_executors_of_stores_alone() -> None
     world.settle()
     (stage,) = world.stages.values()
     assert world.pinned
-    pinned = objects.Pinned.of(world.run, world.pinned)
-    driver = objects.job(world.run, stage, 1, pinned, settings)["spec"]["template"]["spec"]
+    driver = objects.job(world.run, stage, 1, world.pinned, settings)["spec"]["template"]["spec"]
     executor = objects.executor_template(world.run, settings)["spec"]
     for pod, secrets in ((driver, ["login", "trust"]), (executor, ["trust"])):
         (container,) = pod["containers"]

@@ -26,7 +26,7 @@ from podium_operator.core import objects, statuses
 from podium_operator.core.attempts import DONE, Progress, progress
 from podium_operator.core.failures import refusal
 from podium_operator.core.objects import Manifest
-from podium_operator.core.seen import Pinned, Raw, Seen
+from podium_operator.core.seen import Pinned, Seen
 from podium_operator.core.statuses import Standing, told
 from podium_operator.settings import DriverSettings
 
