@@ -643,13 +643,14 @@ def test_two_files_are_not_taken_for_one(project: Path) -> None:
     [
         "dbt/target/manifest.json",
         "dbt/logs/dbt.log",
+        "dbt/profiles.yml",
         "data/sales.csv",
         "lakehouse/silver/sales/part.parquet",
         "README.md",
     ],
 )
 def test_a_fingerprint_does_not_change_with_what_a_run_reads_or_leaves(project: Path, file: str) -> None:
-    """Data, tables and what dbt writes while it works are no part of the pipeline."""
+    """Data, tables, what dbt writes while it works and how a person's own dbt connects are no part of the pipeline."""
     before = fingerprint(project)
     (project.parent / file).parent.mkdir(parents=True, exist_ok=True)
     (project.parent / file).write_text("changed")

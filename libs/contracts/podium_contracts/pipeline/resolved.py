@@ -6,13 +6,13 @@ from pathlib import Path, PurePath
 
 from podium_contracts.pipeline.document import Spec
 
-WRITTEN_BY_DBT = frozenset({"target", "logs"})
-"""Folders at the top of a dbt project that dbt writes when it runs; all others are the project's own."""
+NOT_IN_PROJECT = frozenset({"target", "logs", "profiles.yml", ".user.yml"})
+"""At the top of a dbt project: what dbt writes when it runs, and how someone's own dbt connects, which may hold a password."""
 
 
 def in_project(path: PurePath) -> bool:
     """Return whether a path, relative to a dbt project, is a part of the project."""
-    return path.parts[0] not in WRITTEN_BY_DBT
+    return path.parts[0] not in NOT_IN_PROJECT
 
 
 @dataclass(frozen=True)
