@@ -209,10 +209,12 @@ class Intents:
         last = self.seen[scope.key] = self.table.last(scope.key) or 0
         if last <= completed:
             return None
+        intent = self.read(scope, last)
+        moved = any(_moved(uri, base) for uri, base in intent.bases.items())
+        # `moved` is known before this looks: what the intent itself commits meanwhile has moved nothing against it.
         if begun := self.begun(scope, completed, last):
             return begun
-        intent = self.read(scope, last)
-        overtaken = intent.after != completed or any(_moved(uri, base) for uri, base in intent.bases.items())
+        overtaken = intent.after != completed or moved
         return None if overtaken or intent.fingerprint != fingerprint or intent.differs(versions) else intent
 
     def begun(self, scope: Scope, completed: int, last: int) -> Intent | None:
