@@ -90,8 +90,8 @@ class Platform:
         store.put(key, content)
         return f"s3://lake/{key}"
 
-    def retail(self, name: str, lines: int | None = None) -> str:
-        """Apply the retail example under a name, with so many lines of its file; return where its lakehouse is."""
+    def retail(self, name: str, lines: int | None = None, **changed: object) -> str:
+        """Apply the retail example under a name, with so many lines of its file and what is changed in it; return where its lakehouse is."""
         if lines is None:
             source = self.put(f"{name}/data/{DATA.name}", DATA.read_bytes())
         else:
@@ -105,6 +105,7 @@ class Platform:
                 "lakehouse": {"uri": f"s3://lake/{name}/lakehouse"},
                 "datasets": {"sales": {"sources": [{"files": {"path": source, "format": "csv"}}]}},
                 "publish": None,
+                **changed,
             },
         }
         with tempfile.TemporaryDirectory() as folder:

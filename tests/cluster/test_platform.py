@@ -1,6 +1,8 @@
 """Runs on a real cluster, from the chart to certified Gold, on both engines and through whatever happens to pods."""
 
 import random
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from tests.cluster.platform import Platform, checksums, copied, helm, installed
 from tests.integration.checker import recount
 from tests.integration.conftest import REAL_FILE, Shop
 from tests.integration.services.stack import eventually
+from tests.integration.test_batches import real_lines
 from tests.s3 import environment_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
@@ -58,10 +61,10 @@ def test_a_run_makes_the_gold_of_make_run(platform: Platform, retail: Shop, tmp_
 
 
 def test_engine_spark_runs_as_pods(platform: Platform, tmp_path: Path) -> None:
-    """A driver and an executor for each stage, although the Pipeline itself asks for duckdb; the tables are those of duckdb."""
+    """A driver and an executor for each stage up to Silver, although the Pipeline itself asks for duckdb; the tables are those of duckdb."""
     made = {}
     for engine in ("duckdb", "spark"):
-        lakehouse = platform.retail(f"some-{engine}", SOME)
+        lakehouse = platform.retail(f"some-{engine}", SOME, model=None)
         platform.start(f"some-{engine}", f"some-{engine}", engine=engine)
         if engine == "spark":
             eventually(lambda: {"driver", "executor"} <= _components(platform, "some-spark"), 240)
@@ -69,12 +72,82 @@ def test_engine_spark_runs_as_pods(platform: Platform, tmp_path: Path) -> None:
         assert succeeded(status)["Succeeded"] == "True", status["conditions"]
         made[engine] = checksums(copied(lakehouse, tmp_path / engine / "lakehouse"))
     assert made["duckdb"] == made["spark"]
-    assert made["spark"]["gold/fact_sale"]
+    assert made["spark"]["silver/sales"]
 
 
 def _components(platform: Platform, run: str) -> set[str]:
     running = [pod for pod in platform.pods(run) if pod["status"]["phase"] == "Running"]
     return {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in running}
+
+
+@pytest.fixture
+def claim(platform: Platform) -> Iterator[Path]:
+    """Bind a claim `shared` to a folder of this machine, which is the cluster's node; yield the folder."""
+    kubectl = platform.kubectl
+    (node,) = kubectl.get("nodes")["items"]
+    folder = Path(tempfile.mkdtemp(prefix="podium-claim-"))
+    about = {"storageClassName": "", "accessModes": ["ReadWriteOnce"]}
+    volume = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": kubectl.namespace},
+        "spec": {
+            **about,
+            "capacity": {"storage": "1Gi"},
+            "persistentVolumeReclaimPolicy": "Retain",
+            "claimRef": {"namespace": kubectl.namespace, "name": "shared"},
+            "local": {"path": str(folder)},
+            "nodeAffinity": {
+                "required": {
+                    "nodeSelectorTerms": [
+                        {
+                            "matchExpressions": [
+                                {
+                                    "key": "kubernetes.io/hostname",
+                                    "operator": "In",
+                                    "values": [node["metadata"]["labels"]["kubernetes.io/hostname"]],
+                                }
+                            ]
+                        }
+                    ]
+                }
+            },
+        },
+    }
+    asked = {"volumeName": kubectl.namespace, "resources": {"requests": {"storage": "1Gi"}}}
+    kubectl.apply(volume)
+    kubectl.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "shared"},
+            "spec": {**about, **asked},
+        }
+    )
+    yield folder
+    kubectl.run("delete", "pvc/shared", f"pv/{kubectl.namespace}", "--wait=false")
+    shutil.rmtree(folder)
+
+
+def test_pods_share_a_lakehouse_on_a_claim(platform: Platform, claim: Path, tmp_path: Path) -> None:
+    """Tables and the published file lie on a volume that each stage's pod mounts, and are those of `podium run`."""
+    places = {
+        "lakehouse": {"uri": "/shared/lakehouse"},
+        "publish": {"duckdb": {"path": "/shared/retail.duckdb"}},
+    }
+    mounted = [
+        {"name": "shared", "mountPath": "/shared", "persistentVolumeClaim": {"claimName": "shared"}},
+    ]
+    platform.retail("on-a-claim", SOME, **places)
+    for run, reason in (("claimed", "Succeeded"), ("claimed-again", "NothingNew")):
+        platform.start(run, "on-a-claim", pods={"volumes": mounted})
+        (condition,) = [item for item in platform.finished(run)["conditions"] if item["type"] == "Succeeded"]
+        assert (condition["status"], condition["reason"]) == ("True", reason), condition
+    alone = Shop(tmp_path / "alone")
+    alone.deliver("sales.csv", real_lines(SOME))
+    alone.run()
+    assert checksums(claim / "lakehouse") == checksums(alone.folder / "lakehouse")
+    assert (claim / "retail.duckdb").is_file()
 
 
 def test_whatever_is_killed_the_run_goes_on(platform: Platform, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def pack(file: PipelineFile) -> bytes:
     Raises:
         TerminalError: the pipeline refers to a file outside of its folder, or to more than a bundle holds.
     """
-    files = {name: path.read_bytes() for name, path in referred(file.path.parent, file.document)}
+    files = {name: path.read_bytes() for name, path in referred(file.root, file.document)}
     files |= file.schemas()
     if odd := next(filter(_leaves, files), None):
         raise TerminalError(f"{odd} {OUTSIDE[0]}", hint=OUTSIDE[1])

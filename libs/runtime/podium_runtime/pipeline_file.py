@@ -22,33 +22,33 @@ from podium_runtime.texts import UNREADABLE, Text, laid_over
 class PipelineFile:
     """A pipeline file, with the overlay that belongs to it if there is one, and what it means.
 
-    `written` is the document as people wrote it, without defaults; `texts` know its lines, the overlay first.
+    `root` is where its relative paths start. `written` is the document as people wrote it, without defaults; `texts` know its lines,
+    the overlay first.
     """
 
-    path: Path
+    root: Path
     document: PipelineDocument
     written: Mapping[str, Any]
     texts: tuple[Text, ...]
 
     def pipeline(self) -> Pipeline:
         """Return the pipeline as the stages get it."""
-        root = self.path.parent.absolute()
         schemas = self.schemas()
         return Pipeline(
             name=self.document.metadata.name,
             spec=self.document.spec,
-            root=root,
-            fingerprint=fingerprint(self.path, self.document, schemas),
+            root=self.root.absolute(),
+            fingerprint=fingerprint(self.root, self.document, schemas),
             schemas=schemas,
         )
 
     def schemas(self) -> Mapping[str, bytes]:
         """Return the files that say how to read messages, as far as they are there."""
-        return message_schemas.read(self.path.parent, self.document.spec)
+        return message_schemas.read(self.root, self.document.spec)
 
     def missing(self) -> list[Problem]:
         """Return a problem for each file that the pipeline refers to and that is not there."""
-        spec, root = self.document.spec, self.path.parent
+        spec, root = self.document.spec, self.root
         wanted: dict[Place, str] = {
             ("spec", "lookups", name, "path"): lookup.path for name, lookup in spec.lookups.items()
         }
@@ -82,7 +82,7 @@ def load(path: Path, overlay: Path | None = None) -> PipelineFile:
         problems = schema_mistakes.problems(error)
         located = [_located(item, (text,) if item in own else texts) for item in problems]
         raise _invalid(located, texts) from error
-    return PipelineFile(path, document, written, texts)
+    return PipelineFile(path.parent, document, written, texts)
 
 
 def _document(written: Any) -> PipelineDocument:
@@ -130,10 +130,10 @@ def _located(problem: Problem, texts: Sequence[Text]) -> Problem:
     return replace(problem, line=text.place(problem.path)[1], file=file)
 
 
-def fingerprint(path: Path, document: PipelineDocument, schemas: Mapping[str, bytes]) -> str:
+def fingerprint(root: Path, document: PipelineDocument, schemas: Mapping[str, bytes]) -> str:
     """Return a SHA-256 over the document and everything it refers to but the data: lookups, schemas of messages, the dbt project."""
     digest = hashlib.sha256(json.dumps(document.makes()).encode())
-    contents = {name: file.read_bytes() for name, file in referred(path.parent, document)}
+    contents = {name: file.read_bytes() for name, file in referred(root, document)}
     for name, content in sorted({**contents, **schemas}.items()):
         digest.update(f"\0{name}\0".encode())
         digest.update(hashlib.sha256(content).digest())

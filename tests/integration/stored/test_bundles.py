@@ -11,7 +11,7 @@ from podium_lakehouse.hosting import HostedStage
 from podium_lakehouse.store import objects
 from podium_lakehouse.store.objects import below, delete
 from podium_quality.stage import quality
-from podium_runtime.job.bundled import unpacked
+from podium_runtime.service.calls import find
 
 from tests.integration.stored.test_troubles import PIPELINE
 
@@ -43,8 +43,8 @@ def bundled(shop: Path, to: str, capsys: pytest.CaptureFixture[str]) -> tuple[Pa
 def test_a_bundle_travels_by_a_store(bucket: str, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A driver has beside its pipeline what lay beside the file; a second time nothing is sent."""
     pinned, _ = bundled(shop, f"{bucket}/bundles/", capsys)
-    with unpacked(STAGE, pinned) as path:
-        assert path.with_name("towns.csv").read_text() == "variant,name\nBTH,Bath\n"
+    found = find(STAGE, pinned, "shop")
+    assert (found.root / "towns.csv").read_text() == "variant,name\nBTH,Bath\n"
     (kept,) = below(f"{bucket}/bundles")
     assert yaml.safe_load(pinned.read_text())["spec"]["bundle"]["uri"].endswith(kept["path"])
     _, err = bundled(shop, f"{bucket}/bundles", capsys)

@@ -21,7 +21,6 @@ from tenacity import (
 from podium_runtime import settings as environment
 from podium_runtime import telemetry
 from podium_runtime.job import outcomes
-from podium_runtime.job.bundled import unpacked
 from podium_runtime.kafka.clients import Brokers
 from podium_runtime.service import calls
 from podium_runtime.service.calls import Failure, Hosted
@@ -49,16 +48,16 @@ def drive(hosted: Hosted) -> NoReturn:
 
 def _work(hosted: Hosted, settings: JobSettings) -> StageOutcome | Failure:
     event = CloudEvent.model_validate_json(settings.event)
-    with unpacked(hosted, settings.pipelines) as path:
-        before = calls.reached(hosted, path, event)
-        if isinstance(before, Failure):
-            return before
-        answers = _answered(hosted, path, event, settings)
-        if isinstance(answers, Failure):
-            return answers
-        _announce([event, *answers] if not event.causationid else answers, settings)
-        if answers and isinstance(noted := calls.announced(hosted, path, answers), Failure):
-            telemetry.log.warning("not noted as announced", reason=noted.reason, message=noted.message)
+    path = settings.pipelines
+    before = calls.reached(hosted, path, event)
+    if isinstance(before, Failure):
+        return before
+    answers = _answered(hosted, path, event, settings)
+    if isinstance(answers, Failure):
+        return answers
+    _announce([event, *answers] if not event.causationid else answers, settings)
+    if answers and isinstance(noted := calls.announced(hosted, path, answers), Failure):
+        telemetry.log.warning("not noted as announced", reason=noted.reason, message=noted.message)
     return outcomes.done(answers, before)
 
 

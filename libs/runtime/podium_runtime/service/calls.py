@@ -1,6 +1,9 @@
 """What happens in the child process: find the pipeline, call the stage, and bring back events or the reason why not."""
 
+import atexit
 import os
+import shutil
+import tempfile
 import traceback
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
@@ -11,9 +14,10 @@ from typing import Protocol, TypeVar
 from podium_contracts.errors import InvalidPipeline, PodiumError, Problem, TerminalError, TransientError
 from podium_contracts.events import CloudEvent
 from podium_contracts.names import Stage
-from podium_contracts.pipeline import Dataset, Pipeline, Spec
+from podium_contracts.pipeline import Dataset, Pipeline, PipelineDocument, Spec
 from podium_contracts.watching import Look
 
+from podium_runtime.bundles import unpack
 from podium_runtime.pipeline_file import PipelineFile, load, name_in, stamp
 from podium_runtime.requests import request
 
@@ -92,14 +96,8 @@ def reached(hosted: Hosted, folder: Path, event: CloudEvent) -> dict[str, int] |
 
 
 def is_due(hosted: Hosted, path: Path, event: CloudEvent) -> bool | Failure:
-    """Return whether a stage has what it waits for; of the pipeline in a file, without what that refers to."""
-
-    def look() -> bool:
-        document = load(path).document
-        pipeline = Pipeline(document.metadata.name, document.spec, path.parent, fingerprint="")
-        return hosted.is_due(event, pipeline)
-
-    return guarded(look)
+    """Return whether a stage has what it waits for, of the pipeline in a file."""
+    return guarded(lambda: hosted.is_due(event, _alone(load(path))))
 
 
 def outstanding(hosted: Hosted, folder: Path) -> list[CloudEvent] | Failure:
@@ -109,7 +107,7 @@ def outstanding(hosted: Hosted, folder: Path) -> list[CloudEvent] | Failure:
         found: list[CloudEvent] = []
         for path in files(folder):
             try:
-                found += hosted.outstanding(_checked(hosted, path))
+                found += hosted.outstanding(_alone(_checked(hosted, path)))
             except InvalidPipeline:
                 continue
         return found
@@ -138,7 +136,7 @@ def streams(hosted: Hosted, folder: Path) -> list[Stream] | Failure:
         found = []
         for path in files(folder):
             try:
-                found += _streams(_checked(hosted, path))
+                found += _streams(_checked(hosted, path).document)
             except InvalidPipeline:
                 continue
         return found
@@ -146,8 +144,8 @@ def streams(hosted: Hosted, folder: Path) -> list[Stream] | Failure:
     return guarded(look)
 
 
-def _streams(pipeline: Pipeline) -> list[Stream]:
-    found = (_stream(pipeline.name, name, dataset) for name, dataset in pipeline.spec.datasets.items())
+def _streams(pipeline: PipelineDocument) -> list[Stream]:
+    found = (_stream(pipeline.metadata.name, *item) for item in pipeline.spec.datasets.items())
     return [stream for stream in found if stream.poll_seconds or stream.sweep_seconds]
 
 
@@ -205,12 +203,12 @@ def find(hosted: Hosted, folder: Path, name: str) -> Pipeline:
 
     Raises:
         InvalidPipeline: its file has mistakes.
-        TerminalError: no file has a pipeline of that name, or several have.
-        TransientError: there is no such folder.
+        TerminalError: no file has a pipeline of that name, or several have, or its bundle cannot be used.
+        TransientError: there is no such folder, or the store of its bundle does not answer.
     """
     found = [path for path in files(folder) if name_in(path) == name]
     if len(found) == 1:
-        return _checked(hosted, found[0])
+        return _pipeline(hosted, found[0])
     then = "then replay the dead letter with `podium dead-letters replay`"
     if found:
         raise TerminalError(
@@ -220,11 +218,26 @@ def find(hosted: Hosted, folder: Path, name: str) -> Pipeline:
     raise TerminalError(f"no pipeline {name!r} in {folder}", hint=f"put its file there, {then}")
 
 
-def _checked(hosted: Hosted, path: Path) -> Pipeline:
+def _alone(file: PipelineFile) -> Pipeline:
+    """Return a pipeline without what it refers to, which the account of its completions does not need."""
+    return Pipeline(file.document.metadata.name, file.document.spec, file.root.absolute(), fingerprint="")
+
+
+def _checked(hosted: Hosted, path: Path) -> PipelineFile:
+    """Return a pipeline file without mistakes; what its bundle brings is not looked at."""
     file, mistakes = _read(hosted, path, stamp(path))
-    mistakes = [*mistakes, *file.missing()]
+    mistakes = mistakes if file.document.spec.bundle else [*mistakes, *file.missing()]
     if mistakes:
         raise file.invalid(mistakes)
+    return file
+
+
+def _pipeline(hosted: Hosted, path: Path) -> Pipeline:
+    file = _checked(hosted, path)
+    if bundle := file.document.spec.bundle:
+        file = replace(file, root=_unpacked(hosted, bundle.uri, bundle.sha256))
+        if missing := file.missing():
+            raise file.invalid(missing)
     return file.pipeline()
 
 
@@ -233,6 +246,21 @@ def _read(hosted: Hosted, path: Path, _stamp: tuple[int, ...]) -> tuple[Pipeline
     """Read and check a file again only when it has changed."""
     file = load(path)
     return file, hosted.problems(file.document.spec)
+
+
+@lru_cache(maxsize=64)
+def _unpacked(hosted: Hosted, uri: str, sha256: str) -> Path:
+    """Return a folder with what a bundle holds, until this process ends.
+
+    Raises:
+        BundleUnreadable: it cannot be used.
+        TransientError: its store does not answer.
+    """
+    content = hosted.fetch(uri)
+    folder = Path(tempfile.mkdtemp(prefix="podium-bundle-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    unpack(content, sha256, folder)
+    return folder
 
 
 def guarded(call: Callable[[], Result]) -> Result | Failure:

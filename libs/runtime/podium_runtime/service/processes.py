@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from podium_contracts.errors import TransientError
@@ -81,6 +82,8 @@ class _Process:
 
     def _submit(self, function: Callable[..., Result], *arguments: Any) -> Future[Result]:
         """Start a call, in a new process where the last one died while nothing was asked of it."""
+        if not all(child.is_alive() for child in self._children()):
+            self.kill()
         try:
             return self._running().submit(function, *arguments)
         except BrokenProcessPool:
@@ -88,12 +91,17 @@ class _Process:
             return self._running().submit(function, *arguments)
 
     def kill(self) -> None:
+        children = self._children()
         executor, self._executor = self._executor, None
         if executor is None:
             return
-        for child in list((executor._processes or {}).values()):  # noqa: SLF001 - it offers no way to end a call
+        for child in children:
             child.kill()
         executor.shutdown(wait=False, cancel_futures=True)
+
+    def _children(self) -> list[BaseProcess]:
+        executor = self._executor
+        return list((executor._processes or {}).values()) if executor else []  # noqa: SLF001 - it offers no way to end a call
 
     def _running(self) -> ProcessPoolExecutor:
         if self._executor is None:

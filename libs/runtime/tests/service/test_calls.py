@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from podium_contracts.errors import BadSource, CommitConflict, Problem
+from podium_contracts.archives import archive
+from podium_contracts.errors import BadSource, BundleUnreadable, CommitConflict, Problem
 from podium_contracts.events import CloudEvent
 from podium_contracts.names import Stage
 from podium_contracts.pipeline import Pipeline, Spec
 from podium_contracts.watching import EVERYWHERE, Look
+from podium_runtime.bundles import digest
+from podium_runtime.pipeline_file import load
 from podium_runtime.service import calls
 from podium_runtime.service.calls import LONGEST_MESSAGE, Failure, Stream
 
@@ -37,6 +40,12 @@ class Hosted:
 
     error: BaseException | None = None
     stage: Stage = Stage.INGEST
+    bundle: bytes = b""
+
+    def fetch(self, uri: str) -> bytes:
+        if not self.bundle:
+            raise BundleUnreadable(f"{uri}: no such object")
+        return self.bundle
 
     def problems(self, spec: Spec) -> list[Problem]:
         wrong = "forbidden" in spec.datasets
@@ -84,6 +93,20 @@ def test_a_pipeline_is_found_by_its_name(tmp_path: Path) -> None:
     path = write(tmp_path, "deep/folder/any.yaml")
     assert calls.answer(Hosted(), tmp_path, event()) == [event()]
     assert calls.answer(Hosted(), path, event()) == [event()]
+
+
+def test_a_pipeline_has_what_its_bundle_brings(tmp_path: Path) -> None:
+    """Beside its file there need be nothing; a bundle that is not there holds up this pipeline's events, not its announcements."""
+    bundle = archive({"towns.csv": b"variant,name\nBTH,Bath\n"})
+    lookup = "  lookups: {towns: {path: towns.csv, key: variant, value: name}}\n"
+    brought = f"  bundle: {{uri: /bundles/x.zip, sha256: {digest(bundle)}}}\n"
+    path = write(tmp_path, "shop.yaml", text=f"{PIPELINE}{lookup}{brought}")
+    pipeline = calls.find(Hosted(bundle=bundle), tmp_path, "shop")
+    assert (pipeline.root / "towns.csv").read_text() == "variant,name\nBTH,Bath\n"
+    (tmp_path / "towns.csv").write_bytes((pipeline.root / "towns.csv").read_bytes())
+    assert pipeline.fingerprint == load(path).pipeline().fingerprint
+    assert failure(tmp_path).reason == "BundleUnreadable"
+    assert calls.outstanding(Hosted(), tmp_path) == [event()]
 
 
 def test_hidden_files_are_left_out(tmp_path: Path) -> None:
