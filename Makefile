@@ -4,6 +4,7 @@ SHELL := /bin/sh
 bin := .venv/bin
 pyprojects := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml operators/*/pyproject.toml)
 pytest := $(bin)/pytest
+parallel := -n 2 --dist loadgroup
 
 .PHONY: help
 help: ## Show this list
@@ -27,11 +28,11 @@ demo-stream: up ## Sell real retail lines as events, and watch the layers advanc
 
 .PHONY: test
 test: lint spark kafka s3 ## Check the code and run every test that is quick
-	$(pytest) -m "not slow"
+	$(pytest) $(parallel) -m "not slow"
 
 .PHONY: test-unit
 test-unit: .venv/dev.stamp ## Run the unit tests, without Java
-	$(pytest) -m "not spark and not slow" libs services operators
+	$(pytest) $(parallel) -m "not spark and not slow" libs services operators
 
 .PHONY: test-spark
 test-spark: spark ## Run the tests that need Spark
