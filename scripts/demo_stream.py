@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Sell real retail lines as events at a given rate, and show live how they reach Bronze, Silver and Gold. `make demo-stream` calls it.
 
+What a line tells anew of its customer or product is an event, too, on a topic of its own.
+
 scripts/demo_stream.py --rate 3000 --seconds 60
 """
 
@@ -38,6 +40,7 @@ NEXT = """
 next:
   .venv/bin/podium ledger -f examples/streaming/pipeline.yaml                             where each row went
   .venv/bin/podium show gold.agg_daily_sales_summary -f examples/streaming/pipeline.yaml  what was sold, by day
+  .venv/bin/podium show silver.customers -f examples/streaming/customers-and-products.yaml  who bought, by topics of their own
   make demo-stream                                                                        sells the lines that come next
   make down"""
 
@@ -143,17 +146,41 @@ def lines() -> Iterator[dict[str, str | None]]:
                 yield {name: value or None for name, value in line.items()}
 
 
+def changes(
+    line: dict[str, str | None], known: dict[str, object]
+) -> Iterator[tuple[str, str, dict[str, str | None]]]:
+    """Yield what a line tells anew of its customer and its product, each with its topic and key."""
+    about = (
+        ("customer-events", "customer_id", {"customer_id": line["Customer ID"], "country": line["Country"]}),
+        (
+            "product-events",
+            "stock_code",
+            {
+                "stock_code": line["StockCode"],
+                "description": line["Description"],
+                "unit_price": line["Price"],
+            },
+        ),
+    )
+    for topic, name, told in about:
+        if (key := told[name]) and known.get(key) != told:
+            known[key] = told
+            yield topic, key, {**told, "changed_at": line["InvoiceDate"]}
+
+
 def sell(address: str, rate: float, seconds: float, scene: Scene) -> None:
     """Put lines on the topic, so many a second, from where the topic ends."""
     producer = Producer({"bootstrap.servers": address, "linger.ms": 20, "partitioner": "murmur2_random"})
     ahead = itertools.islice(lines(), scene.before, None)
-    line = next(ahead)
+    line, known = next(ahead), dict[str, object]()
     started = time.monotonic()
     while (due := scene.sold / rate) < seconds:
         if (early := due - (time.monotonic() - started)) > 0:
             producer.poll(0)
             time.sleep(early)
         producer.produce(SALES, json.dumps(line), key=line["Invoice"])
+        for topic, key, event in changes(line, known):
+            producer.produce(topic, json.dumps(event), key=key)
         scene.sold += 1
         line = next(ahead)
     producer.flush(30)

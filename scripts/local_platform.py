@@ -6,9 +6,11 @@ scripts/local_platform.py down     stops all of it; what was in the middle of so
 scripts/local_platform.py status   says what runs
 
 Everything it keeps is in .podium/: the broker's data, a log and a process id of each service. The services look for pipelines in
-examples/streaming, or where PODIUM_PIPELINES says.
+examples/streaming, or where PODIUM_PIPELINES says. Ports are 9092 and, for the services' pages, 6066 to 6070, unless LOCAL_KAFKA_PORT
+and LOCAL_PAGES_PORT (the first of five) say other ones.
 """
 
+import itertools
 import os
 import signal
 import subprocess
@@ -20,19 +22,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".podium"
-SERVICES = {"ingest": 6066, "cleanse": 6067, "quality": 6068, "model": 6069, "publish": 6070}
+STAGES = ("ingest", "cleanse", "quality", "model", "publish")
+SERVICES = dict(zip(STAGES, itertools.count(int(os.environ.get("LOCAL_PAGES_PORT", "6066")))))
 """By stage: the port of its pages."""
-BROKER_PORT = "9092"
+BROKER_PORT = os.environ.get("LOCAL_KAFKA_PORT", "9092")
+TOPICS = ("sales-events", "customer-events", "product-events")
 READY_SECONDS = 90
 STOP_SECONDS = 30
 
 
 def up() -> None:
-    """Start the broker, make the topic of the example, start the services."""
+    """Start the broker, make the topics of the examples, start the services."""
     HOME.mkdir(exist_ok=True)
     broker("start", BROKER_PORT)
     address = (HOME / "broker" / "bootstrap").read_text().strip()
-    make_topic(address)
+    make_topics(address)
     environment = {
         "PODIUM_KAFKA__BOOTSTRAP_SERVERS": address,
         "PODIUM_PIPELINES": str(ROOT / "examples" / "streaming"),
@@ -63,7 +67,7 @@ def down() -> None:
         print(f"{stage}: stopped")
     if (HOME / "broker" / "pid").exists():
         broker("stop")
-    print("the platform is down; its data stays in .podium/ and examples/streaming/lakehouse")
+    print("the platform is down; its data stays in .podium/ and examples/streaming/")
 
 
 def status() -> None:
@@ -78,14 +82,14 @@ def broker(*arguments: str) -> None:
     subprocess.run([ROOT / "scripts" / "broker", command, HOME / "broker", *more], check=True)
 
 
-def make_topic(address: str) -> None:
-    """Make the topic that the example reads, with four partitions."""
+def make_topics(address: str) -> None:
+    """Make the topics that the examples read, with four partitions each."""
     from confluent_kafka import KafkaException  # noqa: PLC0415 - `down` does without
     from confluent_kafka.admin import AdminClient  # noqa: PLC0415 - as above
     from confluent_kafka.cimpl import NewTopic  # noqa: PLC0415 - as above
 
     admin = AdminClient({"bootstrap.servers": address})
-    for future in admin.create_topics([NewTopic("sales-events", 4, 1)]).values():
+    for future in admin.create_topics([NewTopic(name, 4, 1) for name in TOPICS]).values():
         try:
             future.result(30)
         except KafkaException as error:

@@ -21,7 +21,7 @@ def sale(number: int) -> dict[str, object]:
 def test_a_message_is_a_row_with_where_it_came_from(shop: Shop) -> None:
     """Its fields are text as they were written; its place, time and headers stand beside them."""
     shop.sell(b'{"id": "a", "at": 1, "price": 1.50, "more": {"till": 1.10}}')
-    shop.bring()
+    [brought] = shop.bring()
     columns = [
         "id",
         "at",
@@ -36,10 +36,11 @@ def test_a_message_is_a_row_with_where_it_came_from(shop: Shop) -> None:
     assert shop.rows("bronze/sales", columns, "id") == [
         ("a", "1", "1.50", '{"till": 1.10}', "kafka-streaming", *place)
     ]
-    [(offset, time, headers)] = shop.rows(
-        "bronze/sales", ["kafka_offset", "kafka_timestamp", "kafka_headers"], "id"
+    [(offset, time, headers, ingested)] = shop.rows(
+        "bronze/sales", ["kafka_offset", "kafka_timestamp", "kafka_headers", "ingestion_timestamp"], "id"
     )
     assert (offset, headers) == (0, '[["from", "till 1"]]')
+    assert ingested == brought.time
     assert isinstance(time, datetime)
     assert abs(datetime.now(UTC) - time) < timedelta(minutes=1)
 
