@@ -8,6 +8,7 @@ IMAGES = "tests/test_images.py"
 """Builds images, as the tests on a cluster do, in the same place."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Keep together the tests on a cluster, those of Spark, and those of each file."""
     for item in items:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,9 @@ RETAIL = ROOT / "examples" / "retail"
 DATA = RETAIL / "data" / "online_retail_2009_2010.csv.gz"
 CHART = ROOT / "charts" / "podium"
 RELEASE = "podium"
+CLAIMED = {"name": "shared", "persistentVolumeClaim": {"claimName": "shared"}}
+MOUNTED = {"mountPath": "/shared"}
+"""A volume that services and runs share, and where it is in their pods."""
 
 
 def helm(*arguments: str | Path, given: object = None) -> str:
@@ -53,7 +56,11 @@ def values(images: Images) -> dict[str, Any]:
         },
         "dev": {"kafka": {"image": images.dev}, "objectStore": {"image": images.dev}},
         "operator": {"resources": {"requests": {"cpu": "50m", "memory": "128Mi"}}},
-        "services": {"resources": {"requests": {"cpu": "20m", "memory": "256Mi"}}},
+        "services": {
+            "resources": {"requests": {"cpu": "20m", "memory": "256Mi"}},
+            "volumes": [CLAIMED],
+            "volumeMounts": [{"name": CLAIMED["name"], **MOUNTED}],
+        },
         "runs": {"cpu": "100m"},
     }
 
@@ -64,7 +71,8 @@ class Platform:
 
     kubectl: Kubectl
     endpoint: str
-    _runs: dict[str, str] = field(default_factory=dict)
+    shared: Path
+    """Where the claim `shared` lies on this machine."""
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -181,8 +189,47 @@ def forwarded(kubectl: Kubectl, service: str, port: int) -> Iterator[str]:
 
 
 @contextmanager
-def installed(kubectl: Kubectl, images: Images) -> Iterator[Platform]:
-    """Yield a release that is ready."""
+def claimed(kubectl: Kubectl) -> Iterator[Path]:
+    """Bind a claim `shared` to a folder of this machine, which is the cluster's node; yield the folder."""
+    (node,) = kubectl.get("nodes")["items"]
+    host = "kubernetes.io/hostname"
+    here = {"key": host, "operator": "In", "values": [node["metadata"]["labels"][host]]}
+    about = {"storageClassName": "", "accessModes": ["ReadWriteOnce"]}
+    with tempfile.TemporaryDirectory(prefix="podium-claim-") as folder:
+        kubectl.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolume",
+                "metadata": {"name": kubectl.namespace},
+                "spec": {
+                    **about,
+                    "capacity": {"storage": "1Gi"},
+                    "persistentVolumeReclaimPolicy": "Retain",
+                    "claimRef": {"namespace": kubectl.namespace, "name": "shared"},
+                    "local": {"path": folder},
+                    "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
+                },
+            }
+        )
+        kubectl.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": {"name": "shared"},
+                "spec": {
+                    **about,
+                    "volumeName": kubectl.namespace,
+                    "resources": {"requests": {"storage": "1Gi"}},
+                },
+            }
+        )
+        yield Path(folder)
+        kubectl.run("delete", "pvc/shared", f"pv/{kubectl.namespace}", "--wait=false")
+
+
+@contextmanager
+def installed(kubectl: Kubectl, images: Images, shared: Path) -> Iterator[Platform]:
+    """Yield a release that is ready, with a claim that lies in a folder."""
     namespace = ("--namespace", kubectl.namespace)
     helm(
         "install", RELEASE, CHART, *namespace, "--values", CHART / "values-dev.yaml", "--values", "-",
@@ -190,6 +237,6 @@ def installed(kubectl: Kubectl, images: Images) -> Iterator[Platform]:
     )  # fmt: skip
     try:
         with forwarded(kubectl, f"{RELEASE}-dev-s3", 8080) as endpoint:
-            yield Platform(kubectl, endpoint)
+            yield Platform(kubectl, endpoint, shared)
     finally:
         helm("uninstall", RELEASE, *namespace)

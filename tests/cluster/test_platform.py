@@ -1,15 +1,13 @@
 """Runs on a real cluster, from the chart to certified Gold, on both engines and through whatever happens to pods."""
 
 import random
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cluster.conftest import Images, Kubectl, namespace
-from tests.cluster.platform import Platform, checksums, copied, helm, installed
+from tests.cluster.platform import CLAIMED, MOUNTED, Platform, checksums, claimed, copied, helm, installed
 from tests.integration.checker import recount
 from tests.integration.conftest import REAL_FILE, Shop
 from tests.integration.services.stack import eventually
@@ -22,7 +20,12 @@ SOME = 3_000
 
 @pytest.fixture(scope="module")
 def platform(cluster: Kubectl, images: Images) -> Iterator[Platform]:
-    with namespace(cluster) as kubectl, installed(kubectl, images) as platform, environment_of(platform):
+    with (
+        namespace(cluster) as kubectl,
+        claimed(kubectl) as shared,
+        installed(kubectl, images, shared) as platform,
+        environment_of(platform),
+    ):
         yield platform
 
 
@@ -80,74 +83,22 @@ def _components(platform: Platform, run: str) -> set[str]:
     return {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in running}
 
 
-@pytest.fixture
-def claim(platform: Platform) -> Iterator[Path]:
-    """Bind a claim `shared` to a folder of this machine, which is the cluster's node; yield the folder."""
-    kubectl = platform.kubectl
-    (node,) = kubectl.get("nodes")["items"]
-    folder = Path(tempfile.mkdtemp(prefix="podium-claim-"))
-    about = {"storageClassName": "", "accessModes": ["ReadWriteOnce"]}
-    volume = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": kubectl.namespace},
-        "spec": {
-            **about,
-            "capacity": {"storage": "1Gi"},
-            "persistentVolumeReclaimPolicy": "Retain",
-            "claimRef": {"namespace": kubectl.namespace, "name": "shared"},
-            "local": {"path": str(folder)},
-            "nodeAffinity": {
-                "required": {
-                    "nodeSelectorTerms": [
-                        {
-                            "matchExpressions": [
-                                {
-                                    "key": "kubernetes.io/hostname",
-                                    "operator": "In",
-                                    "values": [node["metadata"]["labels"]["kubernetes.io/hostname"]],
-                                }
-                            ]
-                        }
-                    ]
-                }
-            },
-        },
-    }
-    asked = {"volumeName": kubectl.namespace, "resources": {"requests": {"storage": "1Gi"}}}
-    kubectl.apply(volume)
-    kubectl.apply(
-        {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "metadata": {"name": "shared"},
-            "spec": {**about, **asked},
-        }
-    )
-    yield folder
-    kubectl.run("delete", "pvc/shared", f"pv/{kubectl.namespace}", "--wait=false")
-    shutil.rmtree(folder)
-
-
-def test_pods_share_a_lakehouse_on_a_claim(platform: Platform, claim: Path, tmp_path: Path) -> None:
-    """Tables and the published file lie on a volume that each stage's pod mounts, and are those of `podium run`."""
+def test_pods_share_a_lakehouse_on_a_claim(platform: Platform, tmp_path: Path) -> None:
+    """Tables and the published file lie on a volume that the services and each stage's pod mount, and are those of `podium run`."""
     places = {
         "lakehouse": {"uri": "/shared/lakehouse"},
         "publish": {"duckdb": {"path": "/shared/retail.duckdb"}},
     }
-    mounted = [
-        {"name": "shared", "mountPath": "/shared", "persistentVolumeClaim": {"claimName": "shared"}},
-    ]
     platform.retail("on-a-claim", SOME, **places)
-    for run, reason in (("claimed", "Succeeded"), ("claimed-again", "NothingNew")):
-        platform.start(run, "on-a-claim", pods={"volumes": mounted})
+    for run, reason in (("claimed", "Completed"), ("claimed-again", "NothingNew")):
+        platform.start(run, "on-a-claim", pods={"volumes": [{**CLAIMED, **MOUNTED}]})
         (condition,) = [item for item in platform.finished(run)["conditions"] if item["type"] == "Succeeded"]
         assert (condition["status"], condition["reason"]) == ("True", reason), condition
     alone = Shop(tmp_path / "alone")
     alone.deliver("sales.csv", real_lines(SOME))
     alone.run()
-    assert checksums(claim / "lakehouse") == checksums(alone.folder / "lakehouse")
-    assert (claim / "retail.duckdb").is_file()
+    assert checksums(platform.shared / "lakehouse") == checksums(alone.folder / "lakehouse")
+    assert (platform.shared / "retail.duckdb").is_file()
 
 
 def test_whatever_is_killed_the_run_goes_on(platform: Platform, tmp_path: Path) -> None:

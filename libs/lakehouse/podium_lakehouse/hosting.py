@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from podium_contracts.errors import Problem
+from podium_contracts.errors import Problem, TransientError
 from podium_contracts.events import CloudEvent
 from podium_contracts.names import Layer, Stage
 from podium_contracts.pipeline import Pipeline, Spec
@@ -63,9 +63,19 @@ class HostedStage:
             return {scope.subject: completions.last_sequence(scope) for scope in scopes(self.stage, pipeline)}
 
     def is_due(self, event: CloudEvent, pipeline: Pipeline) -> bool:
-        """Whether the stage has what it waits for before it answers an event."""
+        """Whether the stage has what it waits for before it answers an event.
+
+        Raises:
+            TransientError: the lakehouse that the event tells of is not there.
+        """
         with in_words(pipeline.lakehouse_uri):
-            return self.due is None or self.due(event, pipeline, open_lakehouse(pipeline))
+            lakehouse = open_lakehouse(pipeline)
+            if lakehouse.path and not lakehouse.path.exists():
+                raise TransientError(
+                    f"there is no {lakehouse.uri} here, and what it holds decides what comes next",
+                    hint="let the service have the volume, too: `services.volumes` and `services.volumeMounts` of the chart",
+                )
+            return self.due is None or self.due(event, pipeline, lakehouse)
 
     def outstanding(self, pipeline: Pipeline) -> list[CloudEvent]:
         """Return the completions that are still to be announced, of each scope the oldest first."""

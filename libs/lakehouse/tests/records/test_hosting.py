@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from podium_contracts.errors import TransientError
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import LayerCompleted, Run
 from podium_contracts.names import EngineWish, Layer, Stage
@@ -161,3 +162,13 @@ def test_a_stage_counts_by_what_it_completes(pipeline: Pipeline) -> None:
         Stage.QUALITY: ["silver.sales", "silver.other", Layer.GOLD],
         Stage.PUBLISH: [],
     }
+
+
+def test_nothing_is_decided_by_a_lakehouse_that_is_not_here(pipeline: Pipeline) -> None:
+    """An event tells of it, so it is on a volume that this service does not have; an empty one would say that nothing is due, for ever."""
+    event = CloudEvent.model_construct()
+    with pytest.raises(TransientError, match=r"there is no .*lake here") as raised:
+        HOSTED.is_due(event, pipeline)
+    assert "services.volumes" in str(raised.value.hint)
+    Path(pipeline.lakehouse_uri).mkdir()
+    assert HOSTED.is_due(event, pipeline)
