@@ -4,7 +4,7 @@ SHELL := /bin/sh
 bin := .venv/bin
 pyprojects := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml operators/*/pyproject.toml)
 pytest := $(bin)/pytest
-parallel := -n 2 --dist loadgroup
+parallel := -n 2
 
 .PHONY: help
 help: ## Show this list

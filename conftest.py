@@ -1,22 +1,31 @@
-"""How tests are shared out where several processes run them (`pytest -n 2 --dist loadgroup`): what costs much to set up is set up in one."""
+"""How tests are shared out where several processes run them (`pytest -n 2`): what costs much to set up is set up in one."""
 
-from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
-IMAGES = "tests/test_images.py"
-"""Builds images, as the tests on a cluster do, in the same place."""
+ON_A_CLUSTER = ("tests/cluster/", "tests/charts/", "tests/test_images.py")
+"""The last one builds images, as the tests on a cluster do, in the same place."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Keep together the tests on a cluster, those of Spark, and those of each file."""
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        if item.get_closest_marker("cluster") or file == IMAGES:
-            group = "cluster"
-        elif item.get_closest_marker("spark"):
-            group = "spark"
-        else:
-            group = file
-        item.add_marker(pytest.mark.xdist_group(group))
+class Sharing(LoadScopeScheduling):
+    """Keeps together the tests on a cluster, those of Spark, and those of each file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        if file.startswith(ON_A_CLUSTER):
+            return "cluster"
+        return "spark" if _needs_spark(file) else file
+
+
+@cache
+def _needs_spark(file: str) -> bool:
+    return "mark.spark" in Path(__file__).parent.joinpath(file).read_text()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Sharing:
+    """Return what shares out the tests."""
+    return Sharing(config, log)

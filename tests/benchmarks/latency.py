@@ -50,7 +50,7 @@ class Latencies:
     """Of each service, the broker and the producer, from the first message to the last event."""
     wall_seconds: float
     batches: dict[str, int]
-    """Events that each stage announced."""
+    """Events that each stage announced, each counted once however often it came."""
 
 
 def measure(folder: Path, csv: Path, rate: float, minutes: float, trigger_seconds: float) -> Latencies:
@@ -68,6 +68,7 @@ def measure(folder: Path, csv: Path, rate: float, minutes: float, trigger_second
         after, wall = {**services.seconds(), "broker": running.seconds()}, time.monotonic() - started
         services.stop()
         heard = list(running.events.heard)
+    events = [each.event for each in heard]
     taken = {name: after[name] - before[name] for name in after}
     taken["producer"] = usage.ru_utime + usage.ru_stime
     return Latencies(
@@ -76,7 +77,9 @@ def measure(folder: Path, csv: Path, rate: float, minutes: float, trigger_second
         *latencies(opened, heard, lines),
         cpu_seconds={name: round(seconds, 1) for name, seconds in taken.items()},
         wall_seconds=round(wall, 1),
-        batches=dict(Counter(origin(each.event) for each in heard)),
+        batches=dict(
+            Counter(origin(event) for event in {(one.source, one.id): one for one in events}.values())
+        ),
     )
 
 

@@ -87,6 +87,6 @@ def keys(project: Path, table: str, column: str) -> set[object]:
     uri = project / "examples/streaming/customers-and-products/lakehouse/silver" / table
     if not DeltaTable.is_deltatable(str(uri)):
         return set()
-    found = DeltaTable(str(uri)).to_pyarrow_table([column]).column(column).to_pylist()
+    found = DeltaTable(str(uri)).to_pyarrow_table(columns=[column]).column(column).to_pylist()
     assert len(found) == len(set(found))
     return set(found)
