@@ -68,7 +68,7 @@ def measure(folder: Path, csv: Path, rate: float, minutes: float, trigger_second
         after, wall = {**services.seconds(), "broker": running.seconds()}, time.monotonic() - started
         services.stop()
         heard = list(running.events.heard)
-    events = [each.event for each in heard]
+    once = {(each.event.source, each.event.id): each.event for each in heard}
     taken = {name: after[name] - before[name] for name in after}
     taken["producer"] = usage.ru_utime + usage.ru_stime
     return Latencies(
@@ -77,9 +77,7 @@ def measure(folder: Path, csv: Path, rate: float, minutes: float, trigger_second
         *latencies(opened, heard, lines),
         cpu_seconds={name: round(seconds, 1) for name, seconds in taken.items()},
         wall_seconds=round(wall, 1),
-        batches=dict(
-            Counter(origin(event) for event in {(one.source, one.id): one for one in events}.values())
-        ),
+        batches=dict(Counter(map(origin, once.values()))),
     )
 
 

@@ -40,9 +40,9 @@ def test_each_message_has_its_latencies(csv: Path, tmp_path: Path) -> None:
     longest = (datetime.now(UTC) - before).total_seconds()
     for name in latency.QUANTILES:
         assert 0 < taken.quantiles["silver"][name] < taken.quantiles["gold"][name] < longest
-    assert len(taken.course["gold"]) >= 2
+    assert len(taken.course["gold"]) in {2, 3}
     assert max(taken.course["gold"]) == pytest.approx(taken.quantiles["gold"]["max"], abs=0.001)
-    assert taken.batches["ingest"] >= taken.batches["cleanse"] >= 1
+    assert taken.batches["ingest"] == taken.batches["cleanse"]
     assert {*taken.cpu_seconds} == {"ingest", "cleanse", "model", "quality", "publish", "broker", "producer"}
 
 

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from podium_lakehouse.store.objects import below, bucket_and_key, get
 
 from tests.benchmarks.sameness import FROM_THE_RUN, Figures, figures, tables_of
 from tests.cluster.conftest import ROOT, Images, Kubectl
+from tests.commands import printed
 from tests.integration.services.stack import free_port
 
 RETAIL = ROOT / "examples" / "retail"
@@ -32,16 +32,7 @@ MOUNTED = {"mountPath": "/shared"}
 
 def helm(*arguments: str | Path, given: object = None) -> str:
     """Run helm; return what it printed."""
-    done = subprocess.run(
-        ["helm", *arguments],
-        input=None if given is None else json.dumps(given),
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr + done.stdout
-    return done.stdout
+    return printed("helm", *arguments, seconds=600, given=None if given is None else json.dumps(given))
 
 
 def values(images: Images) -> dict[str, Any]:
@@ -119,14 +110,12 @@ class Platform:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "cluster.yaml")
             file.write_text(json.dumps(overlay))
-            bundled = subprocess.run(
-                [Path(sys.executable).with_name("podium"), "bundle", "-f", RETAIL / "pipeline.yaml",
-                 "--overlay", file, "--to", "s3://lake/bundles/"],
-                env={**os.environ, **self.environment}, capture_output=True, text=True, timeout=120, check=False,
+            bundled = printed(
+                Path(sys.executable).with_name("podium"), "bundle", "-f", RETAIL / "pipeline.yaml",
+                "--overlay", file, "--to", "s3://lake/bundles/", seconds=120, environment=self.environment,
             )  # fmt: skip
-        assert bundled.returncode == 0, bundled.stderr
         manifest = Path(tempfile.gettempdir(), f"{self.kubectl.namespace}-{name}.yaml")
-        manifest.write_text(bundled.stdout)
+        manifest.write_text(bundled)
         self.kubectl.run("apply", "--server-side", "-f", str(manifest))
         manifest.unlink()
         return f"s3://lake/{name}/lakehouse"

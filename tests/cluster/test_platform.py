@@ -64,10 +64,10 @@ def test_a_run_makes_the_gold_of_make_run(platform: Platform, retail: Shop, tmp_
 
 
 def test_engine_spark_runs_as_pods(platform: Platform, tmp_path: Path) -> None:
-    """A driver and an executor for each stage up to Silver, although the Pipeline itself asks for duckdb; the tables are those of duckdb."""
+    """A driver and an executor for each stage, although the Pipeline itself asks for duckdb; the tables are those of duckdb."""
     made = {}
     for engine in ("duckdb", "spark"):
-        lakehouse = platform.retail(f"some-{engine}", SOME, model=None)
+        lakehouse = platform.retail(f"some-{engine}", SOME)
         platform.start(f"some-{engine}", f"some-{engine}", engine=engine)
         if engine == "spark":
             eventually(lambda: {"driver", "executor"} <= _components(platform, "some-spark"), 240)
@@ -75,7 +75,7 @@ def test_engine_spark_runs_as_pods(platform: Platform, tmp_path: Path) -> None:
         assert succeeded(status)["Succeeded"] == "True", status["conditions"]
         made[engine] = checksums(copied(lakehouse, tmp_path / engine / "lakehouse"))
     assert made["duckdb"] == made["spark"]
-    assert made["spark"]["silver/sales"]
+    assert made["spark"]["gold/fact_sale"]
 
 
 def _components(platform: Platform, run: str) -> set[str]:

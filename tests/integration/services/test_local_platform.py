@@ -2,25 +2,24 @@
 
 import csv
 import gzip
-import os
 import shutil
 import socket
-import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
 
+from tests.commands import printed
 from tests.integration.conftest import RETAIL
 from tests.integration.services.stack import ROOT, eventually, free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 SOLD = 2_000
-Rows = set[tuple[object, ...]]
 
 
 def five_free_ports() -> int:
@@ -36,40 +35,40 @@ def five_free_ports() -> int:
         return first
 
 
-PORTS = {"LOCAL_KAFKA_PORT": str(free_port()), "LOCAL_PAGES_PORT": str(five_free_ports())}
+@dataclass(frozen=True)
+class Project:
+    """A copy of what the scripts need, and the ports on which they start the platform."""
+
+    folder: Path
+    ports: Mapping[str, str]
+
+    def call(self, script: str, *arguments: str) -> str:
+        """Call a script; return what it printed."""
+        environment = {**self.ports, "TMPDIR": str(self.folder)}
+        return printed(
+            sys.executable, self.folder / "scripts" / script, *arguments, seconds=200, environment=environment
+        )
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Path]:
-    """Return a copy of what the scripts need; whatever they have started is stopped."""
+def project(tmp_path: Path) -> Iterator[Project]:
+    """Lend a copy of the project; whatever it has started is stopped."""
     for name in ("scripts", "examples"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("lakehouse", "*.duckdb"))
     for name in (".venv", ".tools"):
         (tmp_path / name).symlink_to(ROOT / name)
     file = tmp_path / "examples/streaming/customers-and-products.yaml"
     file.write_text(file.read_text().replace("trigger_seconds: 30", "trigger_seconds: 2"))
-    yield tmp_path
-    call(tmp_path, "local_platform.py", "down")
+    ports = {"LOCAL_KAFKA_PORT": str(free_port()), "LOCAL_PAGES_PORT": str(five_free_ports())}
+    project = Project(tmp_path, ports)
+    yield project
+    project.call("local_platform.py", "down")
 
 
-def call(project: Path, script: str, *arguments: str) -> str:
-    """Call a script; return what it printed."""
-    done = subprocess.run(
-        [sys.executable, project / "scripts" / script, *arguments],
-        env={**os.environ, **PORTS, "TMPDIR": str(project)},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def test_what_is_sold_becomes_gold(project: Path) -> None:
+def test_what_is_sold_becomes_gold(project: Project) -> None:
     """Lines reach certified, published Gold; customers and products, which have topics of their own, are the latest in Silver."""
-    assert "the platform is up" in call(project, "local_platform.py", "up")
-    said = call(project, "demo_stream.py", "--rate", str(SOLD / 4), "--seconds", "4")
+    assert "the platform is up" in project.call("local_platform.py", "up")
+    said = project.call("demo_stream.py", "--rate", str(SOLD / 4), "--seconds", "4")
     assert "every line is published" in said
     with gzip.open(RETAIL / "data/online_retail_2009_2010.csv.gz", "rt", newline="") as file:
         lines = list(islice(csv.DictReader(file), SOLD))
@@ -77,14 +76,14 @@ def test_what_is_sold_becomes_gold(project: Path) -> None:
     products = {line["StockCode"].strip().upper() for line in lines}
     eventually(lambda: keys(project, "customers", "customer_id") == customers)
     eventually(lambda: keys(project, "products", "stock_code") == products)
-    assert call(project, "local_platform.py", "status").count("ready") == 5
-    call(project, "local_platform.py", "down")
-    assert call(project, "local_platform.py", "status").count("is not running") == 5
+    assert project.call("local_platform.py", "status").count("ready") == 5
+    project.call("local_platform.py", "down")
+    assert project.call("local_platform.py", "status").count("is not running") == 5
 
 
-def keys(project: Path, table: str, column: str) -> set[object]:
+def keys(project: Project, table: str, column: str) -> set[object]:
     """Return the keys in a table of Silver; none where it is not there yet."""
-    uri = project / "examples/streaming/customers-and-products/lakehouse/silver" / table
+    uri = project.folder / "examples/streaming/customers-and-products/lakehouse/silver" / table
     if not DeltaTable.is_deltatable(str(uri)):
         return set()
     found = DeltaTable(str(uri)).to_pyarrow_table(columns=[column]).column(column).to_pylist()

@@ -1,5 +1,9 @@
 """Bundles in a store: put there once, fetched by what the stages use, and what goes wrong in words."""
 
+import multiprocessing
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
@@ -7,6 +11,7 @@ import yaml
 from podium.cli import call
 from podium_contracts.errors import BundleUnreadable, TransientError
 from podium_contracts.names import Stage
+from podium_lakehouse.engines.scratch import scratch_folder
 from podium_lakehouse.hosting import HostedStage
 from podium_lakehouse.store import objects
 from podium_lakehouse.store.objects import below, delete
@@ -50,6 +55,20 @@ def test_a_bundle_travels_by_a_store(bucket: str, shop: Path, capsys: pytest.Cap
     _, err = bundled(shop, f"{bucket}/bundles", capsys)
     assert "there already" in err
     assert below(f"{bucket}/bundles") == [kept]
+
+
+def test_what_a_bundle_brought_goes_with_its_process(
+    bucket: str, shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A service's child process may be killed: whoever needs a scratch folder next sweeps."""
+    pinned, _ = bundled(shop, f"{bucket}/bundles", capsys)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as children:
+        root = children.submit(find, STAGE, pinned, "shop").result().root
+        assert (root / "towns.csv").is_file()
+        with pytest.raises(BrokenProcessPool):
+            children.submit(signal.raise_signal, signal.SIGKILL).result()
+    with scratch_folder():
+        assert not root.exists()
 
 
 def test_a_bundle_that_is_gone_is_a_terminal_error(

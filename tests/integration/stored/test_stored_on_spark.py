@@ -136,12 +136,12 @@ def test_spark_and_delta_rs_do_not_lose_each_others_commits(driver: Driver, buck
     """Spark's Delta appends while delta-rs appends as fast as it can: both want the same versions, again and again."""
     uri, count = f"{bucket}/raced", 0
     ensure(uri, SCHEMA)
-    driver.begin("insert", uri, "spark", "4")
+    driver.begin("insert", uri, "spark", "8")
     while not driver.has_answered():
         count += 1
         append(uri, count)
     driver.end()
-    wanted = [f"spark#{number}" for number in range(4)] + [f"rust#{n}" for n in range(1, count + 1)]
+    wanted = [f"spark#{number}" for number in range(8)] + [f"rust#{n}" for n in range(1, count + 1)]
     assert keys(uri) == Counter(wanted)
 
 

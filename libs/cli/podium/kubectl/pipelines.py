@@ -39,7 +39,7 @@ class Deployed:
 
     def pipeline(self) -> Pipeline:
         """Return the pipeline without what it refers to."""
-        return Pipeline(self.document.metadata.name, self.document.spec, Path("/"), fingerprint="")
+        return Pipeline.alone(self.document, Path("/"))
 
     def lakehouse(self) -> Lakehouse:
         """Return its lakehouse.

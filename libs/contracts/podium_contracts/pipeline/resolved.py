@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from podium_contracts.pipeline.document import Spec
+from podium_contracts.pipeline.document import PipelineDocument, Spec
 
 NOT_IN_PROJECT = frozenset({"target", "logs", "profiles.yml", ".user.yml"})
 """At the top of a dbt project: what dbt writes when it runs, and how someone's own dbt connects, which may hold a password."""
@@ -29,6 +29,11 @@ class Pipeline:
     root: Path
     fingerprint: str
     schemas: Mapping[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def alone(cls, document: PipelineDocument, root: Path) -> "Pipeline":
+        """Return a pipeline without what it refers to: the account of its completions needs no more."""
+        return cls(document.metadata.name, document.spec, root, fingerprint="")
 
     def resolve(self, path: str) -> str:
         """Return a path or URI of the file as an absolute one."""

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import traceback
 from collections.abc import Callable, Hashable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -97,7 +98,7 @@ def reached(hosted: Hosted, folder: Path, event: CloudEvent) -> dict[str, int] |
 
 def is_due(hosted: Hosted, path: Path, event: CloudEvent) -> bool | Failure:
     """Return whether a stage has what it waits for, of the pipeline in a file."""
-    return guarded(lambda: hosted.is_due(event, _alone(load(path))))
+    return guarded(lambda: hosted.is_due(event, Pipeline.alone(load(path).document, path.parent)))
 
 
 def outstanding(hosted: Hosted, folder: Path) -> list[CloudEvent] | Failure:
@@ -107,7 +108,8 @@ def outstanding(hosted: Hosted, folder: Path) -> list[CloudEvent] | Failure:
         found: list[CloudEvent] = []
         for path in files(folder):
             try:
-                found += hosted.outstanding(_alone(_checked(hosted, path)))
+                file = _checked(hosted, path)
+                found += hosted.outstanding(Pipeline.alone(file.document, file.root))
             except InvalidPipeline:
                 continue
         return found
@@ -218,11 +220,6 @@ def find(hosted: Hosted, folder: Path, name: str) -> Pipeline:
     raise TerminalError(f"no pipeline {name!r} in {folder}", hint=f"put its file there, {then}")
 
 
-def _alone(file: PipelineFile) -> Pipeline:
-    """Return a pipeline without what it refers to, which the account of its completions does not need."""
-    return Pipeline(file.document.metadata.name, file.document.spec, file.root.absolute(), fingerprint="")
-
-
 def _checked(hosted: Hosted, path: Path) -> PipelineFile:
     """Return a pipeline file without mistakes; what its bundle brings is not looked at."""
     file, mistakes = _read(hosted, path, stamp(path))
@@ -257,9 +254,12 @@ def _unpacked(hosted: Hosted, uri: str, sha256: str) -> Path:
         TransientError: its store does not answer.
     """
     content = hosted.fetch(uri)
-    folder = Path(tempfile.mkdtemp(prefix="podium-bundle-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    unpack(content, sha256, folder)
+    # Named as scratch folders are, which are swept when their process has ended: child processes end without `atexit`.
+    folder = Path(tempfile.mkdtemp(prefix=f"podium-{os.getpid()}-"))
+    with ExitStack() as undoing:
+        undoing.callback(shutil.rmtree, folder, ignore_errors=True)
+        unpack(content, sha256, folder)
+        atexit.register(undoing.pop_all().close)
     return folder
 
 
