@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import podium
@@ -34,6 +35,8 @@ LINES = ROOT / "examples" / "retail" / "data" / "online_retail_2009_2010.csv.gz"
 ADDRESS = ROOT / ".podium" / "broker" / "bootstrap"
 SALES = "sales-events"
 PIPELINE = "retail-stream"
+PINNED_SECONDS = 2
+"""After so long a batch that was asked for has decided which messages it takes."""
 SILENT_SECONDS = 30
 """Nothing more is waited for when no event has come for so long."""
 NEXT = """
@@ -186,11 +189,12 @@ def sell(address: str, rate: float, seconds: float, scene: Scene) -> None:
     producer.flush(30)
 
 
-async def follow(address: str, scene: Scene) -> None:
-    """Hear what the platform announces of the example's pipeline from now on."""
-    async with aclosing(podium.events(address, pipeline=PIPELINE, start="latest")) as events:
+async def follow(address: str, scene: Scene, since: datetime) -> None:
+    """Hear what the platform announces of the example's pipeline about runs since a time, however late the brokers let it listen."""
+    async with aclosing(podium.events(address, pipeline=PIPELINE)) as events:
         async for event in events:
-            scene.hear(event)
+            if event.time >= since:
+                scene.hear(event)
 
 
 def messages_in(address: str) -> int:
@@ -205,7 +209,8 @@ def messages_in(address: str) -> int:
 async def show(address: str, rate: float, seconds: float) -> bool:
     """Sell and show until all is published; return False where it did not come to that."""
     scene = Scene(messages_in(address))
-    following = asyncio.create_task(follow(address, scene))
+    following = asyncio.create_task(follow(address, scene, datetime.now(UTC)))
+    await asyncio.sleep(PINNED_SECONDS)
     selling = threading.Thread(target=sell, args=(address, rate, seconds, scene), daemon=True)
     selling.start()
     started = time.monotonic()

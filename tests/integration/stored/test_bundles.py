@@ -2,6 +2,7 @@
 
 import multiprocessing
 import signal
+import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -45,8 +46,11 @@ def bundled(shop: Path, to: str, capsys: pytest.CaptureFixture[str]) -> tuple[Pa
     return pinned, err
 
 
-def test_a_bundle_travels_by_a_store(bucket: str, shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bundle_travels_by_a_store(
+    bucket: str, shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A driver has beside its pipeline what lay beside the file; a second time nothing is sent."""
+    monkeypatch.setattr(tempfile, "tempdir", str(shop.parent))
     pinned, _ = bundled(shop, f"{bucket}/bundles/", capsys)
     found = find(STAGE, pinned, "shop")
     assert (found.root / "towns.csv").read_text() == "variant,name\nBTH,Bath\n"

@@ -1,6 +1,7 @@
 """What happens in the child process: which pipeline is meant, and what becomes of an error."""
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,8 +96,9 @@ def test_a_pipeline_is_found_by_its_name(tmp_path: Path) -> None:
     assert calls.answer(Hosted(), path, event()) == [event()]
 
 
-def test_a_pipeline_has_what_its_bundle_brings(tmp_path: Path) -> None:
+def test_a_pipeline_has_what_its_bundle_brings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside its file there need be nothing; a bundle that is not there holds up this pipeline's events, not its announcements."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     bundle = archive({"towns.csv": b"variant,name\nBTH,Bath\n"})
     lookup = "  lookups: {towns: {path: towns.csv, key: variant, value: name}}\n"
     brought = f"  bundle: {{uri: /bundles/x.zip, sha256: {digest(bundle)}}}\n"
