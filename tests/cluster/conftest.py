@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from podium_operator.core.objects import POD_SECURITY, RESTRICTED
 
 from tests.integration.conftest import retail  # noqa: F401 - a fixture
 
@@ -91,6 +92,30 @@ def kubectl(cluster: Kubectl) -> Iterator[Kubectl]:
         yield kubectl
 
 
+@pytest.fixture(scope="session")
+def pods(cluster: Kubectl) -> None:
+    """See that the cluster starts pods, as a machine without what containers need cannot."""
+    container = {"name": "it", "image": busybox(), "command": ["true"], "securityContext": RESTRICTED}
+    spec = {"restartPolicy": "Never", "securityContext": POD_SECURITY, "containers": [container]}
+    with namespace(cluster) as kubectl:
+        kubectl.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "first"}, "spec": spec})
+        started = ("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/first", "--timeout=120s")
+        if kubectl.run(*started, check=False, patience=150).returncode:
+            said = [event["message"] for event in kubectl.get("events")["items"]]
+            pytest.skip(f"the cluster starts no pods: {said}")
+
+
+def busybox() -> str:
+    """Return an image that has a shell: one that a node has already, where there is one."""
+    names = [
+        name
+        for node in Kubectl("default").get("nodes")["items"]
+        for image in node["status"].get("images", ())
+        for name in image.get("names") or ()
+    ]
+    return next((name for name in names if "busybox" in name and "@" not in name), "busybox:1.37.0")
+
+
 @dataclass(frozen=True)
 class Images:
     """The images that the cluster has, by their names."""
@@ -103,7 +128,7 @@ class Images:
 
 
 @pytest.fixture(scope="session")
-def images(cluster: Kubectl) -> Images:
+def images(cluster: Kubectl, pods: None) -> Images:  # noqa: ARG001 - what starts no pods needs no images
     """Build the images and load them into the cluster, once.
 
     That takes minutes: a test that asks for them limits its own time alone, by `pytest.mark.timeout(…, func_only=True)`.

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from podium_lakehouse.store.objects import put
 from podium_operator.core.statuses import dumped
 from podium_runtime.pipeline_file import load
 
-from tests.cluster.conftest import Kubectl
+from tests.cluster.conftest import Kubectl, busybox
 from tests.cluster.test_definitions import RETAIL, run
 from tests.integration.services.stack import eventually
 from tests.s3 import S3Server, environment_of
@@ -294,19 +293,6 @@ def pod(
     }
 
 
-@cache
-def busybox() -> str:
-    """Return an image that has a shell: one that a node has already, where there is one."""
-    nodes = Kubectl("default").get("nodes")["items"]
-    names = [
-        name
-        for node in nodes
-        for image in node["status"].get("images", ())
-        for name in image.get("names") or ()
-    ]
-    return next((name for name in names if "busybox" in name and "@" not in name), "busybox:1.37.0")
-
-
 def says(event: str) -> str:
     """Return the command by which a pod says something as a driver does."""
     line = {"stage": "cleanse", "event": event, "level": "info", "timestamp": NOON, "rows": 17}
@@ -320,6 +306,7 @@ def begun(kubectl: Kubectl, name: str) -> None:
     )
 
 
+@pytest.mark.usefixtures("pods")
 def test_the_log_of_the_right_pod(kubectl: Kubectl, ask: Ask) -> None:
     """Of the stage that runs, of one that is named, of an earlier attempt; to people, and as it is."""
     owner = told(kubectl)
@@ -358,6 +345,7 @@ def test_the_log_of_the_right_pod(kubectl: Kubectl, ask: Ask) -> None:
     assert json.loads(ask("logs", "retail-1", "ingest", "-o", "json").out)["event"] == "ingested"
 
 
+@pytest.mark.usefixtures("pods")
 def test_the_log_of_executors(kubectl: Kubectl, ask: Ask) -> None:
     """Of that driver, each line with which one said it."""
     owner = told(kubectl)
@@ -384,6 +372,7 @@ def test_the_log_of_executors(kubectl: Kubectl, ask: Ask) -> None:
     assert set(shown.splitlines()) == {"exec-1 | shuffled 1", "exec-2 | shuffled 2"}
 
 
+@pytest.mark.usefixtures("pods")
 def test_a_log_that_is_not_there_is_told(kubectl: Kubectl, ask: Ask) -> None:
     """No driver yet, one that cannot begin, one that is gone, a stage that is none."""
     owner = told(kubectl)

@@ -60,7 +60,7 @@ def owned(kubectl: Kubectl) -> list[str]:
     return sorted(f"{item['kind']} {item['metadata']['name']} {item['metadata']['uid']}" for item in items)
 
 
-@pytest.mark.usefixtures("operator")
+@pytest.mark.usefixtures("pods", "operator")
 def test_a_run_waits_for_its_pipeline_and_becomes_a_driver(kubectl: Kubectl) -> None:
     """Applied before its Pipeline; then pinned, with a StageRun and a Job in a namespace that enforces *restricted*; its image is nowhere to be
     had, which the condition says at once, and `startTimeout` ends. The driver that is over leaves with its Job.
@@ -79,6 +79,7 @@ def test_a_run_waits_for_its_pipeline_and_becomes_a_driver(kubectl: Kubectl) -> 
     }
 
 
+@pytest.mark.usefixtures("pods")
 def test_an_operator_that_is_killed_changes_nothing(kubectl: Kubectl, operator: Operator) -> None:
     """While it begins a run, and afterwards: nothing is made twice, nothing is made anew."""
     kubectl.apply(RETAIL)
@@ -97,7 +98,7 @@ def test_an_operator_that_is_killed_changes_nothing(kubectl: Kubectl, operator: 
     assert len(owned(kubectl)) == 2 * len(before) == 8
 
 
-@pytest.mark.usefixtures("operator")
+@pytest.mark.usefixtures("pods", "operator")
 def test_a_run_is_held_and_cancelled(kubectl: Kubectl) -> None:
     """`suspend` takes the driver away and gives another one back; `cancel` ends the run for good."""
     kubectl.apply(RETAIL)
@@ -114,7 +115,7 @@ def test_a_run_is_held_and_cancelled(kubectl: Kubectl) -> None:
     eventually(lambda: "Job" not in " ".join(owned(kubectl)))
 
 
-@pytest.mark.usefixtures("operator")
+@pytest.mark.usefixtures("pods", "operator")
 def test_a_deleted_run_leaves_nothing(kubectl: Kubectl) -> None:
     """And one of its name that follows is another one."""
     kubectl.apply(RETAIL)
@@ -155,7 +156,7 @@ def test_a_secret_that_is_missing_is_said(kubectl: Kubectl) -> None:
     assert "nowhere" in wait_for(kubectl, "Unknown SecretNotFound")["message"]
 
 
-@pytest.mark.usefixtures("operator")
+@pytest.mark.usefixtures("pods", "operator")
 def test_a_status_that_somebody_broke_is_made_anew(kubectl: Kubectl) -> None:
     """What is decided depends on what is there, not on what a status says."""
     kubectl.apply(RETAIL)
@@ -169,7 +170,7 @@ def test_a_status_that_somebody_broke_is_made_anew(kubectl: Kubectl) -> None:
     assert owned(kubectl) == before
 
 
-@pytest.mark.usefixtures("operator")
+@pytest.mark.usefixtures("pods", "operator")
 def test_a_job_that_somebody_deletes_is_made_again(kubectl: Kubectl) -> None:
     """As another attempt after its pause; what is pinned nobody can change, and what a StageRun says of itself is made anew."""
     kubectl.apply(RETAIL)
@@ -189,7 +190,7 @@ def test_a_job_that_somebody_deletes_is_made_again(kubectl: Kubectl) -> None:
     assert (lost["reason"], again["number"]) == ("DriverLost", 2)
 
 
-@pytest.mark.usefixtures("operator")
+@pytest.mark.usefixtures("pods", "operator")
 def test_what_kubernetes_will_never_take_ends_the_run(kubectl: Kubectl) -> None:
     """Two volumes in one place, and a Pipeline that no ConfigMap holds; in the API server's words, and the run beside them goes its way."""
     kubectl.apply(RETAIL)

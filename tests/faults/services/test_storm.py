@@ -26,6 +26,7 @@ def drawn_seed() -> int:
     return seed
 
 
+@pytest.mark.timeout(300)
 def test_a_storm_changes_nothing(stack: Stack, tmp_path: Path) -> None:
     """Every message is in Bronze once, the ledgers balance and follow one on the other, every completion is announced, and all
     tables are those of an undisturbed run.

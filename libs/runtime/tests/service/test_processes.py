@@ -1,6 +1,7 @@
 """The child processes of a service: calls, deaths, signals."""
 
 import asyncio
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -28,9 +29,13 @@ def with_processes(test: Callable[[Processes], Awaitable[None]], count: int = 1)
 
 
 async def gone(pid: int) -> None:
-    """Wait until a process is gone."""
-    await asyncio.to_thread(psutil.wait_procs, [psutil.Process(pid)] if psutil.pid_exists(pid) else [], 10)
-    assert not psutil.pid_exists(pid)
+    """Wait until a process is gone, and whoever started it has heard of it."""
+
+    def wait() -> None:
+        while psutil.pid_exists(pid) or pid in {child.pid for child in multiprocessing.active_children()}:
+            time.sleep(0.01)
+
+    await asyncio.wait_for(asyncio.to_thread(wait), 10)
 
 
 def test_calls_go_to_another_process_and_come_back() -> None:
