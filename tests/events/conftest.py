@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions
+from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, KafkaError, KafkaException
 from podium_contracts.events import TOPIC, CloudEvent, KafkaRecord, encode, envelope
 from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, Run, TableVersion
 from podium_contracts.names import Stage
@@ -27,11 +27,19 @@ class EventsBroker(Broker):
         return KafkaSettings(bootstrap_servers=self.address, events_partitions=4)
 
     def committed(self, group: str) -> int:
-        """Return how many records of the topic of events a group is done with."""
+        """Return how many records of the topic of events a group is done with, as soon as a broker that has just started knows."""
         admin = Brokers(self.settings).admin()  # kept: the futures fail when it is gone
-        asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
-        found = asked[group].result(20).topic_partitions or []
-        return sum(place.offset for place in found if place.topic == TOPIC)
+        end = time.monotonic() + 20
+        while True:
+            asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
+            try:
+                found = asked[group].result(20).topic_partitions or []
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.COORDINATOR_LOAD_IN_PROGRESS or time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
+            else:
+                return sum(place.offset for place in found if place.topic == TOPIC)
 
     def members(self, group: str) -> int:
         """Return how many consumers share the topic in a group, 0 while they are about to share it anew."""
