@@ -43,8 +43,9 @@ conformance: spark ## Run what shows that both engines mean the same, the long f
 	$(pytest) tests/conformance
 
 .PHONY: test-long
-test-long: spark kafka s3 ## Run the long tests: kill points, many seeds, big inputs
-	$(pytest) -m slow tests
+test-long: spark kafka s3 ## Run the long tests: kill points, many seeds, big inputs; the storms alone, as they are timed
+	$(pytest) $(parallel) -m slow tests --ignore tests/faults/services
+	$(pytest) -m slow tests/faults/services
 
 .PHONY: test-cluster
 test-cluster: spark kafka s3 ## Run every test on a cluster, the long ones too: KUBECONFIG names it, PODIUM_IMAGE_LOAD loads images into it
