@@ -4,7 +4,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
@@ -42,6 +42,7 @@ def publish(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     pending = lakehouse.pending(scope, pipeline, _versions(event))
     intent = pending or _plan(event, scope, path, pipeline, lakehouse)
     if intent is None:
+        _remove_abandoned(path)
         last = lakehouse.completions.last(scope)
         return [last] if last else []
 
@@ -124,7 +125,7 @@ def _alone(path: Path) -> Iterator[None]:
 
     The lock goes with the process that holds it.
     """
-    name = path.with_name(f".{path.name}.lock")
+    name = _lock_of(path)
     while True:
         with name.open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -137,6 +138,10 @@ def _alone(path: Path) -> Iterator[None]:
             return
 
 
+def _lock_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.lock")
+
+
 def _is_at(path: Path, file: int) -> bool:
     try:
         return os.path.samestat(path.stat(), os.fstat(file))
@@ -145,11 +150,16 @@ def _is_at(path: Path, file: int) -> bool:
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Remove the drafts of publishers that were killed, and of this process's earlier tries."""
+    """Remove the drafts and the lock of publishers that were killed, and the drafts of this process's earlier tries."""
     for draft in path.parent.glob(f".{path.name}.*"):
         process = draft.name.removeprefix(f".{path.name}.").removesuffix(".wal")
         if process.isdigit() and (int(process) == os.getpid() or not is_running(int(process))):
             draft.unlink(missing_ok=True)
+    name = _lock_of(path)
+    with suppress(FileNotFoundError, BlockingIOError), name.open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _is_at(name, lock.fileno()):
+            name.unlink()
 
 
 def _write(draft: Path, intent: Intent, last: CloudEvent | None) -> None:
