@@ -263,6 +263,15 @@ def test_drafts_of_killed_publishers_are_removed(shelf: Shelf) -> None:
     assert shelf.leftovers() == [f".shop.duckdb.{os.getppid()}"]
 
 
+def test_the_lock_of_a_publisher_killed_at_its_end_is_removed(shelf: Shelf) -> None:
+    """Also where nothing is left to be published."""
+    event = shelf.write(1)
+    shelf.publish(event)
+    shelf.file.with_name(".shop.duckdb.lock").touch()
+    shelf.publish(event)
+    assert shelf.leftovers() == []
+
+
 def test_an_interrupted_publication_ends_with_its_own_event(shelf: Shelf) -> None:
     """Killed after the rename, the next try with the same verdict announces what the first had pinned."""
     event = shelf.write(1)
