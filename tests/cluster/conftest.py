@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -99,12 +100,13 @@ def pods(cluster: Kubectl) -> None:
     spec = {"restartPolicy": "Never", "securityContext": POD_SECURITY, "containers": [container]}
     with namespace(cluster) as kubectl:
         kubectl.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "first"}, "spec": spec})
-        started = ("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/first", "--timeout=120s")
-        if kubectl.run(*started, check=False, patience=150).returncode:
+        started = ("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/first", "--timeout=60s")
+        if kubectl.run(*started, check=False).returncode:
             said = [event["message"] for event in kubectl.get("events")["items"]]
             pytest.skip(f"the cluster starts no pods: {said}")
 
 
+@cache
 def busybox() -> str:
     """Return an image that has a shell: one that a node has already, where there is one."""
     names = [

@@ -31,11 +31,10 @@ def with_processes(test: Callable[[Processes], Awaitable[None]], count: int = 1)
 async def gone(pid: int) -> None:
     """Wait until a process is gone, and whoever started it has heard of it."""
 
-    def wait() -> None:
-        while psutil.pid_exists(pid) or pid in {child.pid for child in multiprocessing.active_children()}:
-            time.sleep(0.01)
-
-    await asyncio.wait_for(asyncio.to_thread(wait), 10)
+    end = time.monotonic() + 10
+    while psutil.pid_exists(pid) or pid in {child.pid for child in multiprocessing.active_children()}:
+        assert time.monotonic() < end
+        await asyncio.to_thread(time.sleep, 0.01)
 
 
 def test_calls_go_to_another_process_and_come_back() -> None:
