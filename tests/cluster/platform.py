@@ -133,11 +133,12 @@ class Platform:
 
     def finished(self, name: str, seconds: float = 300) -> dict[str, Any]:
         """Wait until a run has ended; return its status."""
-        self.kubectl.run(
+        waited = self.kubectl.run(
             "wait", "--for=condition=Finished", f"pipelinerun.podium.dev/{name}", f"--timeout={seconds:.0f}s",
-            patience=seconds + 10,
+            check=False, patience=seconds + 10,
         )  # fmt: skip
-        status: dict[str, Any] = self.kubectl.get("pdr", name)["status"]
+        status: dict[str, Any] = self.kubectl.get("pdr", name).get("status", {})
+        assert waited.returncode == 0, (status, [pod["status"] for pod in self.pods(name)])
         return status
 
     def pods(self, run: str) -> list[dict[str, Any]]:

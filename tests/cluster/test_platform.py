@@ -125,9 +125,12 @@ def test_whatever_is_killed_the_run_goes_on(platform: Platform, tmp_path: Path) 
 
 
 def test_a_driver_without_memory_says_so(platform: Platform) -> None:
-    """The kernel ends it, its run says why and what to do, and is not tried again more often than it says."""
+    """The kernel ends it, its run says why and what to do, and is not tried again more often than it says.
+
+    The limit is below what the imports alone allocate: just above it a process that reads its libraries' pages over and over may take minutes to end.
+    """
     platform.retail("small", SOME)
-    resources = {"memory": "96Mi"}
+    resources = {"memory": "48Mi"}
     platform.start("small", "small", pods={"resources": resources}, retries={"infrastructure": 0})
     status = platform.finished("small")
     (condition,) = [item for item in status["conditions"] if item["type"] == "Succeeded"]
