@@ -4,11 +4,13 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
 from obstore.store import S3Store
 from podium_lakehouse.store import objects
+from podium_lakehouse.store.objects import below, bucket_and_key, get
 
 SCRIPT = str(Path(__file__).parents[1] / "scripts" / "s3")
 
@@ -62,3 +64,14 @@ def environment_of(server: S3Server) -> Iterator[pytest.MonkeyPatch]:
         objects.client.cache_clear()
         yield patch
     objects.client.cache_clear()
+
+
+def copied(lakehouse: str, home: Path) -> Path:
+    """Copy all objects of a lakehouse out of the store that the environment names: its tables may be moved. S3Proxy lists empty folders, too."""
+    _, prefix = bucket_and_key(lakehouse)
+    for meta in filter(itemgetter("size"), below(lakehouse)):
+        name = meta["path"].removeprefix(f"{prefix}/")
+        target = home / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(get(f"{lakehouse}/{name}"))
+    return home

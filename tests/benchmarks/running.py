@@ -24,6 +24,7 @@ from podium_runtime.kafka.topics import ensure_topics
 from podium_runtime.settings import KafkaSettings
 from ruamel.yaml import YAML
 
+from scripts.local_platform import GIVE_WAY
 from tests.benchmarks.measuring import emptied, tree_seconds
 from tests.broker import Broker
 from tests.integration.services.stack import Service, eventually
@@ -121,9 +122,11 @@ class Services:
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
-            for service in self.by_stage.values():
+            for stage, service in self.by_stage.items():
                 undo.callback(service.kill)
                 service.start()
+                if stage in GIVE_WAY:
+                    os.setpriority(os.PRIO_PROCESS, self.pids[stage], GIVE_WAY[stage])
             for service in self.by_stage.values():
                 eventually(service.is_ready)
             self._undo = undo.pop_all()

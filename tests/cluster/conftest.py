@@ -124,7 +124,8 @@ class Images:
 
     operator: str
     spark: str
-    """Holds all stages: it stands for the images of the services, too."""
+    """Holds all stages: it stands for the images of the services, too, but for the one that is built."""
+    cleanse: str
     dev: str
     """Kafka and S3Proxy."""
 
@@ -140,7 +141,7 @@ def images(cluster: Kubectl, pods: None) -> Images:  # noqa: ARG001 - what start
         pytest.skip(
             "needs images in the cluster: let PODIUM_IMAGE_LOAD be a command that loads archives, as `kind load image-archive`"
         )
-    names = ("operator", "spark", "dev")
+    names = ("operator", "spark", "cleanse", "dev")
     tools = ROOT / ".tools"
     with tempfile.TemporaryDirectory(dir=tools) as folder:
         program = (sys.executable, ROOT / "scripts" / "image" / "archive.py")

@@ -8,13 +8,11 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from obstore.store import S3Store
 from podium_contracts.names import Stage
-from podium_lakehouse.store.objects import below, bucket_and_key, get
 
 from tests.benchmarks.sameness import FROM_THE_RUN, Figures, figures, tables_of
 from tests.cluster.conftest import ROOT, Images, Kubectl
@@ -43,6 +41,7 @@ def values(images: Images) -> dict[str, Any]:
                 "operator": images.operator,
                 "spark": images.spark,
                 **dict.fromkeys(Stage, images.spark),
+                Stage.CLEANSE: images.cleanse,
             }
         },
         "dev": {"kafka": {"image": images.dev}, "objectStore": {"image": images.dev}},
@@ -145,17 +144,6 @@ class Platform:
         """Return the pods of a run."""
         found: list[dict[str, Any]] = self.kubectl.get("pods", "-l", f"podium.dev/run={run}")["items"]
         return found
-
-
-def copied(lakehouse: str, home: Path) -> Path:
-    """Copy a lakehouse out of the store that the environment names: its tables may be moved. S3Proxy lists empty folders, too."""
-    _, prefix = bucket_and_key(lakehouse)
-    for meta in filter(itemgetter("size"), below(lakehouse)):
-        name = meta["path"].removeprefix(f"{prefix}/")
-        target = home / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(get(f"{lakehouse}/{name}"))
-    return home
 
 
 def checksums(lakehouse: Path) -> dict[str, Figures]:

@@ -1,18 +1,20 @@
 """Runs on a real cluster, from the chart to certified Gold, on both engines and through whatever happens to pods."""
 
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from podium_contracts.names import Stage
 
 from tests.cluster.conftest import Images, Kubectl, namespace
-from tests.cluster.platform import CLAIMED, MOUNTED, Platform, checksums, claimed, copied, helm, installed
+from tests.cluster.platform import CLAIMED, MOUNTED, Platform, checksums, claimed, helm, installed
 from tests.integration.checker import recount
 from tests.integration.conftest import REAL_FILE, Shop
 from tests.integration.services.stack import eventually
 from tests.integration.test_batches import real_lines
-from tests.s3 import environment_of
+from tests.s3 import copied, environment_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
 SOME = 3_000
@@ -106,22 +108,24 @@ def test_whatever_is_killed_the_run_goes_on(platform: Platform, tmp_path: Path) 
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    quiet = platform.retail("quiet", SOME)
-    platform.start("quiet", "quiet")
-    platform.finished("quiet")
-    lakehouse = platform.retail("shaken", SOME)
-    platform.start("shaken", "shaken")
-    victims = ["operator", "ingest", "cleanse", "quality", "model"] * 2
-    chance.shuffle(victims)
-    for victim in victims[:6]:
-        platform.kubectl.run(
-            "delete", "pod", "-l", f"app.kubernetes.io/component={victim}", "--grace-period=0", "--force"
-        )
-    status = platform.finished("shaken", 500)
-    assert succeeded(status)["Succeeded"] == "True", status["conditions"]
-    assert [stage["attempts"] for stage in status["stages"]] == [1] * 5
-    copies = [copied(uri, tmp_path / name / "lakehouse") for name, uri in (("a", quiet), ("b", lakehouse))]
+    lakehouses = {}
+    for run in ("quiet", "shaken"):
+        destination = {"duckdb": {"path": f"/shared/{run}.duckdb"}}
+        lakehouses[run] = platform.retail(run, SOME, publish=destination)
+        platform.start(run, run, pods={"volumes": [{**CLAIMED, **MOUNTED}]})
+        if run == "shaken":
+            victims = ["operator", *Stage] * 2
+            chance.shuffle(victims)
+            for victim in victims[:8]:
+                chosen = f"app.kubernetes.io/component={victim}"
+                platform.kubectl.run("delete", "pod", "-l", chosen, "--grace-period=0", "--force")
+                time.sleep(chance.uniform(0, 8))
+        status = platform.finished(run, 500)
+        assert succeeded(status)["Succeeded"] == "True", status["conditions"]
+        assert [stage["attempts"] for stage in status["stages"]] == [1] * 6
+    copies = [copied(uri, tmp_path / run / "lakehouse") for run, uri in lakehouses.items()]
     assert checksums(copies[0]) == checksums(copies[1])
+    assert (platform.shared / "shaken.duckdb").is_file()
 
 
 def test_a_driver_without_memory_says_so(platform: Platform) -> None:

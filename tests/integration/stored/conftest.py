@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from podium_lakehouse.store.objects import below, bucket_and_key, get
 
 from tests.faults.conftest import corrected_shop
 from tests.faults.lakehouse_comparison import Contents, contents
 from tests.integration.conftest import Shop
-from tests.s3 import S3Server, environment_of
+from tests.s3 import S3Server, copied, environment_of
 
 BUCKETS = (f"lake-{number}" for number in count())
 
@@ -31,20 +30,10 @@ class StoredShop(Shop):
         assert str(start.folder / "lakehouse") in text
         self.file.write_text(text.replace(str(start.folder / "lakehouse"), uri))
 
-    def copy(self, home: Path) -> Path:
-        """Copy all objects of the lakehouse into a folder: tables may be moved."""
-        _, prefix = bucket_and_key(self.uri)
-        for meta in below(self.uri):
-            name = meta["path"].removeprefix(f"{prefix}/")
-            target = home / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(get(f"{self.uri}/{name}"))
-        return home
-
     def contents(self) -> Contents:
         """Return what the lakehouse holds."""
         with tempfile.TemporaryDirectory() as home:
-            return contents(self.folder, self.copy(Path(home)), self.uri)
+            return contents(self.folder, copied(self.uri, Path(home)), self.uri)
 
 
 @pytest.fixture(scope="module")

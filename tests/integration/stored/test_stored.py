@@ -26,7 +26,7 @@ from tests.faults.lakehouse_comparison import Contents, contents, differences
 from tests.integration.checker import recount
 from tests.integration.conftest import REAL_FILE, RETAIL, Shop
 from tests.integration.stored.conftest import BUCKETS, StoredShop, new_shop
-from tests.s3 import S3Server
+from tests.s3 import S3Server, copied
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[3]
@@ -95,7 +95,7 @@ def test_the_real_file_comes_to_what_other_sql_counts(bucket: str, tmp_path: Pat
     shutil.copy(RETAIL / "data" / REAL_FILE, local.folder / "data")
     stored = StoredShop(local, tmp_path / "stored", f"{bucket}/lake")
     stored.run()
-    assert recount(stored.folder / "data" / REAL_FILE, stored.copy(tmp_path / "copy")) == []
+    assert recount(stored.folder / "data" / REAL_FILE, copied(stored.uri, tmp_path / "copy")) == []
 
 
 def test_nothing_is_left_on_this_machine(both: Both) -> None:

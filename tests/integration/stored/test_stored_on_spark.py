@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import IO
 
@@ -114,8 +115,8 @@ def test_tasks_on_other_machines_share_nothing_but_the_store(
         patch.setenv("SPARK_CONF_DIR", str(tmp_path / "conf"))
         patch.setenv("TMPDIR", str(tmp_path / "scratch"))
         driver = Driver()
-    made_on_both(driver, "run_apart", bucket, tmp_path, gold=True)
-    driver.close()
+    with closing(driver):
+        made_on_both(driver, "run_apart", bucket, tmp_path, gold=True)
 
 
 def made_on_both(driver: Driver, command: str, bucket: str, folder: Path, *, gold: bool) -> StoredShop:
