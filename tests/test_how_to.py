@@ -2,51 +2,163 @@
 
 import re
 import shlex
+import shutil
+import subprocess
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from podium.cli import call as podium
 from podium.kubectl.commands import call as kubectl_podium
+from podium_contracts.resources import PipelineRunSpec
+from podium_runtime.pipeline_file import load
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDES = ROOT / "docs" / "how-to"
-RETAIL = str(ROOT / "examples" / "retail" / "pipeline.yaml")
+EXAMPLE = ROOT / "examples" / "retail"
+RETAIL = str(EXAMPLE / "pipeline.yaml")
+GROUPS = ("quarantine", "dead-letters")
+"""Of which each command has a help of its own."""
 PROGRAMS = {"podium": podium, "kubectl podium": kubectl_podium}
+PAGES = {
+    "README.md": ROOT / "README.md",
+    "chart": ROOT / "charts" / "podium" / "README.md",
+    "notes": ROOT / "charts" / "podium" / "templates" / "NOTES.txt",
+    **{path.name: path for path in sorted(GUIDES.glob("*.md"))},
+}
 
 
-def commands(guide: str) -> list[str]:
-    """Return the commands of ours in a guide, without what they are piped into."""
+def commands(text: str, *programs: str) -> list[str]:
+    """Return the commands of some programs in a text, without what they are piped into."""
+    begun = rf"(?:^|[`|;(]) *((?:{'|'.join(programs)}) [a-z][^`|>;&)\n]*)"
+    found = re.findall(begun, text.replace("\\\n", " "), re.MULTILINE)
+    return [line.partition(" #")[0].strip() for line in dict.fromkeys(found)]
+
+
+def block(guide: str, language: str, having: str = "") -> str:
+    """Return the first block of a language in a guide, of those that have some words."""
     text = (GUIDES / guide).read_text(encoding="utf-8")
-    return list(dict.fromkeys(re.findall(r"(?:^|`)((?:kubectl )?podium [a-z][^`|>\n]*)", text, re.MULTILINE)))
+    blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+    return next(found for found in blocks if having in found)
 
 
-def block(guide: str, language: str) -> str:
-    """Return the first block of a language in a guide."""
-    text = (GUIDES / guide).read_text(encoding="utf-8")
-    found = re.search(rf"```{language}\n(.*?)```", text, re.DOTALL)
-    assert found
-    return found[1]
+def typed(*programs: str) -> list[str]:
+    """Return what all pages have people type."""
+    texts = [path.read_text(encoding="utf-8") for path in PAGES.values() if path.suffix == ".md"]
+    return list(dict.fromkeys(line for text in texts for line in commands(text, *programs)))
 
 
-TYPED = [line for guide in ("bundles.md", "kubectl.md") for line in commands(guide)]
+OURS = typed("kubectl podium", "podium")
+THEIRS = [line for line in typed("kubectl", "helm") if not line.startswith("kubectl podium")]
+IN_A_CLUSTER = [
+    line
+    for found in re.findall(r"```sh\n(.*?)```", PAGES["kubernetes.md"].read_text(encoding="utf-8"), re.DOTALL)
+    for line in commands(found, "kubectl", "helm")
+]
 
 
-@pytest.mark.parametrize("line", TYPED)
+def missing(words: list[str], told: str) -> list[str]:
+    """Return the options in a command that its help does not know."""
+    options = [word.partition("=")[0] for word in words if re.match("--?[a-z]", word)]
+    return [option for option in options if not re.search(rf"(?<![\w-]){option}(?![\w-])", told)]
+
+
+@pytest.mark.parametrize("line", OURS)
 def test_a_command_exists_with_its_options(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     """By its help."""
     words = shlex.split(line)
     program = "kubectl podium" if words[0] == "kubectl" else "podium"
     rest = words[len(program.split()) :]
-    assert PROGRAMS[program]([rest[0], "--help"]) == 0
-    told = capsys.readouterr().out
-    assert all(re.search(rf"(?<!\S){word}(?!\S)", told) for word in rest[1:] if word.startswith("-"))
+    named = rest[: 2 if program == "podium" and rest[0] in GROUPS else 1]
+    assert PROGRAMS[program]([*named, "--help"]) == 0
+    assert missing(rest, capsys.readouterr().out) == []
 
 
-def test_the_guides_have_commands() -> None:
-    """Of both programs."""
-    assert sum(line.startswith("kubectl podium ") for line in TYPED) >= 6
-    assert sum(line.startswith("podium bundle ") for line in TYPED) == 1
+@cache
+def helped(*command: str) -> str:
+    """Return the help of a program that a machine may not have."""
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"needs {command[0]}")
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+
+
+@pytest.mark.parametrize("line", THEIRS)
+def test_a_command_of_kubectls_and_helms_exists_with_its_options(line: str) -> None:
+    """By its help."""
+    program, *words = shlex.split(line)
+    verb = next(word for word in words if re.fullmatch("[a-z-]+", word) and not word.startswith("-"))
+    told = helped(program, verb, "--help") + helped("kubectl", "options")
+    assert f"{program} {verb}" in told
+    assert missing(words, told) == []
+
+
+def test_the_pages_have_commands() -> None:
+    """Of each program."""
+    assert sum(line.startswith("kubectl podium ") for line in OURS) >= 6
+    assert sum(line.startswith("podium bundle ") for line in OURS) == 2
+    assert sum(line.startswith("kubectl ") for line in THEIRS) >= 15
+    assert sum(line.startswith("helm ") for line in THEIRS) >= 10
+
+
+@pytest.mark.parametrize("line", IN_A_CLUSTER)
+def test_a_command_of_the_guide_goes_where_the_operator_looks(line: str) -> None:
+    """In the namespace of the release, save what has none; elsewhere nobody would say that nothing happens."""
+    of_the_cluster = ("podium-crds", "kubectl delete crd", "--all-namespaces")
+    named = re.search("(-n|--namespace) podium( |$)", line)
+    assert named or any(words in line for words in of_the_cluster)
+
+
+@pytest.mark.parametrize("line", [line for line in THEIRS if line.startswith("kubectl wait -")])
+def test_who_waits_says_how_long(line: str) -> None:
+    """kubectl's own 30 seconds are no time for a run."""
+    assert "--timeout=" in line
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_kinds_are_named_in_full(page: str) -> None:
+    """In commands: Tekton has Pipelines and PipelineRuns, too."""
+    text = PAGES[page].read_text(encoding="utf-8")
+    assert re.findall(r"kubectl [^`\n]*(?<![\w./-])(?:pipeline|pipelinerun)s?(?![\w.=-])[^`\n]*", text) == []
+
+
+@pytest.mark.parametrize(
+    "line", [line for line in (*OURS, *THEIRS) if "examples/" in line or "charts/" in line]
+)
+def test_the_files_of_a_command_are_there(line: str) -> None:
+    """And none that `kubectl apply` gets is without a name."""
+    files = [ROOT / word for word in shlex.split(line) if word.startswith(("examples/", "charts/"))]
+    assert [file for file in files if not file.exists()] == []
+    if line.startswith("kubectl apply"):
+        assert [file for file in files if "name" not in written(file)["metadata"]] == []
+
+
+def written(file: Path | str) -> dict[str, Any]:
+    """Return what a file or a text says."""
+    found: dict[str, Any] = YAML(typ="safe").load(file)
+    return found
+
+
+def test_the_run_of_the_example_is_one() -> None:
+    """Of the example's Pipeline, under a new name each time."""
+    run = written(EXAMPLE / "kubernetes" / "run.yaml")
+    assert (run["apiVersion"], run["kind"]) == ("podium.dev/v1alpha1", "PipelineRun")
+    assert run["metadata"] == {"generateName": "retail-"}
+    spec = PipelineRunSpec.model_validate(run["spec"], by_alias=True, by_name=False)
+    assert spec.pipeline == written(EXAMPLE / "pipeline.yaml")["metadata"]["name"]
+
+
+@pytest.mark.parametrize("guide", ["kubernetes.md", "schedules.md"])
+def test_what_a_guide_writes_into_a_pipeline_is_valid(guide: str, tmp_path: Path) -> None:
+    """Beside what the example says."""
+    text = PAGES[guide].read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert blocks
+    overlay, alone = tmp_path / "overlay.yaml", load(Path(RETAIL)).written
+    for found in blocks:
+        overlay.write_text(found)
+        assert load(Path(RETAIL), overlay).written != alone
 
 
 def test_the_overlay_of_the_guide_makes_the_retail_example_fit_for_a_cluster(

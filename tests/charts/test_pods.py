@@ -20,6 +20,7 @@ from tests.charts.rendering import (
     named,
     of_kind,
     pods,
+    refusal,
     rendered,
 )
 
@@ -182,6 +183,19 @@ def test_no_secret_is_in_the_objects_but_those_of_developers() -> None:
     assert of_kind(rendered(PRODUCTION) + rendered(NAMESPACES) + rendered(CLUSTER_WIDE), "Secret") == []
     made = of_kind(rendered(DEV, 'namespaces=["a"]'), "Secret")
     assert [item["metadata"]["namespace"] for item in made] == [RELEASE_NAMESPACE, "a"]
+
+
+def test_services_and_drivers_each_have_secrets_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As variables, after those of the store: a service those of `services.secrets`, a driver those of `runs.secrets`."""
+    manifests = rendered(PRODUCTION, 'services.secrets=["stream-login","warehouse-tls"]')
+    for stage in STAGES:
+        (container,) = service(manifests, stage)["containers"]
+        secrets = [item["secretRef"]["name"] for item in container["envFrom"] if "secretRef" in item]
+        assert secrets == ["podium-store", "stream-login", "warehouse-tls"]
+    for name, value in environment(manifests, operator(manifests)).items():
+        monkeypatch.setenv(name, value)
+    assert OperatorSettings().driver.secrets == ("podium-store", "warehouse-login")
+    assert "/services/secrets/0" in refusal('services.secrets=["Not a name"]')
 
 
 def test_a_change_of_connections_starts_services_anew() -> None:

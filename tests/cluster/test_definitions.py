@@ -2,6 +2,7 @@
 
 import copy
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from tests.cluster.conftest import ROOT, Kubectl
+from tests.commands import printed
 
 pytestmark = [pytest.mark.integration, pytest.mark.cluster]
 RETAIL: dict[str, Any] = plain(YAML(typ="rt").load(Path(ROOT, "examples/retail/pipeline.yaml").read_text()))
@@ -197,6 +199,25 @@ def test_an_example_is_taken_as_it_is(kubectl: Kubectl, example: str) -> None:
     )
     kept = {**stored, "metadata": {"name": stored["metadata"]["name"]}}
     assert PipelineDocument.model_validate(kept, by_alias=True, by_name=False).makes() == mine.makes()
+
+
+def test_the_first_run_of_the_guide_is_taken(kubectl: Kubectl, tmp_path: Path) -> None:
+    """The example with its overlay, and the run, which is made and not applied."""
+    folder = ROOT / "examples" / "retail"
+    overlay = folder / "kubernetes" / "overlay.yaml"
+    program = Path(sys.executable).with_name("podium")
+    bundled = tmp_path / "retail.yaml"
+    bundled.write_text(
+        printed(
+            program, "bundle", "-f", folder / "pipeline.yaml", "--overlay", overlay, "--to", tmp_path,
+            seconds=60,
+        )
+    )  # fmt: skip
+    kubectl.run("apply", "--server-side", "--dry-run=server", "-f", str(bundled))
+    run = str(folder / "kubernetes" / "run.yaml")
+    made = kubectl.run("create", "--dry-run=server", "-f", run, "-o", "name").stdout
+    assert made.startswith("pipelinerun.podium.dev/retail-")
+    assert "cannot use generate name" in kubectl.run("apply", "-f", run, check=False).stderr
 
 
 def test_a_run_that_has_started_keeps_its_spec(kubectl: Kubectl) -> None:

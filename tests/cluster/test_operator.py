@@ -292,13 +292,13 @@ def test_a_schedule_is_shown(kubectl: Kubectl) -> None:
     zone["spec"]["scheduling"] = {"time_zone": "Europe/Berlin"}
     kubectl.apply(zone)
     eventually(lambda: _scheduled(kubectl) == "True Scheduled")
-    head, line = (line.split() for line in kubectl.run("get", "pipeline").stdout.splitlines())
+    head, line = (line.split() for line in kubectl.run("get", "pipelines.podium.dev").stdout.splitlines())
     assert head == ["NAME", "ENGINE", "SCHEDULE", "SUSPENDED", "LAST", "NEXT", "AGE"]
     assert any(word.endswith(":00:00Z") for word in line)
     zone["spec"]["scheduling"]["suspend"] = True
     kubectl.apply(zone)
     eventually(lambda: _scheduled(kubectl) == "False Suspended")
-    assert "nextScheduleTime" not in kubectl.get("pipeline", "retail")["status"]
+    assert "nextScheduleTime" not in kubectl.get("pipelines.podium.dev", "retail")["status"]
 
 
 @pytest.mark.slow
@@ -314,15 +314,15 @@ def test_a_schedule_makes_runs(kubectl: Kubectl) -> None:
     name = first["metadata"]["name"]
     assert first["metadata"]["annotations"]["podium.dev/scheduled-at"].endswith(":00Z")
     wait_for(kubectl, "Unknown Unschedulable", name)
-    assert kubectl.get("pipeline", "retail")["status"]["active"] == [name]
+    assert kubectl.get("pipelines.podium.dev", "retail")["status"]["active"] == [name]
     eventually(lambda: len(kubectl.get("pdr")["items"]) == 2, seconds=70)
     wait_for(kubectl, "False Cancelled", name)
-    kubectl.run("delete", "pipeline", "retail")
+    kubectl.run("delete", "pipelines.podium.dev", "retail")
     eventually(lambda: not kubectl.get("pdr")["items"])
 
 
 def _scheduled(kubectl: Kubectl) -> str:
-    conditions = kubectl.get("pipeline", "retail").get("status", {}).get("conditions", [])
+    conditions = kubectl.get("pipelines.podium.dev", "retail").get("status", {}).get("conditions", [])
     return next((f"{item['status']} {item['reason']}" for item in conditions), "")
 
 
