@@ -10,7 +10,7 @@ from pathlib import Path
 from aiohttp import web
 from podium_operator.watches import WATCHED, Watched
 
-BOOKMARK_SECONDS = 0.1
+BOOKMARK_SECONDS = 1.0
 
 
 @dataclass

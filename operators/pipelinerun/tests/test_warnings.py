@@ -34,7 +34,8 @@ def test_each_namespace_is_asked_on_its_own() -> None:
     asyncio.run(show())
 
 
-def test_an_old_answer_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_answer_is_dropped_and_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that nothing stays of a namespace in which nothing waits any more."""
     monkeypatch.setattr(warnings, "KEPT_SECONDS", 0.01)
 
     async def show() -> None:
@@ -42,7 +43,8 @@ def test_an_old_answer_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> No
         known = Warnings(cluster)
         assert await known.about("team", "pod") == ""
         cluster.warned["pod"] = "unschedulable"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)
+        assert known._asked == {}
         assert await known.about("team", "pod") == "unschedulable"
 
     asyncio.run(show())
