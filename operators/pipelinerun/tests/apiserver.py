@@ -70,6 +70,7 @@ class ApiServer:
         return web.json_response({"kind": "APIGroupList", "groups": groups})
 
     async def _resources(self, request: web.Request) -> web.Response:
+        """Name the kinds of a group, and namespaces, without which kopf watches nothing."""
         resources = [
             {
                 "name": watched.plural,
@@ -81,6 +82,16 @@ class ApiServer:
             for watched in WATCHED
             if root(watched) == request.path
         ]
+        if request.path == "/api/v1":
+            resources.append(
+                {
+                    "name": "namespaces",
+                    "singularName": "namespace",
+                    "kind": "Namespace",
+                    "namespaced": False,
+                    "verbs": ["get"],
+                }
+            )
         return web.json_response({"kind": "APIResourceList", "resources": resources})
 
     async def _objects(self, request: web.Request) -> web.StreamResponse:

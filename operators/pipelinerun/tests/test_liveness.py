@@ -110,6 +110,6 @@ def test_a_watch_that_is_never_answered_is_no_health(tmp_path: Path) -> None:
             assert set(server.watched) == {"pipelines", "pipelineruns", "stageruns", "jobs", "pods"}
             managed = "app.kubernetes.io/managed-by=podium-operator"
             assert server.watched["jobs"] == managed
-            assert server.watched["pods"] == f"app.kubernetes.io/component=driver,{managed}"
+            assert server.watched["pods"] == f"{managed},app.kubernetes.io/component=driver"
 
     asyncio.run(freeze())
