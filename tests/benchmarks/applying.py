@@ -259,7 +259,7 @@ def main() -> None:
     kubectl = Kubectl(name)
     kubectl.run("create", "namespace", name)
     log = Path(tempfile.gettempdir(), f"{name}.log")
-    operator = Operator([name], name, log)
+    operator = Operator([name], log)
     try:
         kubectl.run("create", "serviceaccount", "podium-driver")
         kubectl.apply(RETAIL)

@@ -19,14 +19,11 @@ def roles(manifests: list[Manifest], kind: str = "Role") -> set[tuple[str, str]]
 
 
 def test_namespaces_need_no_cluster_role() -> None:
-    """Each has the roles of all; the heartbeat is in the first."""
+    """Each has the roles of all."""
     manifests = rendered(NAMESPACES)
     assert of_kind(manifests, "ClusterRole", "ClusterRoleBinding") == []
     each = {"podium-operator", "podium-services", "podium-driver"}
-    assert roles(manifests) == {
-        *((namespace, name) for namespace in ("sales", "finance") for name in each),
-        ("sales", "podium-operator-heartbeat"),
-    }
+    assert roles(manifests) == {(namespace, name) for namespace in ("sales", "finance") for name in each}
     bound = {item["subjects"][0]["namespace"] for item in of_kind(manifests, "RoleBinding")}
     assert bound == {RELEASE_NAMESPACE, "sales", "finance"}
 
@@ -36,7 +33,7 @@ def test_a_cluster_has_roles_with_names_of_the_release() -> None:
     manifests = rendered(CLUSTER_WIDE)
     names = {"platform-podium-operator", "platform-podium-services"}
     assert {name for _, name in roles(manifests, "ClusterRole")} == names
-    assert roles(manifests) == {("data", "podium-driver"), (RELEASE_NAMESPACE, "podium-operator-heartbeat")}
+    assert roles(manifests) == {("data", "podium-driver")}
 
 
 def test_no_role_reads_secrets_or_allows_everything() -> None:

@@ -151,7 +151,7 @@ def test_the_operator_understands_its_variables(monkeypatch: pytest.MonkeyPatch)
     for name, value in environment(manifests, operator(manifests)).items():
         monkeypatch.setenv(name, value)
     found = OperatorSettings()
-    assert (found.namespaces, found.namespace, found.http_host) == (("sales", "finance"), "sales", "0.0.0.0")
+    assert (found.namespaces, found.http_host) == (("sales", "finance"), "0.0.0.0")
     driver = found.driver
     assert driver.image("cleanse") == "registry.example.com/podium/cleanse:0.1.0"
     assert (driver.image("model"), driver.spark_image) == ("r/model:2", "r/spark@sha256:1")
@@ -170,12 +170,11 @@ def test_the_operator_understands_its_variables(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_operator_of_a_cluster_watches_all_namespaces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And beats in its own."""
+    """It is told of none."""
     manifests = rendered(CLUSTER_WIDE)
     for name, value in environment(manifests, operator(manifests)).items():
         monkeypatch.setenv(name, value)
-    found = OperatorSettings()
-    assert (found.namespaces, found.namespace) == ((), RELEASE_NAMESPACE)
+    assert OperatorSettings().namespaces == ()
 
 
 def test_no_secret_is_in_the_objects_but_those_of_developers() -> None:

@@ -22,14 +22,11 @@ class Operator:
     """An operator that watches some namespaces. Its drivers have no image."""
 
     namespaces: list[str]
-    heartbeat: str
-    """The namespace of its Lease."""
     log: Path
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         settings = {
-            "PODIUM_OPERATOR_NAMESPACE": self.heartbeat,
             "PODIUM_OPERATOR_NAMESPACES": json.dumps(self.namespaces),
             "PODIUM_OPERATOR_HTTP_PORT": str(free_port()),
             "PODIUM_OPERATOR_METRICS_PORT": str(free_port()),
@@ -55,8 +52,7 @@ def watching(log: Path, *namespaces: Kubectl) -> Iterator[Operator]:
     """Yield an operator that watches these namespaces, each with an account for drivers."""
     for kubectl in namespaces:
         kubectl.run("create", "serviceaccount", "podium-driver")
-    names = [kubectl.namespace for kubectl in namespaces]
-    operator = Operator(names, names[0], log)
+    operator = Operator([kubectl.namespace for kubectl in namespaces], log)
     operator.start()
     try:
         yield operator

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ruamel.yaml import YAML
 
 from tests.charts.rendering import CHARTS, CLUSTER_WIDE, DEV, NAMESPACES, PRODUCTION, helm, of_kind, rendered
 from tests.cluster.conftest import ROOT, Kubectl, namespace
+from tests.cluster.playing import NOWHERE as NO_NODE
 from tests.cluster.test_definitions import RETAIL, run
 from tests.cluster.test_operator import wait_for
 from tests.integration.services.stack import eventually, free_port
@@ -43,9 +45,7 @@ OPERATOR = {
     "/configmaps": {"get", "create"},
     "/services": {"get", "create"},
     "/events": {"list", "create"},
-    "coordination.k8s.io/leases": WATCH,
 }
-HEARTBEAT = {"coordination.k8s.io/leases=podium-operator-heartbeat": {"create", "patch"}}
 SERVICES = {
     "podium.dev/pipelineruns": {"get"},
     "podium.dev/stageruns": {"get", "create"},
@@ -93,7 +93,7 @@ def allowed(kubectl: Kubectl, account: str, where: str) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize(
     ("account", "may"),
-    [("podium-operator", OPERATOR | HEARTBEAT), ("podium-services", SERVICES), ("podium-driver", DRIVER)],
+    [("podium-operator", OPERATOR), ("podium-services", SERVICES), ("podium-driver", DRIVER)],
 )
 def test_an_account_may_do_this_and_no_more(release: Kubectl, account: str, may: dict[str, set[str]]) -> None:
     """In the namespace of its runs; in another one, nothing."""
@@ -109,6 +109,7 @@ def test_an_account_may_do_this_and_no_more(release: Kubectl, account: str, may:
         ("podium-operator", "create", "pods/exec"),
         ("podium-operator", "update", "pipelines.podium.dev"),
         ("podium-operator", "create", "rolebindings.rbac.authorization.k8s.io"),
+        ("podium-operator", "list", "leases.coordination.k8s.io"),
         ("podium-services", "get", "secrets"),
         ("podium-services", "create", "jobs.batch"),
         ("podium-services", "patch", "pipelineruns.podium.dev"),
@@ -172,14 +173,16 @@ def acting_as(kubectl: Kubectl, account: str, file: Path) -> Path:
     return file
 
 
-@pytest.mark.usefixtures("release")
-def test_the_operator_works_by_its_role(release: Kubectl, tmp_path: Path) -> None:
-    """As a process with a token of its account: it makes a run's objects, shows how it stands, and is refused nothing."""
-    port, log = free_port(), tmp_path / "operator.log"
+@contextmanager
+def operating(kubectl: Kubectl, folder: Path, *namespaces: str) -> Iterator[str]:
+    """Run the operator as a process with a token of its account, for these namespaces or all; yield where its health is.
+
+    In the end the API server has refused it nothing.
+    """
+    port, log = free_port(), folder / "operator.log"
     settings = {
-        "KUBECONFIG": str(acting_as(release, "podium-operator", tmp_path / "kubeconfig")),
-        "PODIUM_OPERATOR_NAMESPACE": release.namespace,
-        "PODIUM_OPERATOR_NAMESPACES": json.dumps([release.namespace]),
+        "KUBECONFIG": str(acting_as(kubectl, "podium-operator", folder / "kubeconfig")),
+        "PODIUM_OPERATOR_NAMESPACES": json.dumps(namespaces),
         "PODIUM_OPERATOR_HTTP_PORT": str(port),
         "PODIUM_OPERATOR_METRICS_PORT": str(free_port()),
         "PODIUM_OPERATOR_DRIVER__REPOSITORY": "podium.invalid",
@@ -192,21 +195,94 @@ def test_the_operator_works_by_its_role(release: Kubectl, tmp_path: Path) -> Non
         ) as operator,
     ):
         try:
-            release.apply(RETAIL)
-            release.apply(run(startTimeout="5m"))
-            wait_for(release, "Unknown ImageUnavailable")
-            release.apply(run(startTimeout="5m", cancel=True))
-            wait_for(release, "False Cancelled")
-            eventually(lambda: not release.get("jobs")["items"])
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
-                assert json.load(answer) == {"watch": "ok"}
-            assert release.get("leases.coordination.k8s.io")["items"][0]["spec"]["renewTime"]
-            release.run("delete", "pdr", "--all")
+            yield f"http://127.0.0.1:{port}/healthz"
         finally:
             operator.terminate()
     text = log.read_text()
     assert "forbidden" not in text.lower(), text
     assert "Not enough permissions" not in text
+
+
+@pytest.mark.usefixtures("release")
+def test_the_operator_works_by_its_role(release: Kubectl, tmp_path: Path) -> None:
+    """It makes a run's objects, shows how it stands, and is refused nothing."""
+    with operating(release, tmp_path, release.namespace) as health:
+        release.apply(RETAIL)
+        release.apply(run(startTimeout="5m"))
+        wait_for(release, "Unknown ImageUnavailable")
+        release.apply(run(startTimeout="5m", cancel=True))
+        wait_for(release, "False Cancelled")
+        eventually(lambda: not release.get("jobs")["items"])
+        with urllib.request.urlopen(health) as answer:
+            assert json.load(answer) == {"watches": "ok"}
+        release.run("delete", "pdr", "--all")
+
+
+@pytest.fixture
+def everywhere(cluster: Kubectl, kubectl: Kubectl) -> Iterator[Kubectl]:
+    """Yield kubectl in a namespace with the accounts and roles of a release that looks after all namespaces."""
+    manifests = rendered(CLUSTER_WIDE, f'namespaces=["{kubectl.namespace}"]', namespace=kubectl.namespace)
+    roles = of_kind(manifests, "ClusterRole", "ClusterRoleBinding")
+    kept = of_kind(manifests, "ServiceAccount", "Role", "RoleBinding")
+    try:
+        kubectl.apply({"apiVersion": "v1", "kind": "List", "items": [*kept, *roles]})
+        yield kubectl
+    finally:
+        for role in roles:
+            cluster.run("delete", role["kind"], role["metadata"]["name"], "--ignore-not-found")
+
+
+def test_the_operator_of_a_cluster_works_by_its_role(
+    cluster: Kubectl, everywhere: Kubectl, tmp_path: Path
+) -> None:
+    """It brings a run of another namespace to its Job, by a ClusterRole that lets it do the same everywhere and nothing else."""
+    with namespace(cluster) as other:
+        assert allowed(everywhere, "podium-operator", other.namespace) == OPERATOR
+        _leave_others_alone(cluster)
+        other.run("create", "serviceaccount", "podium-driver")
+        with operating(everywhere, tmp_path) as health:
+            other.apply(RETAIL)
+            other.apply(run(pods={"nodeSelector": NO_NODE}))
+            wait_for(other, "Unknown Unschedulable")
+            (job,) = other.get("jobs")["items"]
+            assert job["metadata"]["labels"]["podium.dev/run"] == "retail-1"
+            with urllib.request.urlopen(health) as answer:
+                assert json.load(answer) == {"watches": "ok"}
+
+
+def _leave_others_alone(cluster: Kubectl) -> None:
+    """Skip a test whose operator would take up the runs of others."""
+    others = cluster.get("pipelineruns.podium.dev", "-A")["items"]
+    if others:
+        pytest.skip(
+            f"an operator of all namespaces would look after {len(others)} runs that are not the test's"
+        )
+
+
+def test_the_operator_of_a_cluster_is_refused_what_it_must_not_do(everywhere: Kubectl) -> None:
+    """In every namespace, as the API server itself says."""
+    actor = f"system:serviceaccount:{everywhere.namespace}:podium-operator"
+
+    def may(verb: str, what: str) -> bool:
+        resource, _, part = what.partition("/")
+        asked = ("auth", "can-i", verb, resource, "--subresource", part, "--as", actor, "--all-namespaces")
+        return everywhere.run(*asked, check=False).stdout.strip() != "no"
+
+    must_not = (
+        ("get", "secrets"),
+        ("list", "secrets"),
+        ("create", "pods"),
+        ("delete", "pods"),
+        ("create", "pods/exec"),
+        ("get", "nodes"),
+        ("list", "namespaces"),
+        ("get", "leases.coordination.k8s.io"),
+        ("list", "leases.coordination.k8s.io"),
+        ("update", "pipelines.podium.dev"),
+        ("create", "clusterrolebindings.rbac.authorization.k8s.io"),
+    )
+    assert [call for call in must_not if may(*call)] == []
+    assert may("create", "jobs.batch")
 
 
 def test_a_service_works_by_its_role(release: Kubectl, tmp_path: Path) -> None:

@@ -23,7 +23,6 @@ PLURALS = {
     "ConfigMap": "api/v1/namespaces/{}/configmaps",
     "Service": "api/v1/namespaces/{}/services",
     "Event": "api/v1/namespaces/{}/events",
-    "Lease": "apis/coordination.k8s.io/v1/namespaces/{}/leases",
 }
 NOT_FOUND, CONFLICT = 404, 409
 ENDLESS = ClientTimeout(total=None, sock_connect=30)
@@ -160,16 +159,6 @@ class Cluster:
         except Refused as refused:
             if refused.status not in {NOT_FOUND, CONFLICT}:
                 raise
-
-    async def beat(self, namespace: str, name: str, moment: str) -> None:
-        """Write a moment into a Lease, so that whoever watches it sees that the watch moves."""
-        body = {
-            "apiVersion": "coordination.k8s.io/v1",
-            "kind": "Lease",
-            "metadata": {"name": name, "namespace": namespace},
-            "spec": {"holderIdentity": MANAGER, "renewTime": moment},
-        }
-        await self._apply(self._path("Lease", namespace, name), body)
 
     async def tell(
         self, about: Mapping[str, Any], reason: str, message: str, *, warning: bool, moment: str

@@ -3,19 +3,18 @@
 import asyncio
 import logging
 import sys
+from functools import lru_cache
 from typing import Any
 
 import kopf
 import structlog
-from podium_contracts.resources import GROUP
-from podium_contracts.resources.course import LABELS
 from podium_runtime.cluster import Cluster
 from prometheus_client import start_http_server
 
-from podium_operator.operator import HEARTBEAT, Operator
+from podium_operator.operator import Operator
 from podium_operator.settings import OperatorSettings
+from podium_operator.watches import WATCHED, Watched
 
-MANAGED = {key: value for key, value in LABELS.items() if key == "app.kubernetes.io/managed-by"}
 STREAM_SECONDS = 300
 """A watch is opened anew after so long, so that one that died silently is not the last."""
 
@@ -24,75 +23,66 @@ def build(settings: OperatorSettings) -> kopf.OperatorRegistry:
     """Return the handlers of an operator: each hands on what a watch brought."""
     registry = kopf.OperatorRegistry()
     operator = Operator(settings)
+    session = lru_cache(maxsize=1)(
+        operator.watches.session
+    )  # the same for the same access, so that kopf knows one that was refused
 
     @kopf.on.login(registry=registry)
-    def log_in(**given: Any) -> kopf.ConnectionInfo | None:
-        return kopf.login_with_service_account(**given) or kopf.login_with_kubeconfig(**given)
+    async def log_in(**given: Any) -> kopf.AiohttpSession | None:
+        access = kopf.login_with_service_account(**given) or kopf.login_with_kubeconfig(**given)
+        return session(access) if access else None
 
     @kopf.on.startup(registry=registry)
     async def begin(settings: kopf.OperatorSettings, **_: Any) -> None:
-        settings.posting.loggers = False
-        settings.scanning.disabled = True
-        settings.persistence.diffbase_storage = NoDiffs()
-        settings.watching.server_timeout = STREAM_SECONDS
-        settings.watching.client_timeout = STREAM_SECONDS + 30
-        settings.networking.request_timeout = 30
+        _configure(settings)
         await operator.begin()
 
     @kopf.on.cleanup(registry=registry)
     async def end(**_: Any) -> None:
         await operator.end()
 
-    @kopf.on.probe(id="watch", registry=registry)
-    async def watch(**_: Any) -> str:
-        trouble = operator.trouble()
-        if trouble:
-            raise RuntimeError(trouble)
+    @kopf.on.probe(id="watches", registry=registry)
+    async def watches(**_: Any) -> str:
+        if trouble := operator.trouble():
+            raise kopf.PermanentError(trouble)  # kopf asks again after any other one, and lets the probe wait
         return "ok"
 
-    _follow(operator, registry, "Pipeline", GROUP, "pipelines")
-    _follow(operator, registry, "PipelineRun", GROUP, "pipelineruns")
-    _follow(operator, registry, "StageRun", GROUP, "stageruns")
-    _follow(operator, registry, "Job", "batch", "v1", "jobs", labels=MANAGED)
-    _follow(
-        operator,
-        registry,
-        "Pod",
-        "",
-        "v1",
-        "pods",
-        labels={**MANAGED, "app.kubernetes.io/component": "driver"},
-    )
-
-    @kopf.on.event(
-        "coordination.k8s.io", "v1", "leases", registry=registry, field="metadata.name", value=HEARTBEAT
-    )
-    async def beat(**_: Any) -> None:
-        operator.beat_heard()
-
+    for watched in WATCHED:
+        _follow(operator, registry, watched)
     return registry
 
 
-def _follow(
-    operator: Operator, registry: kopf.OperatorRegistry, kind: str, *resource: str, **filters: Any
-) -> None:
+def _configure(settings: kopf.OperatorSettings) -> None:
+    settings.posting.loggers = False
+    settings.scanning.disabled = True
+    settings.persistence.diffbase_storage = NoDiffs()
+    settings.watching.server_timeout = STREAM_SECONDS
+    settings.watching.client_timeout = STREAM_SECONDS + 30
+    settings.networking.request_timeout = 30
+    for watched in WATCHED:
+        if watched.labels:
+            settings.watching.label_selectors[watched.resource] = watched.selector
+
+
+def _follow(operator: Operator, registry: kopf.OperatorRegistry, watched: Watched) -> None:
     """Hand on every object of a kind.
 
     kopf calls what fills an index for every change of an object but its end, and what takes events only once every object that is there is in
-    the indices. So the index brings what is there, and the event of the heartbeat, the only one that is taken as it comes, says that all is.
+    the indices. So the index brings what is there, and the first event says that all is.
     """
 
-    @kopf.index(*resource, id=f"index-{kind}", registry=registry, **filters)
+    def tells(type: str | None, **_: Any) -> bool:  # noqa: A002 - kopf's own name for it
+        return type == "DELETED" or not operator.has_seen_all
+
+    @kopf.index(*watched.resource, id=f"index-{watched.kind}", registry=registry)
     async def take(body: kopf.Body, **_: Any) -> None:
-        operator.take(kind, dict(body))
+        operator.take(watched.kind, dict(body))
 
-    @kopf.on.event(*resource, id=f"end-{kind}", registry=registry, when=_is_gone, **filters)
-    async def lose(body: kopf.Body, **_: Any) -> None:
-        operator.lose(kind, dict(body))
-
-
-def _is_gone(type: str | None, **_: Any) -> bool:  # noqa: A002 - kopf's own name for it
-    return type == "DELETED"
+    @kopf.on.event(*watched.resource, id=f"event-{watched.kind}", registry=registry, when=tells)
+    async def hear(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - as above
+        operator.begin_work()
+        if type == "DELETED":
+            operator.lose(watched.kind, dict(body))
 
 
 class NoDiffs(kopf.DiffBaseStorage):

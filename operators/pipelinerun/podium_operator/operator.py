@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import structlog
 from podium_runtime.cluster import Changed, Cluster
@@ -14,11 +13,9 @@ from podium_operator.observing import Key, Observations, run_of, schedule_of
 from podium_operator.reconciler import Reconciler
 from podium_operator.scheduler import Scheduler
 from podium_operator.settings import OperatorSettings
+from podium_operator.watches import Watches
 from podium_operator.workqueue import Workqueue
 
-HEARTBEAT = "podium-operator-heartbeat"
-"""The Lease that the operator writes and watches: what it hears of it shows that watches move."""
-BEAT_SECONDS = 20.0
 RESYNC_SECONDS = 60.0
 SCHEDULE_WORKERS = 2
 log = structlog.get_logger("podium.operator")
@@ -35,10 +32,11 @@ class Operator:
 
     settings: OperatorSettings
     observed: Observations = field(default_factory=Observations)
-    heard: float = 0.0
-    """When the heartbeat was heard last, in seconds of the loop's clock."""
     _seen_all: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.watches = Watches(self.settings.namespaces)
 
     async def begin(self) -> None:
         """Connect, and start to work."""
@@ -47,8 +45,7 @@ class Operator:
         self.scheduler = Scheduler(self.cluster, self.observed)
         self.queue: Workqueue[Key] = Workqueue(self._look, self._failed)
         self.schedules: Workqueue[Key] = Workqueue(self.scheduler.look, self._failed)
-        self.heard = asyncio.get_running_loop().time()
-        for work in (self._work(), self._beat(), self._resync()):
+        for work in (self._work(), self._resync()):
             self._tasks.append(asyncio.create_task(work))
 
     async def end(self) -> None:
@@ -82,16 +79,20 @@ class Operator:
         if kind == "PipelineRun" and (schedule := schedule_of(raw)):
             self.schedules.put(schedule)
 
-    def beat_heard(self) -> None:
-        """Note that the watch of the heartbeat moves; before it does, not everything may have been seen that is there."""
-        self.heard = asyncio.get_running_loop().time()
+    @property
+    def has_seen_all(self) -> bool:
+        """Whether all has been seen that was there at the start."""
+        return self._seen_all.is_set()
+
+    def begin_work(self) -> None:
+        """Look at what is to be looked at: all has been seen that was there at the start."""
         self._seen_all.set()
 
     def trouble(self) -> str | None:
         """Return what keeps the operator from its work, None where nothing does."""
-        silent = asyncio.get_running_loop().time() - self.heard
-        if silent > self.settings.stuck_seconds:
-            return f"the watch has not moved for {silent:.0f} s"
+        path, seconds = self.watches.silence()
+        if seconds > self.settings.stuck_seconds:
+            return f"the watch of {path} has not moved for {seconds:.0f} s"
         dead = [task for task in self._tasks if task.done()]
         return f"a task has ended: {dead[0]}" if dead else None
 
@@ -116,15 +117,6 @@ class Operator:
         if isinstance(error, Changed):
             return
         log.warning("not done, tried again", namespace=key[0], name=key[1], error=repr(error))
-
-    async def _beat(self) -> None:
-        while True:
-            moment = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-            try:
-                await self.cluster.beat(self.settings.namespace, HEARTBEAT, moment)
-            except Exception as error:  # noqa: BLE001 - a beat that cannot be written is heard by nobody, which is what counts
-                log.warning("no heartbeat", error=repr(error))
-            await asyncio.sleep(BEAT_SECONDS)
 
     async def _resync(self) -> None:
         """Look at every run and schedule again now and then, should a watch have lost something or the clock have been set."""

@@ -92,9 +92,10 @@ class Reconciler:
         return None
 
     async def _see(self, run: PipelineRun) -> Seen:
-        if run.is_finished:
-            return Seen(run=run, now=self.now())
         key = (run.metadata.namespace, run.metadata.name)
+        if run.is_finished:
+            self._pinned.pop(key, None)
+            return Seen(run=run, now=self.now())
         stages = tuple(self._stages(run))
         jobs = {stage.metadata.name: await self._jobs(stage) for stage in stages if not stage.status.outcome}
         return Seen(

@@ -62,12 +62,10 @@ class OperatorSettings(BaseSettings):
     driver: DriverSettings = DriverSettings()
     workers: int = Field(default=16, ge=1)
     """Runs that are looked after at once: each waits for the API server most of the time."""
-    namespace: str = "default"
-    """Its own namespace: the heartbeat is there."""
     http_host: str = "127.0.0.1"
     http_port: int = 8080
     """Where `/healthz` is."""
     metrics_port: int = 8081
     """Where `/metrics` are."""
-    stuck_seconds: float = Field(default=120.0, gt=0)
-    """The operator is restarted when its watches have not moved for so long."""
+    stuck_seconds: float = Field(default=180.0, gt=0)
+    """The operator is restarted when one of its watches has not moved for so long: an API server lets each move about every 60 s."""

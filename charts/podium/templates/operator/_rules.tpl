@@ -24,7 +24,4 @@
 - apiGroups: [""]
   resources: [events]
   verbs: [list, create]
-- apiGroups: [coordination.k8s.io]
-  resources: [leases]
-  verbs: [list, watch]
 {{- end }}
