@@ -97,10 +97,9 @@ class Answering:
         Returns whether another look may find more: a pipeline could not be looked at for now.
         """
         found = await self.call(calls.outstanding)
-        found, failures = (
-            (Outstanding(), (("", found),)) if isinstance(found, Failure) else (found, found.failures)
-        )
-        for path, failed in failures:
+        if isinstance(found, Failure):
+            found = Outstanding(failures=((str(self.pipelines), found),))
+        for path, failed in found.failures:
             said = {"path": path, "reason": failed.reason, "message": failed.message}
             log.error("looking for unannounced completions failed", **said)
         by_pipeline: dict[str, list[CloudEvent]] = {}
@@ -108,7 +107,7 @@ class Answering:
             by_pipeline.setdefault(event.partitionkey, []).append(event)
         for events in by_pipeline.values():
             await self._announce(events)
-        return any(failed.transient for _, failed in failures)
+        return any(failed.transient for _, failed in found.failures)
 
     async def announce_outstanding_again(self) -> None:
         """Look again for what could not be seen, as often as a call is made; what is not found then comes with the stage's next answer."""

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -123,7 +123,7 @@ def outstanding(hosted: Hosted, folder: Path) -> Outstanding | Failure:
         events: list[CloudEvent] = []
         failures: list[tuple[str, Failure]] = []
         for path in files(folder):
-            found = guarded(lambda path=path: owed(path))
+            found = guarded(partial(owed, path))
             if isinstance(found, Failure):
                 failures.append((str(path), found))
             else:
