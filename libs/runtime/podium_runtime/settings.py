@@ -173,7 +173,10 @@ class ServiceSettings(StageSettings):
     http_port: int = Field(default=6066, ge=0, lt=65536)
     """Where /healthz, /readyz and /metrics are."""
     stuck_seconds: PositiveFloat = 60.0
-    """/readyz is false when events wait for so long and none is taken."""
+    """/readyz is false when events wait for so long and none is taken, and when Kafka does not take a record, or the API server a StageRun,
+    for so long."""
+    call_seconds: PositiveFloat = 14_400.0
+    """/readyz is false when one call of the stage takes longer: it hangs, or its work is more than a service is for."""
     stage_runs: bool = False
     """In a cluster: events of a PipelineRun are answered by the StageRun that follows, not by this process."""
 

@@ -19,6 +19,11 @@ EVENTS = Counter(
 ANNOUNCED = Counter("podium_announced_events", "Events announced.", ["stage", "type"])
 RETRIES = Counter("podium_retries", "Calls of a stage that were made again.", ["stage", "reason"])
 DEAD = Counter("podium_dead_letters", "Records given up.", ["stage", "reason"])
+STOPPED_STREAMS = Gauge(
+    "podium_stopped_streams",
+    "1 for a stream of which no batch passes before somebody changes something.",
+    ["pipeline", "dataset", "reason"],
+)
 STREAM_FAILURES = Counter("podium_stream_failures", "Batches that failed.", ["pipeline", "dataset", "reason"])
 NOTIFICATIONS = Counter(
     "podium_notifications", "Notifications of object stores, by what became of them.", ["topic", "outcome"]
@@ -27,7 +32,7 @@ OPEN_LANES = Gauge("podium_open_lanes", "Lanes in which a stage is at work.", ["
 OPEN_EVENTS = Gauge("podium_open_events", "Records taken from Kafka and not acknowledged.", ["stage"])
 CALL_SECONDS = Histogram(
     "podium_stage_seconds",
-    "Wall seconds of one call of a stage.",
+    "Wall seconds of one call of a stage; looks of a stream that find nothing are left out.",
     ["stage"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800),
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from podium_contracts.errors import BadSource
@@ -29,6 +30,14 @@ def flow(done: LayerCompleted) -> tuple[int, int]:
     assert done.ledger is not None
     assert done.ledger.flow is not None
     return done.ledger.flow.rows_in, done.ledger.flow.inserted
+
+
+def test_a_commit_names_the_run_and_the_trace_of_its_event(shop: Any) -> None:
+    """So that a table's history leads to the logs of all services."""
+    shop.deliver("a.csv", b"id,Unit Price\n1,1.50\n")
+    [event] = shop.run()
+    [commit] = DeltaTable(event.data.tables[0].uri).history(1)
+    assert (commit["podium.run"], commit["podium.traceparent"]) == (event.correlationid, event.traceparent)
 
 
 def test_a_file_becomes_rows_with_where_they_came_from(shop: Any) -> None:

@@ -237,5 +237,27 @@ def test_a_service_is_not_ready_while_the_broker_is_away(
     shop.wait_for("quality.evaluated", shop.request())
 
 
+@pytest.mark.slow
+def test_a_service_ends_in_time_while_the_broker_is_away(
+    stack: Stack, stall: Callable[[], Stall], broker: Broker
+) -> None:
+    """SIGTERM after it was cut off: its clients wait for the broker, its process does not, and ends with 0."""
+    shop, service = stall(), stack.services[Stage.INGEST]
+    assert service.end(signal.SIGTERM) == 0
+    service.start(PODIUM_STOP_SECONDS="1")
+    eventually(service.is_ready)
+    broker.stop()
+    eventually(lambda: _trouble(service.page("readyz")))
+    started = time.monotonic()
+    assert service.end(signal.SIGTERM) == 0
+    assert time.monotonic() - started < 1 + 2 * ENDING_SECONDS
+    broker.start()
+    service.start()
+    for service in stack.services.values():
+        eventually(service.is_ready)
+    shop.deliver("one.csv", "a,1,1.00")
+    shop.wait_for("quality.evaluated", shop.request())
+
+
 def _trouble(answer: tuple[int, str]) -> str:
     return answer[1] if answer[0] == 503 else ""

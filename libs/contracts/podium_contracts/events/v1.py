@@ -216,14 +216,14 @@ class Published(Message):
 
 
 class StageFailed(Message):
-    """dev.podium.stage.failed.v1: a stage has given up answering an event, which is a dead letter now."""
+    """dev.podium.stage.failed.v1: a stage has given up answering an event, which is a dead letter now; or no batch of a stream passes before somebody changes something."""
 
     run: Run | None = None
-    """The run of the event that was not answered."""
+    """The run of the event that was not answered, or of the batch."""
     stage: str = ""
     """`ingest`, `cleanse`, `model`, `quality` or `publish`."""
     subject: str = ""
-    """The subject of the event that was not answered."""
+    """The subject of the event that was not answered, or the pipeline of the stream: the run names its dataset."""
     reason: str = ""
     """The class of the error, as `InvalidPipeline`."""
     message: str = ""

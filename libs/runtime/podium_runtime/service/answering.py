@@ -1,13 +1,12 @@
 """What a service does with the events of a lane: call the stage, announce, acknowledge; or retry; or write a dead letter."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from podium_contracts.errors import TransientError
+from podium_contracts.errors import TerminalError, TransientError
 from podium_contracts.events import CloudEvent, encode
 from podium_contracts.events.cloudevents import KafkaRecord
 from podium_contracts.events.routing import failure
@@ -24,10 +23,11 @@ from tenacity import (
 from podium_runtime.kafka.dead_letters import DEAD_LETTERS, DeadLetter
 from podium_runtime.kafka.records import Record
 from podium_runtime.service import calls
-from podium_runtime.service.calls import Failure, Hosted, Result, Stream
+from podium_runtime.service.calls import Failure, Hosted, Outstanding, Result
 from podium_runtime.service.deliveries import Delivery
 from podium_runtime.service.lanes import Task
 from podium_runtime.service.processes import Processes, StageProcessDied
+from podium_runtime.service.under_way import UnderWay
 from podium_runtime.settings import RetrySettings
 from podium_runtime.telemetry import (
     ANNOUNCED,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from podium_runtime.service.dispatch import Dispatch
 
 Send = Callable[[KafkaRecord], Awaitable[None]]
-"""Sends a record and returns when Kafka has it; raises TransientError where it cannot be told."""
+"""Sends a record and returns when Kafka has it; raises TransientError where it cannot be told, TerminalError where it never will."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class Answering:
     retry: RetrySettings
     processes: Processes
     send: Send
+    waits: UnderWay = field(default_factory=UnderWay)
+    """Records that wait for Kafka, and StageRuns that wait for the API server."""
 
     async def work(self, tasks: list[Task]) -> None:
         """Answer events that one call may answer, with the newest of them."""
@@ -80,48 +82,59 @@ class Answering:
         trying = AsyncRetrying(
             retry=retry_if_exception_type(TransientError),
             stop=lambda _state: not delivery.wanted,
-            wait=self._wait,
+            wait=self.wait,
             before_sleep=note,
             retry_error_callback=lambda _state: False,
         )
-        made: bool = await trying(dispatch.follow, event, run)
+        with self.waits.during(f"a StageRun of {run}"):
+            made: bool = await trying(dispatch.follow, event, run)
         delivery.settle()
         EVENTS.labels(self.hosted.stage, event.type, "dispatched" if made else "answered").inc()
 
-    async def announce_outstanding(self) -> None:
-        """Announce what the stage completed before this process was started, and nobody has announced."""
+    async def announce_outstanding(self) -> bool:
+        """Announce what the stage completed before this process was started, and nobody has announced.
+
+        Returns whether another look may find more: a pipeline could not be looked at for now.
+        """
         found = await self.call(calls.outstanding)
         if isinstance(found, Failure):
-            log.error(
-                "looking for unannounced completions failed", reason=found.reason, message=found.message
-            )
-            return
+            found = Outstanding(failures=((str(self.pipelines), found),))
+        for path, failed in found.failures:
+            said = {"path": path, "reason": failed.reason, "message": failed.message}
+            log.error("looking for unannounced completions failed", **said)
         by_pipeline: dict[str, list[CloudEvent]] = {}
-        for event in found:
+        for event in found.events:
             by_pipeline.setdefault(event.partitionkey, []).append(event)
         for events in by_pipeline.values():
             await self._announce(events)
+        return any(failed.transient for _, failed in found.failures)
 
-    async def bring(self, stream: Stream, look: Look) -> int | None:
-        """Bring the next batch of a stream into Bronze; return how many completions that made.
+    async def announce_outstanding_again(self) -> None:
+        """Look again for what could not be seen, as often as a call is made; what is not found then comes with the stage's next answer."""
+        await AsyncRetrying(
+            retry=retry_if_result(bool),
+            stop=stop_after_attempt(self.retry.attempts),
+            wait=self.wait,
+            retry_error_callback=lambda _state: True,
+        )(self.announce_outstanding)
 
-        What fails is said, then some time passes, and None is returned.
-        """
-        brought = await self.call(calls.bring, stream, look)
+    async def bring(self, event: CloudEvent, look: Look) -> int | Failure:
+        """Bring the next batch of a stream into Bronze, as the run that an event requests; return how many completions that made."""
+        started = time.monotonic()
+        brought = await self.call(calls.bring, event, look)
+        seconds = time.monotonic() - started
+        if brought:
+            CALL_SECONDS.labels(self.hosted.stage).observe(seconds)
         if isinstance(brought, Failure):
-            log.error(
-                "stream failed",
-                pipeline=stream.pipeline,
-                dataset=stream.dataset,
-                reason=brought.reason,
-                message=brought.message,
-            )
-            STREAM_FAILURES.labels(stream.pipeline, stream.dataset, brought.reason).inc()
-            await asyncio.sleep(
-                self.retry.longest_seconds if not brought.transient else self.retry.first_seconds
-            )
-            return None
+            (dataset,) = event.run.datasets
+            said = {"dataset": dataset, "reason": brought.reason, "message": brought.message}
+            said |= {"trace": brought.trace} if brought.trace else {}
+            log.error("stream failed", **said, **fields(event))
+            STREAM_FAILURES.labels(event.partitionkey, dataset, brought.reason).inc()
+            return brought
         await self._announce(brought)
+        if brought:
+            log.info("brought", seconds=round(seconds, 3), answers=len(brought), **fields(brought[-1]))
         return len(brought)
 
     async def give_up(
@@ -146,14 +159,13 @@ class Answering:
         DEAD.labels(stage, failed.reason).inc()
         await self._send(KafkaRecord(DEAD_LETTERS, record.key, tuple(letter.encode()), record.value))
         if event:
-            announced = failure(
-                event,
-                stage,
-                reason=failed.reason,
-                message=failed.message,
-                transient=failed.transient,
-            )
-            await self._send(encode(announced))
+            await self.announce_failure(event, failed)
+
+    async def announce_failure(self, event: CloudEvent, failed: Failure) -> None:
+        """Say that the stage could not answer an event; returns when Kafka has it."""
+        said = {"reason": failed.reason, "message": failed.message}
+        announced = failure(event, self.hosted.stage, **said, transient=failed.transient)
+        await self._send(encode(announced))
 
     async def _attempt(self, task: Task) -> tuple[Failure | None, int]:
         """Call the stage until it answers or another call cannot help; return why there is no answer, and the number of calls."""
@@ -169,7 +181,7 @@ class Answering:
         retrying = AsyncRetrying(
             retry=retry_if_result(lambda failed: failed and failed.transient and task.delivery.wanted),
             stop=stop_after_attempt(self.retry.attempts),
-            wait=self._wait,
+            wait=self.wait,
             before_sleep=note,
             retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
         )
@@ -211,16 +223,27 @@ class Answering:
                 log.warning("not noted as announced", reason=noted.reason, message=noted.message)
 
     async def _send(self, record: KafkaRecord) -> None:
-        """Send a record; while no broker takes it, nothing goes on: the answer is in the lakehouse, and waits."""
+        """Send a record; while no broker takes it, nothing goes on: the answer is in the lakehouse, and waits.
+
+        Raises:
+            TerminalError: Kafka will not take it before somebody changes something. It is to end the service, not the event.
+        """
 
         def note(state: RetryCallState) -> None:
             error = state.outcome.exception() if state.outcome else None
             log.warning("Kafka does not take a record", topic=record.topic, message=str(error))
 
-        await AsyncRetrying(
-            retry=retry_if_exception_type(TransientError), wait=self._wait, before_sleep=note
-        )(self.send, record)
+        trying = AsyncRetrying(
+            retry=retry_if_exception_type(TransientError), wait=self.wait, before_sleep=note
+        )
+        try:
+            with self.waits.during(f"a record for {record.topic}"):
+                await trying(self.send, record)
+        except TerminalError as error:
+            log.critical("Kafka refuses a record", topic=record.topic, message=str(error), next=error.hint)
+            raise
 
     @property
-    def _wait(self) -> wait_random_exponential:
+    def wait(self) -> wait_random_exponential:
+        """How long is waited before what failed is tried again."""
         return wait_random_exponential(self.retry.first_seconds, self.retry.longest_seconds)

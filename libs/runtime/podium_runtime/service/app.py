@@ -1,5 +1,6 @@
 """The faust worker around a stage: it carries events and nothing else."""
 
+import asyncio
 import os
 import tempfile
 import threading
@@ -14,7 +15,7 @@ from faust.types import EventT, StreamT
 from faust.types.tuples import TP
 from faust.types.web import Request, Response
 from faust.web import View
-from podium_contracts.errors import MalformedEvent, TransientError
+from podium_contracts.errors import MalformedEvent
 from podium_contracts.events import TOPIC, CloudEvent, decode
 from podium_contracts.events.cloudevents import Header, KafkaRecord
 from podium_contracts.events.routing import answering
@@ -34,7 +35,9 @@ from podium_runtime.service.health import POLL_SECONDS, Motion
 from podium_runtime.service.lanes import Lanes, Task
 from podium_runtime.service.notices import Notices
 from podium_runtime.service.processes import Processes
+from podium_runtime.service.sending import trouble
 from podium_runtime.service.streams import Streams
+from podium_runtime.service.tasks import Broken
 from podium_runtime.settings import ServiceSettings
 from podium_runtime.telemetry import EVENTS, OPEN_EVENTS, OPEN_LANES, log
 
@@ -57,14 +60,19 @@ class Consumption:
     """What a worker does with each record: skip it, put its event into a lane, or write a dead letter."""
 
     def __init__(
-        self, app: faust.App, answering: Answering, backlog: int, dispatch: "Dispatch | None"
+        self,
+        app: faust.App,
+        answering: Answering,
+        backlog: int,
+        dispatch: "Dispatch | None",
+        broken: Broken,
     ) -> None:
         self.app = app
         self.stage = answering.hosted.stage
         self.answering = answering
         self.backlog = backlog
         self.dispatch = dispatch
-        self.lanes = Lanes(self.stage, answering.work, lambda error: app.add_future(app.crash(error)))
+        self.lanes = Lanes(self.stage, answering.work, broken)
         self.partitions: dict[TP, Partition] = {}
 
     @property
@@ -72,7 +80,12 @@ class Consumption:
         """Records that are taken and not acknowledged."""
         return sum(partition.open for partition in self.partitions.values())
 
-    async def take(self, message: EventT[bytes]) -> None:
+    @property
+    def held(self) -> set[TP]:
+        """Partitions of which no more is fetched for now."""
+        return {tp for tp, partition in self.partitions.items() if partition.held}
+
+    def take(self, message: EventT[bytes]) -> None:
         """Take a record from Kafka."""
         raw = message.message
         headers = tuple(cast("Iterable[Header]", raw.headers or ()))
@@ -81,7 +94,7 @@ class Consumption:
         try:
             event = _event(record)
         except MalformedEvent as error:
-            await self._refuse(delivery, error)
+            self.app.add_future(self._refuse(delivery, error))
             return
         run = dict(record.headers).get(RUN_HEADER)
         if not self._answers(event, record):
@@ -142,14 +155,19 @@ def build(hosted: Hosted, settings: ServiceSettings, processes: Processes) -> fa
         try:
             await app.producer.send_and_wait(record.topic, record.key, record.value, None, None, headers)
         except (KafkaError, FaustError) as error:
-            raise TransientError(repr(error)) from error
+            raise trouble(error, record.topic) from error
+
+    def broken(error: BaseException) -> None:
+        app.add_future(app.crash(error))
 
     answering = Answering(hosted, settings.pipelines, settings.retry, processes, send)
     dispatch = _dispatch(answering) if settings.stage_runs else None
-    consumption = Consumption(app, answering, settings.backlog, dispatch)
+    consumption = Consumption(app, answering, settings.backlog, dispatch, broken)
     _consume(app, consumption)
-    streams = Streams(answering, lambda pipeline: _owns(app, pipeline), Notices(settings.kafka))
-    motion = Motion(settings.stuck_seconds)
+    streams = Streams(
+        answering, lambda pipeline: _owns(app, pipeline), Notices(settings.kafka, broken), broken
+    )
+    motion = Motion(settings.stuck_seconds, settings.call_seconds, processes.calls, answering.waits)
     _begin_and_end(app, consumption, streams, settings, motion)
     _pages(app, consumption, motion)
     return app
@@ -195,7 +213,7 @@ def _consume(app: faust.App, consumption: Consumption) -> None:
     @app.agent(topic, name=str(consumption.stage))
     async def take(stream: StreamT[bytes]) -> None:
         async for event in cast("faust.Stream[bytes]", stream).noack().events():
-            await consumption.take(event)
+            consumption.take(event)
 
     @app.on_partitions_revoked.connect(weak=False)
     async def revoke(_app: faust.App, revoked: set[TP], **_: Any) -> None:
@@ -216,9 +234,11 @@ def _begin_and_end(
     @app.task
     async def begin() -> None:
         answering.processes.warm()
-        await answering.announce_outstanding()
+        unseen = await answering.announce_outstanding()
         motion.started = True
         log.info("started", group=app.conf.id, brokers=settings.kafka.bootstrap_servers)
+        if unseen:
+            await answering.announce_outstanding_again()
 
     if consumption.stage == Stage.INGEST:
 
@@ -228,19 +248,20 @@ def _begin_and_end(
 
     @app.on_before_shutdown.connect(weak=False)
     async def end(_app: faust.App, **_: Any) -> None:
-        _end_within(settings.stop_seconds + LEAVE_SECONDS)
-        await streams.stop()
-        await consumption.lanes.stop(settings.stop_seconds)
+        _end_within(settings.stop_seconds + LEAVE_SECONDS, app)
+        await asyncio.gather(
+            streams.stop(settings.stop_seconds), consumption.lanes.stop(settings.stop_seconds)
+        )
         await app.consumer.commit()
         answering.processes.stop()
 
 
-def _end_within(seconds: float) -> None:
+def _end_within(seconds: float, app: faust.App) -> None:
     """End the process after so many seconds, whatever its clients still wait for: without a broker they do so for minutes."""
 
     def leave() -> None:
         log.warning("left without a word to Kafka: what was under way comes again", seconds=seconds)
-        os._exit(0)
+        os._exit(int(app.crashed))
 
     timer = threading.Timer(seconds, leave)
     timer.daemon = True
@@ -250,7 +271,7 @@ def _end_within(seconds: float) -> None:
 def _pages(app: faust.App, consumption: Consumption, motion: Motion) -> None:
     @app.timer(POLL_SECONDS)
     async def look() -> None:
-        await motion.look(app.consumer)
+        await motion.look(app.consumer, consumption.held)
 
     @app.page("/healthz")
     async def healthz(view: View, _request: Request) -> Response:
@@ -258,8 +279,8 @@ def _pages(app: faust.App, consumption: Consumption, motion: Motion) -> None:
 
     @app.page("/readyz")
     async def readyz(view: View, _request: Request) -> Response:
-        trouble = motion.trouble(working=consumption.lanes.open > 0)
-        return view.text(f"{trouble or 'ok'}\n", status=503 if trouble else 200)
+        still = motion.trouble()
+        return view.text(f"{still or 'ok'}\n", status=503 if still else 200)
 
     @app.page("/metrics")
     async def metrics(view: View, _request: Request) -> Response:

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -20,7 +20,7 @@ from podium_contracts.watching import Look
 
 from podium_runtime.bundles import unpack
 from podium_runtime.pipeline_file import PipelineFile, load, name_in, stamp
-from podium_runtime.requests import request
+from podium_runtime.requests import with_fingerprint
 
 Result = TypeVar("Result")
 LEAST_SECONDS = 0.2
@@ -101,18 +101,34 @@ def is_due(hosted: Hosted, path: Path, event: CloudEvent) -> bool | Failure:
     return guarded(lambda: hosted.is_due(event, Pipeline.alone(load(path).document, path.parent)))
 
 
-def outstanding(hosted: Hosted, folder: Path) -> list[CloudEvent] | Failure:
+@dataclass(frozen=True)
+class Outstanding:
+    """What is to be announced, and by its file why a pipeline could not be looked at."""
+
+    events: tuple[CloudEvent, ...] = ()
+    failures: tuple[tuple[str, Failure], ...] = ()
+
+
+def outstanding(hosted: Hosted, folder: Path) -> Outstanding | Failure:
     """Return what the stage has completed in any pipeline and not announced; a pipeline with mistakes is left out."""
 
-    def look() -> list[CloudEvent]:
-        found: list[CloudEvent] = []
+    def owed(path: Path) -> list[CloudEvent]:
+        try:
+            file = _checked(hosted, path)
+        except InvalidPipeline:
+            return []
+        return hosted.outstanding(Pipeline.alone(file.document, file.root))
+
+    def look() -> Outstanding:
+        events: list[CloudEvent] = []
+        failures: list[tuple[str, Failure]] = []
         for path in files(folder):
-            try:
-                file = _checked(hosted, path)
-                found += hosted.outstanding(Pipeline.alone(file.document, file.root))
-            except InvalidPipeline:
-                continue
-        return found
+            found = guarded(partial(owed, path))
+            if isinstance(found, Failure):
+                failures.append((str(path), found))
+            else:
+                events += found
+        return Outstanding(tuple(events), tuple(failures))
 
     return guarded(look)
 
@@ -164,14 +180,12 @@ def _stream(pipeline: str, name: str, dataset: Dataset) -> Stream:
     )
 
 
-def bring(hosted: Hosted, folder: Path, stream: Stream, look: Look) -> list[CloudEvent] | Failure:
-    """Call a stage for the next batch of a stream, as a run of its own."""
+def bring(hosted: Hosted, folder: Path, event: CloudEvent, look: Look) -> list[CloudEvent] | Failure:
+    """Call a stage for the next batch of a stream, as the run that an event requests."""
 
     def call() -> list[CloudEvent]:
-        pipeline = find(hosted, folder, stream.pipeline)
-        return hosted.bring(
-            request(pipeline, executor="resident", datasets=(stream.dataset,)), pipeline, look
-        )
+        pipeline = find(hosted, folder, event.partitionkey)
+        return hosted.bring(with_fingerprint(event, pipeline), pipeline, look)
 
     return guarded(call)
 

@@ -44,7 +44,8 @@ class Partition:
     hold: Callable[[], object]
     let_go: Callable[[], object]
     revoked: bool = False
-    _held: bool = False
+    held: bool = False
+    """Whether no more of it is fetched."""
     _open: deque[tuple[Delivery, Callable[[], object]]] = field(default_factory=deque)
 
     @property
@@ -57,7 +58,7 @@ class Partition:
         delivery = Delivery(record, self)
         self._open.append((delivery, acknowledge))
         if self.open >= self.capacity:
-            self._held = True
+            self.held = True
             self.hold()
         return delivery
 
@@ -65,6 +66,6 @@ class Partition:
         """Acknowledge the settled records that no open one comes before."""
         while self._open and self._open[0][0].settled:
             self._open.popleft()[1]()
-        if self._held and not self.revoked and self.open <= self.capacity // 2:
-            self._held = False
+        if self.held and not self.revoked and self.open <= self.capacity // 2:
+            self.held = False
             self.let_go()

@@ -14,6 +14,7 @@ from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, RunRequ
 from podium_contracts.names import Stage
 
 from podium_runtime.service.deliveries import Delivery
+from podium_runtime.service.tasks import Broken, begin, end
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def alike(first: CloudEvent, second: CloudEvent) -> bool:
 class Lanes:
     """The lanes of a stage. `broken` hears of a lane that ended with an error."""
 
-    def __init__(self, stage: Stage, work: Work, broken: Callable[[BaseException], object]) -> None:
+    def __init__(self, stage: Stage, work: Work, broken: Broken) -> None:
         self._stage = stage
         self._work = work
         self._broken = broken
@@ -68,20 +69,14 @@ class Lanes:
         key = lane(self._stage, task.event)
         self._waiting.setdefault(key, deque()).append(task)
         if key not in self._tasks:
-            running = self._tasks[key] = asyncio.create_task(self._run(key), name=f"lane {key}")
-            running.add_done_callback(self._look)
+            self._tasks[key] = begin(self._run(key), f"lane {key}", self._broken)
 
     async def stop(self, seconds: float) -> None:
         """Start nothing new, wait so long for what runs, then cancel it."""
         self._stopped = True
         for waiting in self._waiting.values():
             waiting.clear()
-        running = list(self._tasks.values())
-        if running:
-            _, late = await asyncio.wait(running, timeout=seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await end(list(self._tasks.values()), seconds)
 
     async def _run(self, key: Hashable) -> None:
         try:
@@ -90,12 +85,6 @@ class Lanes:
         finally:
             self._waiting.pop(key, None)
             self._tasks.pop(key, None)
-
-    def _look(self, ended: asyncio.Task[None]) -> None:
-        """Tell of a lane that broke: `work` handles whatever a stage may raise, so it is a mistake in the service itself."""
-        error = None if ended.cancelled() else ended.exception()
-        if error:
-            self._broken(error)
 
     @staticmethod
     def _next(waiting: deque[Task]) -> list[Task]:

@@ -16,6 +16,7 @@ from podium_contracts.errors import PodiumError
 from podium_contracts.notifications import created
 
 from podium_runtime.kafka.connection import aiokafka_config, stop_consumer
+from podium_runtime.service.tasks import Broken, begin
 from podium_runtime.service.watch import Watch
 from podium_runtime.settings import KafkaSettings
 from podium_runtime.telemetry import NOTIFICATIONS, log
@@ -72,6 +73,7 @@ class Notices:
     """The topics of notifications that watches want to hear, each heard once for all of them."""
 
     settings: KafkaSettings
+    broken: Broken
     _hearings: dict[str, _Hearing] = field(default_factory=dict)
 
     @asynccontextmanager
@@ -91,7 +93,7 @@ class Notices:
         hearing = self._hearings.get(topic)
         if hearing is None:
             hearing = self._hearings[topic] = _Hearing(topic)
-            hearing.task = asyncio.create_task(self._hear(hearing), name=f"notifications of {topic}")
+            hearing.task = begin(self._hear(hearing), f"notifications of {topic}", self.broken)
         hearing.watches.append(watch)
         return hearing
 

@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 
 from podium_contracts.errors import TransientError
 
+from podium_runtime.service.under_way import UnderWay
+
 Result = TypeVar("Result")
 CALLS_PER_PROCESS = 500
 """Then a new process takes its place: what native libraries keep does not add up."""
@@ -31,6 +33,7 @@ class Processes:
 
     def __init__(self, count: int, modules: Sequence[str]) -> None:
         multiprocessing.set_forkserver_preload(list(modules))
+        self.calls = UnderWay()
         self._free: asyncio.LifoQueue[_Process] = asyncio.LifoQueue()  # the one that was used last is warm
         self._all = [_Process() for _ in range(count)]
         for process in reversed(self._all):
@@ -44,7 +47,8 @@ class Processes:
         """
         process = await self._free.get()
         try:
-            return await process.call(function, *arguments)
+            with self.calls.during(function.__name__):
+                return await process.call(function, *arguments)
         finally:
             self._free.put_nowait(process)
 

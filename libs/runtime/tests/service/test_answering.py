@@ -3,21 +3,26 @@
 import asyncio
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import pytest
-from podium_contracts.errors import BadSource, CommitConflict, Problem, TransientError
+from podium_contracts.errors import BadSource, CommitConflict, Problem, TerminalError, TransientError
 from podium_contracts.events import TOPIC, CloudEvent, KafkaRecord, decode
 from podium_contracts.events.v1 import LayerCompleted, StageFailed
 from podium_contracts.names import Stage
 from podium_contracts.pipeline import Pipeline, Spec
+from podium_contracts.watching import EVERYWHERE, Look
 from podium_runtime.kafka.dead_letters import DEAD_LETTERS, DeadLetter
+from podium_runtime.requests import request_of_batch
 from podium_runtime.service.answering import Answering
 from podium_runtime.service.calls import Failure
 from podium_runtime.service.processes import Processes, StageProcessDied
 from podium_runtime.settings import RetrySettings
+from podium_runtime.telemetry import fields
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from libs.runtime.tests.service.conftest import event, partition, task
 from libs.runtime.tests.service.test_calls import write
@@ -33,6 +38,8 @@ class Stagehand:
     happened: list[str] = field(default_factory=list)
     stage: Stage = Stage.QUALITY
     waiting: list[CloudEvent] = field(default_factory=list)
+    looks: list[Exception | None] = field(default_factory=list)
+    """How looks for what is waiting end, None for well."""
 
     def problems(self, _spec: Spec) -> list[Problem]:
         return []
@@ -43,7 +50,12 @@ class Stagehand:
             raise error
         return [event(LayerCompleted, number=9)]
 
+    def bring(self, _given: CloudEvent, _pipeline: Pipeline, look: Look) -> list[CloudEvent]:
+        return [event(LayerCompleted, number=9)] if look == EVERYWHERE else []
+
     def outstanding(self, _pipeline: Pipeline) -> list[CloudEvent]:
+        if error := self.looks.pop(0) if self.looks else None:
+            raise error
         return self.waiting
 
     def announced(self, _pipeline: Pipeline, events: list[CloudEvent]) -> None:
@@ -73,6 +85,8 @@ class Desk:
         self.here = Here()
         self.sent: list[KafkaRecord] = []
         self.refusals = 0
+        self.refused: str | None = None
+        """The topic that takes nothing before somebody changes something."""
         self.answering = Answering(self.hand, folder, FAST, self.here, self.send)
         self.partition = partition()
 
@@ -80,6 +94,8 @@ class Desk:
         if self.refusals:
             self.refusals -= 1
             raise TransientError("no broker")
+        if record.topic == self.refused:
+            raise TerminalError("too large", hint="raise max.message.bytes")
         self.sent.append(record)
         self.hand.happened.append(f"sent to {record.topic}")
 
@@ -167,6 +183,56 @@ def test_nothing_moves_while_kafka_does_not_take_it(desk: Callable[..., Desk]) -
     assert [said.split()[0] for said in given.hand.happened] == ["answer", "sent", "noted", "moved"]
 
 
+@pytest.mark.parametrize(("refused", "error"), [(TOPIC, None), (DEAD_LETTERS, BadSource("no file"))])
+def test_an_offset_does_not_move_past_what_kafka_refuses(
+    desk: Callable[..., Desk], refused: str, error: Exception | None
+) -> None:
+    """An answer or a dead letter that cannot pass ends the work, with the next step in the log; it is not tried for ever."""
+    given = desk(error)
+    given.refused = refused
+    with capture_logs() as said, pytest.raises(TerminalError):
+        given.work(event(LayerCompleted))
+    assert [happened.split()[0] for happened in given.hand.happened] == ["answer"]
+    last = {"topic": refused, "log_level": "critical", "next": "raise max.message.bytes"}
+    assert last.items() <= said[-1].items()
+
+
+def test_a_record_that_waits_for_kafka_is_seen_to_wait(desk: Callable[..., Desk]) -> None:
+    """From its first try to its last, so that its age shows what is stuck."""
+    given, seen = desk(), list[str]()
+
+    async def send(_record: KafkaRecord) -> None:
+        seen.append(given.answering.waits.oldest()[0])
+        if len(seen) < 3:
+            raise TransientError("no broker")
+
+    given.answering = replace(given.answering, send=send)
+    given.work(event(LayerCompleted))
+    assert seen == [f"a record for {TOPIC}"] * 3
+    assert given.answering.waits.oldest()[0] == ""
+
+
+def test_a_batch_of_a_stream_is_said_and_measured(desk: Callable[..., Desk]) -> None:
+    """With the run, the trace and the event that it made, as an answer is; what fails names its run; finding nothing is no news."""
+    given, asked = desk(), request_of_batch("shop", "sales")
+    with capture_logs() as said:
+        before = measured()
+        assert asyncio.run(given.answering.bring(asked, Look(sweep=False))) == 0
+        assert (said, measured()) == ([], before)
+        assert asyncio.run(given.answering.bring(asked, EVERYWHERE)) == 1
+        assert measured() == before + 1
+        lost = request_of_batch("gone", "sales")
+        assert isinstance(asyncio.run(given.answering.bring(lost, EVERYWHERE)), Failure)
+    (made,) = given.announced
+    assert {"event": "brought", "answers": 1, **fields(made)}.items() <= said[0].items()
+    assert {"event": "stream failed", "dataset": "sales", **fields(lost)}.items() <= said[1].items()
+
+
+def measured() -> float:
+    """Return how many calls of the stage have been measured."""
+    return REGISTRY.get_sample_value("podium_stage_seconds_count", {"stage": Stage.QUALITY}) or 0
+
+
 def test_a_process_that_died_is_a_failure_that_may_pass(desk: Callable[..., Desk]) -> None:
     """The next call gets another process; where all die, the letter says so."""
     given = desk()
@@ -207,6 +273,18 @@ def test_what_nobody_announced_is_announced_at_the_start(desk: Callable[..., Des
     ids = [item.id for item in given.hand.waiting]
     assert [item.id for item in given.announced] == ids
     assert given.hand.happened[-1] == f"noted {' '.join(ids)}"
+
+
+def test_what_could_not_be_seen_at_the_start_is_looked_for_again(desk: Callable[..., Desk]) -> None:
+    """Until the lakehouse answers; where a person must mend it, another look helps nobody."""
+    given = desk()
+    given.hand.waiting = [event(LayerCompleted)]
+    given.hand.looks = [OSError("away"), OSError("away"), None, BadSource("no lakehouse")]
+    assert asyncio.run(given.answering.announce_outstanding())
+    assert given.sent == []
+    asyncio.run(given.answering.announce_outstanding_again())
+    assert [item.id for item in given.announced] == [event(LayerCompleted).id]
+    assert not asyncio.run(given.answering.announce_outstanding())
 
 
 def test_a_look_for_unannounced_events_that_fails_does_not_end_the_service(

@@ -14,8 +14,9 @@ from podium_contracts.pipeline import Pipeline, Spec
 from podium_contracts.watching import EVERYWHERE, Look
 from podium_runtime.bundles import digest
 from podium_runtime.pipeline_file import load
+from podium_runtime.requests import request_of_batch
 from podium_runtime.service import calls
-from podium_runtime.service.calls import LONGEST_MESSAGE, Failure, Stream
+from podium_runtime.service.calls import LONGEST_MESSAGE, Failure, Outstanding, Stream
 
 from libs.runtime.tests.service.conftest import event
 
@@ -42,6 +43,8 @@ class Hosted:
     error: BaseException | None = None
     stage: Stage = Stage.INGEST
     bundle: bytes = b""
+    unreachable: str = ""
+    """The pipeline whose lakehouse does not answer."""
 
     def fetch(self, uri: str) -> bytes:
         if not self.bundle:
@@ -63,6 +66,8 @@ class Hosted:
         return self.answer(given, pipeline) if look == LOOK else []
 
     def outstanding(self, pipeline: Pipeline) -> list[CloudEvent]:
+        if pipeline.name == self.unreachable:
+            raise OSError("no route to host")
         return [event(pipeline=pipeline.name)]
 
     def announced(self, pipeline: Pipeline, events: list[CloudEvent]) -> None:
@@ -108,7 +113,7 @@ def test_a_pipeline_has_what_its_bundle_brings(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "towns.csv").write_bytes((pipeline.root / "towns.csv").read_bytes())
     assert pipeline.fingerprint == load(path).pipeline().fingerprint
     assert failure(tmp_path).reason == "BundleUnreadable"
-    assert calls.outstanding(Hosted(), tmp_path) == [event()]
+    assert calls.outstanding(Hosted(), tmp_path) == Outstanding((event(),))
 
 
 def test_hidden_files_are_left_out(tmp_path: Path) -> None:
@@ -223,8 +228,19 @@ def test_what_is_outstanding_is_looked_for_in_every_pipeline(tmp_path: Path) -> 
     write(tmp_path, "b.yaml", "two")
     write(tmp_path, "c.yaml", "three", PIPELINE.replace("type: string", "type: text"))
     found = calls.outstanding(Hosted(), tmp_path)
-    assert not isinstance(found, Failure)
-    assert [item.partitionkey for item in found] == ["one", "two"]
+    assert found == Outstanding((event(pipeline="one"), event(pipeline="two")))
+
+
+def test_a_lakehouse_that_does_not_answer_does_not_end_the_look_at_the_others(tmp_path: Path) -> None:
+    """Which one it was comes back beside what the others owe."""
+    paths = [write(tmp_path, f"{name}.yaml", name) for name in ("away", "here")]
+    hosted = Hosted(unreachable="away")
+    found = calls.outstanding(hosted, tmp_path)
+    assert isinstance(found, Outstanding)
+    assert found.events == (event(pipeline="here"),)
+    assert [(path, failed.reason, failed.transient) for path, failed in found.failures] == [
+        (str(paths[0]), "OSError", True)
+    ]
 
 
 def test_announcements_are_noted_with_their_pipeline(tmp_path: Path) -> None:
@@ -265,9 +281,9 @@ def test_a_dataset_that_is_watched_is_a_stream(tmp_path: Path, sources: str, str
 
 def test_a_stream_is_brought_by_a_resident_run_of_its_dataset(tmp_path: Path) -> None:
     """It looks where the watch says; what fails comes back as a failure."""
-    write(tmp_path, "shop.yaml")
-    stream = Stream("shop", "sales")
-    assert calls.bring(Hosted(), tmp_path, stream, EVERYWHERE) == []
-    [brought] = calls.bring(Hosted(), tmp_path, stream, LOOK)  # type: ignore[misc]
-    assert brought.partitionkey == "shop"
-    assert isinstance(calls.bring(Hosted(BadSource("gone")), tmp_path, stream, LOOK), Failure)
+    path = write(tmp_path, "shop.yaml")
+    asked = request_of_batch("shop", "sales")
+    assert calls.bring(Hosted(), tmp_path, asked, EVERYWHERE) == []
+    [brought] = calls.bring(Hosted(), tmp_path, asked, LOOK)  # type: ignore[misc]
+    assert brought.run == asked.run.model_copy(update={"fingerprint": load(path).pipeline().fingerprint})
+    assert isinstance(calls.bring(Hosted(BadSource("gone")), tmp_path, asked, LOOK), Failure)
