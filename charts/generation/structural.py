@@ -87,6 +87,9 @@ class _Conversion:
             "additionalProperties": self.convert(values) if isinstance(values, dict) else OPEN,
             "maxProperties": schema.get("maxProperties", MOST_ITEMS),
         }
+        if names := schema.get("propertyNames", {}).get("enum"):
+            message = "a key must be one of those that the description of the field lists"
+            found[VALIDATIONS] = [{"rule": f"self.all(key, key in {names})", "message": message}]
         if pattern:
             rule = f"self.all(key, key.matches({_text(pattern)}))"
             found[VALIDATIONS] = [

@@ -54,7 +54,7 @@ class Player:
             "reason": "Completed",
             "startedAt": now,
             "finishedAt": now,
-            "message": outcome.last_words(),
+            "message": outcome.last_words(stage.spec.event),
         }
         container = {
             "name": "driver",

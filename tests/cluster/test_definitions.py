@@ -150,6 +150,51 @@ BAD_RUNS = {
         run(spark={"spark.sql.shuffle.partitions": "8\nspark.kubernetes.container.image evil:1"}),
         "spark",
     ),
+    "a setting of Spark that swallows the next one": (
+        run(spark={"spark.sql.shuffle.partitions": "8\\"}),
+        "spark",
+    ),
+    "a setting of Spark that reads the environment": (
+        run(spark={"spark.locality.wait": "${env:AWS_SECRET_ACCESS_KEY}"}),
+        "spark",
+    ),
+    "a class for Spark": (run(spark={"spark.shuffle.manager": "evil.Manager"}), "key"),
+    "a plugin for Spark": (run(spark={"spark.shuffle.sort.io.plugin.class": "evil.Plugin"}), "key"),
+    "a committer for Spark": (run(spark={"spark.sql.parquet.output.committer.class": "evil.Commit"}), "key"),
+    "a file for Spark": (run(spark={"spark.scheduler.allocation.file": "/tmp/x.xml"}), "key"),
+    "input that Spark may leave unread": (run(spark={"spark.sql.files.ignoreCorruptFiles": "true"}), "key"),
+    "files that Spark may miss": (run(spark={"spark.sql.files.ignoreMissingFiles": "true"}), "key"),
+    "an engine that nobody can choose": (run(engine="auto"), "engine"),
+    "two volumes of a name": (
+        run(
+            pods={
+                "volumes": [
+                    {"name": "x", "mountPath": "/x", "emptyDir": {}},
+                    {"name": "x", "mountPath": "/y", "emptyDir": {}},
+                ]
+            }
+        ),
+        "each volume needs a name and a `mountPath` of its own",
+    ),
+    "two volumes in a folder": (
+        run(
+            pods={
+                "volumes": [
+                    {"name": "x", "mountPath": "/x", "emptyDir": {}},
+                    {"name": "y", "mountPath": "/x", "emptyDir": {}},
+                ]
+            }
+        ),
+        "each volume needs a name and a `mountPath` of its own",
+    ),
+    "the volume of the pipeline": (
+        run(pods={"volumes": [{"name": "pinned", "mountPath": "/x", "emptyDir": {}}]}),
+        "pods have volumes of that name anyway",
+    ),
+    "a volume that Spark takes for its own": (
+        run(pods={"volumes": [{"name": "spark-local-dir-1", "mountPath": "/x", "emptyDir": {}}]}),
+        "pods have volumes of that name anyway",
+    ),
     "another image for Spark": (run(spark={"spark.kubernetes.container.image": "evil:1"}), "key"),
     "a way out of a folder": (
         run(pods={"volumes": [{"name": "x", "mountPath": "/data/../etc", "emptyDir": {}}]}),

@@ -81,7 +81,7 @@ class EngineName(StrEnum):
 
 
 class EngineWish(StrEnum):
-    """What a pipeline or a person asks for; `auto` takes duckdb up to a size that fits the machine, and spark above."""
+    """What a pipeline or a person asks for; `auto`, of `podium run` alone, takes duckdb up to a size that fits the machine, and spark above."""
 
     DUCKDB = EngineName.DUCKDB
     SPARK = EngineName.SPARK

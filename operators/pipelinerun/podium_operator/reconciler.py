@@ -205,8 +205,8 @@ class Reconciler:
         await self._remove(shown, decision.remove_jobs)
 
     async def _refuse(self, raw: Raw, error: ValidationError) -> None:
-        """End a run whose spec no validation of the API server would have let in."""
-        said = mistake(error)
+        """End a run whose spec no validation of the API server lets in; one that has finished under other rules is left alone."""
+        said = mistake(error)[: statuses.LONGEST_CONDITION]
         ended = rfc3339(self.now())
         conditions = [
             {
@@ -218,7 +218,8 @@ class Reconciler:
             }
             for kind, status in (("Succeeded", "False"), ("Finished", "True"))
         ]
-        if any(item.get("message") == said for item in raw.get("status", {}).get("conditions", ())):
+        known = raw.get("status", {}).get("conditions", ())
+        if any(item["type"] == "Finished" and item["status"] == "True" for item in known):
             return
         status = {"conditions": conditions, "completionTime": ended}
         await self.cluster.apply_status("PipelineRun", raw, status)

@@ -37,6 +37,8 @@ class DriverSettings(BaseModel):
     image_pull_secrets: tuple[str, ...] = ()
     service_account: str = "podium-driver"
     """Whom drivers act as; it must exist in the namespace of the run."""
+    reserved_accounts: tuple[str, ...] = ("podium-operator", "podium-services", "podium-test")
+    """Service accounts that no run may name: they may do more than those who may make runs."""
     config_maps: tuple[str, ...] = ()
     """ConfigMaps whose keys are variables of every driver and executor: where brokers and stores are."""
     secrets: tuple[str, ...] = ()

@@ -125,7 +125,7 @@ class World:
 
     def end(self, text: str, outcome: StageOutcome | None = None, *, code: int = 0, **changes: Any) -> None:
         """End the last Job of a stage with its driver's words."""
-        said = outcome.last_words() if outcome else ""
+        said = outcome.last_words(self.stage(text).spec.event) if outcome else ""
         known = {"exit_code": code, "finished": self.now, "said": said, **changes}
         self.driver(text, **known)
         self.change(text, succeeded=not code, failed=bool(code))

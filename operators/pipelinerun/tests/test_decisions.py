@@ -1,21 +1,25 @@
 """What the operator decides: from a run that was applied to its end, and whatever goes wrong on the way."""
 
 import json
+import random
+import string
 from typing import Any
 
 import pytest
 from podium_contracts.events import CloudEvent
 from podium_contracts.names import Stage
-from podium_contracts.resources import Reason, StageOutcome
+from podium_contracts.resources import Attempt, Reason, StageOutcome
 from podium_contracts.resources.conditions import EXPLANATIONS
 from podium_contracts.resources.course import Step, expected, stage_run
-from podium_contracts.resources.pipeline_run import Account, Judgement
+from podium_contracts.resources.pipeline_run import Account, Judgement, TableProgress
 from podium_contracts.resources.stage_run import Announced
 from podium_operator.core import objects
-from podium_operator.core.decisions import request
+from podium_operator.core.decisions import refused, request
+from podium_operator.core.seen import Seen
 from podium_operator.settings import DriverSettings, SecretFiles
+from pydantic import ValidationError
 
-from operators.pipelinerun.tests.cases import World, run
+from operators.pipelinerun.tests.cases import PIPELINE, World, check, run
 
 LAYER, VERDICT, PUBLISHED = (
     "dev.podium.layer.completed.v1",
@@ -137,6 +141,54 @@ def test_a_failed_verdict_fails_the_run(world: World) -> None:
     assert world.shown["Succeeded"] == ("False", "QualityFailed")
     assert world.shown["QualityPassed"] == ("False", "QualityFailed")
     assert "silver.sales: too few rows" in world.run.status.conditions[0].message
+
+
+def test_a_failed_verdict_counts_without_its_checks(world: World) -> None:
+    """They may not fit into the driver's last words; what it announced has the verdict, and the run says what is not whole."""
+    complete(world, "ingest", INGESTED.model_copy(update={"announced": INGESTED.announced[:1]}))
+    follow(world, Step(Stage.CLEANSE, "sales"))
+    complete(world, "cleanse-sales", completed("silver.sales"))
+    follow(world, Step(Stage.QUALITY, "sales"))
+    said = judged("silver.sales", "failed").model_copy(update={"verdicts": (), "left_out": ("verdicts",)})
+    complete(world, "quality-sales", said)
+    assert world.shown["Succeeded"] == ("False", "QualityFailed")
+    assert world.shown["QualityPassed"] == ("False", "QualityFailed")
+    assert world.run.status.left_out == ("verdicts",)
+
+
+def test_many_datasets_are_accounted_for() -> None:
+    """However little their names have in common: what comes next, and the sums, are never left out."""
+    draw = random.Random(1)
+    names = ["d" + "".join(draw.choices(string.ascii_lowercase + string.digits, k=62)) for _ in range(64)]
+    many = {**PIPELINE, "spec": {**PIPELINE["spec"], "datasets": {name: {} for name in names}}}
+    world = World(run(), pipeline=many)
+    world.settle()
+    rows = [draw.randrange(10**12) for _ in names]
+    complete(
+        world,
+        "ingest",
+        StageOutcome(
+            reason=Reason.COMPLETED,
+            announced=tuple(
+                Announced(
+                    type=LAYER, subject=f"bronze.{name}", layer="bronze", sequence=draw.randrange(10**6)
+                )
+                for name in names
+            ),
+            ledger=tuple(
+                Account(subject=f"bronze.{name}", rows_in=count, inserted=count)
+                for name, count in zip(names, rows, strict=True)
+            ),
+            tables=tuple(
+                TableProgress(name=f"bronze.{name}", to_version=draw.randrange(10**9), rows=count * 7)
+                for name, count in zip(names, rows, strict=True)
+            ),
+        ),
+    )
+    assert world.run.status.rows == sum(rows)
+    assert world.shown["Conserved"] == ("True", "Completed")
+    assert world.shown["Succeeded"] == ("Unknown", "WaitingForService")
+    assert len(world.stage("ingest").status.outcome.announced) == 64  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -261,6 +313,47 @@ def test_a_held_run_ends_its_drivers_and_goes_on() -> None:
     assert world.job("ingest").number == 2
 
 
+def test_a_run_may_be_held_as_often_as_one_likes() -> None:
+    """The newest attempts are kept, and every failure, which counts among the retries; the count goes on, and the run can be ended."""
+    world = World(run())
+    world.settle()
+    world.driver("ingest")
+    started = world.now
+    world.end("ingest", code=137)
+    world.pass_time(world.settle().again_in or 0)
+    world.settle()
+    held = {"reason": "Suspended", "started": world.now, "finished": world.now}
+    attempts = [Attempt(number=number, job=f"ingest-{number}", **held) for number in range(2, 101)]
+    stage = world.stage("ingest")
+    attempts.insert(0, stage.status.attempts[0])
+    status = stage.status.model_copy(update={"attempts": tuple(attempts)})
+    world.stages[stage.metadata.name] = stage.model_copy(update={"status": status})
+    world.jobs.clear()
+    world.settle()
+    world.driver("ingest")
+    for spec in (run(suspend=True).spec, run().spec):
+        world.run = world.run.model_copy(update={"spec": spec})
+        world.settle()
+    kept = world.stage("ingest").status.attempts
+    assert (kept[0].reason, kept[0].number) == ("DriverLost", 1)
+    assert [attempt.number for attempt in kept[1:]] == list(range(4, 103))
+    (shown,) = world.run.status.stages
+    assert (world.run.status.attempt, shown.attempts, shown.started) == (102, 102, started)
+    world.run = world.run.model_copy(update={"spec": run(cancel=True).spec})
+    world.settle()
+    assert world.shown["Finished"] == ("True", "Cancelled")
+
+
+def test_a_refusal_of_many_words_ends_a_run_all_the_same(world: World) -> None:
+    """The API server may say more than a message holds."""
+    seen = Seen(run=world.run, now=world.now, pinned=world.pinned, stages=tuple(world.stages.values()))
+    decision = refused(seen, "Job x", f"Job is invalid: {'x' * 5000}")
+    assert decision.status
+    check("pipelineruns", decision.status)
+    (status,) = decision.stages.values()
+    check("stageruns", status)
+
+
 def test_a_run_that_begins_suspended_pins_nothing() -> None:
     """Nothing is made before somebody lets it go."""
     world = World(run(suspend=True))
@@ -320,13 +413,32 @@ def test_a_pipeline_that_changes_later_is_not_looked_at(world: World) -> None:
 
 def test_a_decision_repeats_itself_until_it_is_done() -> None:
     """An operator that was killed before it made what it had decided decides the same again, name for name."""
-    world = World(run())
-    for kind in ("ConfigMap", "StageRun", "Job"):
+    world = World(run(engine="spark"))
+    for kinds in (["ConfigMap"], ["StageRun"], ["Service", "Job"]):
         before = (world.pinned, dict(world.stages), dict(world.jobs))
         first = world.look()
         world.pinned, world.stages, world.jobs = before
-        assert [manifest["kind"] for manifest in first.make] == [kind]
+        assert [manifest["kind"] for manifest in first.make] == kinds
         assert world.look().make == first.make
+
+
+def test_every_driver_of_spark_has_an_address_before_it_is_there() -> None:
+    """The Service is made before the Job, at every attempt: whoever deletes it has it back with the next one."""
+    world = World(run(engine="spark"))
+    world.settle()
+    world.driver("ingest")
+    world.end("ingest", code=137)
+    world.pass_time(world.settle().again_in or 0)
+    world.settle()
+    assert world.job("ingest").number == 2
+    name = world.stage("ingest").metadata.name
+    assert [
+        (manifest["kind"], manifest["metadata"]["name"])
+        for manifest in world.made
+        if manifest["kind"] in {"Service", "Job"}
+    ] == [("Service", name), ("Job", f"{name}-1"), ("Service", name), ("Job", f"{name}-2")]
+    (container,) = world.made[-1]["spec"]["template"]["spec"]["containers"]
+    assert {"name": "PODIUM_DRIVER_HOST", "value": f"{name}.team.svc"} in container["env"]
 
 
 @pytest.mark.parametrize("wish", ["spark", "duckdb"])
@@ -376,20 +488,153 @@ def test_drivers_are_told_of_connections_and_executors_of_stores_alone() -> None
         assert {mounts[name] for name in volumes} <= {"/etc/podium/kafka-sasl", "/etc/podium/store-ca"}
 
 
-def test_settings_of_spark_cannot_bring_another_along() -> None:
-    """A line end in a value would begin another setting."""
-    with pytest.raises(ValueError, match="pattern"):
-        run(spark={"spark.sql.shuffle.partitions": "8\nspark.kubernetes.container.image evil"})
+SMALL = {"emptyDir": {}}
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["spark.jars", "spark.sql.extensions", "spark.driver.extraJavaOptions", "spark.kubernetes.namespace"],
+    "spec",
+    [
+        *(
+            {"spark": {"spark.sql.shuffle.partitions": value}}
+            for value in ("8\nspark.jars evil", "8\\", "8 \\", "${env:TOKEN}", "", "x" * 101)
+        ),
+        *(
+            {"spark": {name: "x"}}
+            for name in (
+                "spark.jars",
+                "spark.sql.extensions",
+                "spark.driver.extraJavaOptions",
+                "spark.kubernetes.namespace",
+                "spark.shuffle.manager",
+                "spark.shuffle.sort.io.plugin.class",
+                "spark.sql.parquet.output.committer.class",
+                "spark.scheduler.allocation.file",
+                "spark.sql.files.ignoreCorruptFiles",
+                "spark.sql.files.ignoreMissingFiles",
+                "spark.sql.shuffle.partitions ",
+            )
+        ),
+        {"engine": "auto"},
+        {"pods": {"volumes": [{"name": "a", "mountPath": f"/{path}", **SMALL} for path in "ab"]}},
+        {"pods": {"volumes": [{"name": name, "mountPath": "/a", **SMALL} for name in "ab"]}},
+        *(
+            {"pods": {"volumes": [{"name": name, "mountPath": "/a", **SMALL}]}}
+            for name in ("pinned", "spark-local-dir-1", "spark-local-dir-2", "files-etc-podium-kafka-ca")
+        ),
+    ],
 )
-def test_settings_of_spark_that_change_what_runs_are_refused(name: str) -> None:
-    """Only those that tune are let in."""
-    with pytest.raises(ValueError, match="spark"):
-        run(spark={name: "x"})
+def test_a_spec_that_takes_more_than_is_given_is_refused(spec: dict[str, Any]) -> None:
+    """Settings of Spark that choose code or files, or hide input; a value that swallows or begins another line; a volume that pods have."""
+    with pytest.raises(ValidationError):
+        run(**spec)
+
+
+def test_settings_that_tune_spark_are_the_last_word() -> None:
+    """They stand behind the platform's own, a line each."""
+    world = World(
+        run(engine="spark", spark={"spark.sql.shuffle.partitions": "8", "spark.locality.wait": "0s"})
+    )
+    world.settle()
+    lines = world.made[0]["data"]["spark-defaults.conf"].splitlines()
+    assert lines[-3:] == [
+        "spark.ui.enabled false",
+        "spark.sql.shuffle.partitions 8",
+        "spark.locality.wait 0s",
+    ]
+
+
+def test_an_engine_that_nobody_can_choose_is_refused() -> None:
+    """The operator does not see how much is new; what to write instead is said, and a run may say it."""
+    automatic = {**PIPELINE, "spec": {**PIPELINE["spec"], "engine": "auto"}}
+    world = World(run(), pipeline=automatic)
+    world.settle()
+    assert world.shown["Succeeded"] == ("False", "InvalidSpec")
+    assert "write engine: duckdb or engine: spark" in world.run.status.conditions[0].message
+    assert not world.made
+    world = World(run(engine="duckdb"), pipeline=automatic)
+    world.settle()
+    assert world.shown["Succeeded"] == ("Unknown", "Starting")
+
+
+@pytest.mark.parametrize("account", ["podium-operator", "podium-services"])
+def test_no_run_acts_as_the_platform(account: str) -> None:
+    """Its accounts may do more than whoever makes a run; nothing is made."""
+    world = World(run(engine="spark", pods={"serviceAccountName": account}))
+    world.settle()
+    assert world.shown["Succeeded"] == ("False", "InvalidSpec")
+    assert f"{account} is an account of the platform" in world.run.status.conditions[0].message
+    assert not world.made
+
+
+def test_a_run_whose_pinned_pipeline_is_gone_does_not_go_on_with_another(world: World) -> None:
+    """The Pipeline that is there now may do something else: the run ends, and so does its driver."""
+    world.driver("ingest")
+    world.settle()
+    world.pinned = None
+    world.settle()
+    assert world.shown["Succeeded"] == ("False", "PinnedLost")
+    assert "ConfigMap shop-1-pinned is gone" in world.run.status.conditions[0].message
+    assert len(world.removed) == 1
+
+
+def test_what_a_run_asks_for_is_in_its_pods() -> None:
+    """Every field of `spec.pods`, in the driver's pod and in that of executors; labels of queues are the Job's."""
+    toleration = {"key": "spot", "operator": "Exists", "effect": "NoSchedule", "tolerationSeconds": 60}
+    asked = run(
+        engine="spark",
+        pods={
+            "serviceAccountName": "mine",
+            "resources": {"cpu": "3", "memory": "4Gi", "ephemeralStorage": "9Gi"},
+            "executors": {"instances": 5, "cores": 2, "memory": "3Gi", "ephemeralStorage": "20Gi"},
+            "nodeSelector": {"disk": "ssd"},
+            "tolerations": [toleration],
+            "priorityClassName": "urgent",
+            "imagePullSecrets": [{"name": "registry"}],
+            "envFrom": [{"secretRef": {"name": "store"}}, {"configMapRef": {"name": "brokers"}}],
+            "volumes": [
+                {
+                    "name": "input",
+                    "mountPath": "/data",
+                    "readOnly": True,
+                    "persistentVolumeClaim": {"claimName": "in"},
+                }
+            ],
+        },
+    )
+    labels = {"kueue.x-k8s.io/queue-name": "team-queue", "other": "x"}
+    asked = asked.model_copy(update={"metadata": asked.metadata.model_copy(update={"labels": labels})})
+    world = World(asked)
+    world.settle()
+    job = world.made[-1]
+    driver = job["spec"]["template"]["spec"]
+    executor = json.loads(world.made[0]["data"]["executor.yaml"])["spec"]
+    conf = world.made[0]["data"]["spark-defaults.conf"].splitlines()
+    assert job["metadata"]["labels"].items() >= {"kueue.x-k8s.io/queue-name": "team-queue"}.items()
+    assert "other" not in job["metadata"]["labels"]
+    for pod in (driver, executor):
+        (container,) = pod["containers"]
+        assert pod["nodeSelector"] == {"disk": "ssd"}
+        assert pod["tolerations"] == [toleration]
+        assert pod["priorityClassName"] == "urgent"
+        assert pod["imagePullSecrets"] == [{"name": "registry"}]
+        assert container["envFrom"] == [
+            {"secretRef": {"name": "store"}},
+            {"configMapRef": {"name": "brokers"}},
+        ]
+        assert pod["volumes"][-1] == {"name": "input", "persistentVolumeClaim": {"claimName": "in"}}
+        assert container["volumeMounts"][-1] == {"name": "input", "mountPath": "/data", "readOnly": True}
+    assert driver["serviceAccountName"] == "mine"
+    bounded = {"memory": "4Gi", "ephemeral-storage": "9Gi"}
+    assert driver["containers"][0]["resources"] == {"requests": {"cpu": "3", **bounded}, "limits": bounded}
+    disk = {"ephemeral-storage": "20Gi"}
+    assert executor["containers"][0]["resources"] == {"requests": disk, "limits": disk}
+    assert {
+        "spark.executor.instances 5",
+        "spark.executor.cores 2",
+        "spark.kubernetes.executor.request.cores 2",
+        "spark.executor.memory 1843m",
+        "spark.executor.memoryOverhead 1229m",
+    } <= set(conf)
 
 
 def test_names_of_stages_are_labels_and_unlike() -> None:

@@ -53,6 +53,7 @@ class Reason(StrEnum):
     COMPLETED = "Completed"
     NOTHING_NEW = "NothingNew"
     PIPELINE_NOT_FOUND = "PipelineNotFound"
+    PINNED_LOST = "PinnedLost"
     INVALID_PIPELINE = "InvalidPipeline"
     INVALID_SPEC = "InvalidSpec"
     BUNDLE_UNREADABLE = "BundleUnreadable"
@@ -112,6 +113,10 @@ EXPLANATIONS = {
     Reason.PIPELINE_NOT_FOUND: Explanation(
         "There is no Pipeline of that name in the run's namespace.", "Apply it; the run starts by itself."
     ),
+    Reason.PINNED_LOST: Explanation(
+        "The ConfigMap that held the Pipeline as the run had found it is gone: what the run was to do is not known any more.",
+        "Make a new run: it goes on where this one stopped.",
+    ),
     Reason.INVALID_PIPELINE: Explanation(
         "The pipeline has mistakes that only its stages can see; the message lists them.",
         "Correct the Pipeline (`podium validate` finds the same), then make a new run.",
@@ -161,8 +166,9 @@ EXPLANATIONS = {
     ),
     Reason.CANCELLED: Explanation("`cancel` ended the run.", "A new run goes on where this one stopped."),
     Reason.FENCED: Explanation(
-        "Another driver of the same stage had already committed: this one ended without a change.",
-        "Nothing: the other driver's result counts.",
+        "Another driver of the same stage has completed what this one had not planned on, or changed a table that it had: this one commits nothing more. "
+        "One whose own work another has completed ends as that did.",
+        "Nothing: what the other one completed counts, and another try starts from there.",
         _INFRASTRUCTURE,
     ),
     Reason.OUT_OF_MEMORY: Explanation(
@@ -171,7 +177,9 @@ EXPLANATIONS = {
         _INFRASTRUCTURE,
     ),
     Reason.DRIVER_LOST: Explanation(
-        "The driver's pod ended without a word: evicted, deleted, or its node is gone.", "", _INFRASTRUCTURE
+        "The driver's pod ended without a word: evicted, deleted, or its node is gone.",
+        "Look at the events of the namespace and at the nodes; a new run goes on where this one stopped.",
+        _INFRASTRUCTURE,
     ),
     Reason.EXECUTOR_LOST: Explanation(
         "Too many executors were lost for Spark to go on.",

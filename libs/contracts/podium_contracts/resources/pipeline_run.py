@@ -1,13 +1,14 @@
 """PipelineRun: one pass of a pipeline."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_serializer, model_validator
+from pydantic import AfterValidator, Field, field_serializer, model_validator
 
 from podium_contracts.durations import seconds
 from podium_contracts.events.v1 import Flow
 from podium_contracts.model import checked
-from podium_contracts.names import EngineWish, Name, ResourceName, Verdict
+from podium_contracts.names import EngineName, Name, ResourceName, Verdict
 from podium_contracts.resources.conditions import Condition, ConditionType, Reason
 from podium_contracts.resources.pods import PodTemplate
 from podium_contracts.resources.resource import Duration, ObjectMeta, Observed, Resource, Time
@@ -16,11 +17,64 @@ MOST_DATASETS = 64
 CHANGEABLE = ("suspend", "cancel", "ttlSecondsAfterFinished")
 """What may change once a run has started."""
 SPARK_SETTINGS = (
-    r"^spark\.(sql\.(adaptive|shuffle|files|parquet|join|optimizer|autoBroadcastJoinThreshold|broadcastTimeout)"
-    r"|databricks\.delta\.(merge|optimize|optimizeWrite|autoCompact|snapshotPartitions|stats)"
-    r"|shuffle|speculation|memory|task|locality|scheduler)(\.[A-Za-z0-9]{1,60}){0,6}$"
+    "spark.databricks.delta.merge.optimizeInsertOnlyMerge.enabled",
+    "spark.databricks.delta.merge.repartitionBeforeWrite.enabled",
+    "spark.databricks.delta.optimizeWrite.binSize",
+    "spark.databricks.delta.optimizeWrite.enabled",
+    "spark.databricks.delta.snapshotPartitions",
+    "spark.locality.wait",
+    "spark.memory.fraction",
+    "spark.memory.storageFraction",
+    "spark.scheduler.maxRegisteredResourcesWaitingTime",
+    "spark.scheduler.minRegisteredResourcesRatio",
+    "spark.shuffle.accurateBlockThreshold",
+    "spark.shuffle.compress",
+    "spark.shuffle.file.buffer",
+    "spark.shuffle.io.maxRetries",
+    "spark.shuffle.io.retryWait",
+    "spark.shuffle.sort.bypassMergeThreshold",
+    "spark.shuffle.spill.compress",
+    "spark.speculation",
+    "spark.speculation.interval",
+    "spark.speculation.multiplier",
+    "spark.speculation.quantile",
+    "spark.sql.adaptive.advisoryPartitionSizeInBytes",
+    "spark.sql.adaptive.autoBroadcastJoinThreshold",
+    "spark.sql.adaptive.coalescePartitions.enabled",
+    "spark.sql.adaptive.coalescePartitions.initialPartitionNum",
+    "spark.sql.adaptive.coalescePartitions.minPartitionSize",
+    "spark.sql.adaptive.coalescePartitions.parallelismFirst",
+    "spark.sql.adaptive.enabled",
+    "spark.sql.adaptive.localShuffleReader.enabled",
+    "spark.sql.adaptive.skewJoin.enabled",
+    "spark.sql.adaptive.skewJoin.skewedPartitionFactor",
+    "spark.sql.adaptive.skewJoin.skewedPartitionThresholdInBytes",
+    "spark.sql.autoBroadcastJoinThreshold",
+    "spark.sql.broadcastTimeout",
+    "spark.sql.files.maxPartitionBytes",
+    "spark.sql.files.maxRecordsPerFile",
+    "spark.sql.files.minPartitionNum",
+    "spark.sql.files.openCostInBytes",
+    "spark.sql.join.preferSortMergeJoin",
+    "spark.sql.optimizer.dynamicPartitionPruning.enabled",
+    "spark.sql.parquet.columnarReaderBatchSize",
+    "spark.sql.parquet.compression.codec",
+    "spark.sql.parquet.enableVectorizedReader",
+    "spark.sql.parquet.filterPushdown",
+    "spark.sql.shuffle.partitions",
+    "spark.task.cpus",
+    "spark.task.maxFailures",
 )
-"""Settings of Spark that change how a job runs, and not what runs, where, or as whom."""
+"""Settings of Spark that change how fast a job runs: none names a class or a file, and none lets input go unread."""
+
+
+def _tunes(name: str) -> str:
+    if name not in SPARK_SETTINGS:
+        raise ValueError("is none of the settings that tune Spark")
+    return name
+
+
+SparkSetting = Annotated[str, Field(json_schema_extra={"enum": list(SPARK_SETTINGS)}), AfterValidator(_tunes)]
 
 
 class Retries(Resource):
@@ -64,8 +118,8 @@ class RunTemplate(Resource):
         tuple[Name, ...], Field(max_length=MOST_DATASETS, json_schema_extra={"x-kubernetes-list-type": "set"})
     ] = ()
     """Those to bring up to date; all without it."""
-    engine: EngineWish | None = None
-    """What the pipeline says, without it."""
+    engine: EngineName | None = None
+    """What the pipeline says, without it; if that is `auto`, it must be said here."""
     timeout: Duration = "24h"
     """From the start of the run to its end, pauses in `suspend` included."""
     start_timeout: Duration = "15m"
@@ -76,13 +130,13 @@ class RunTemplate(Resource):
     """A finished run is deleted after so long; it stays without it."""
     pods: PodTemplate = PodTemplate()
     spark: Annotated[
-        dict[
-            Annotated[str, Field(pattern=SPARK_SETTINGS)],
-            Annotated[str, Field(pattern="^[ -~]*$", max_length=1000)],
-        ],
-        Field(max_length=50),
+        dict[SparkSetting, Annotated[str, Field(pattern="^[A-Za-z0-9.-]+$", max_length=100)]],
+        Field(
+            max_length=len(SPARK_SETTINGS),
+            description="Settings of engine spark that tune it; a value is a number, a size, a time or a word. "
+            f"Any of {', '.join(SPARK_SETTINGS)}.",
+        ),
     ] = Field(default_factory=dict)
-    """Settings of engine spark that tune it; a value is one line of ASCII."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -139,6 +193,21 @@ class Account(Flow):
         return value
 
 
+def summed(accounts: Sequence[Account]) -> tuple[Account, ...]:
+    """Return one account for all of a layer, of `silver.*`; what rules dropped is in it under `*`."""
+    layers: dict[str, list[Account]] = {}
+    for account in accounts:
+        layers.setdefault(account.subject.partition(".")[0], []).append(account)
+    return tuple(_sum(f"{layer}.*", found) for layer, found in layers.items())
+
+
+def _sum(subject: str, accounts: Sequence[Account]) -> Account:
+    numbers = Account.model_fields.keys() - {"subject", "dropped"}
+    counts = {name: sum(getattr(account, name) for account in accounts) for name in numbers}
+    dropped = sum(rows for account in accounts for rows in account.dropped.values())
+    return Account(subject=subject, dropped={"*": dropped} if dropped else {}, **counts)
+
+
 class Judgement(Observed):
     """A verdict of the run."""
 
@@ -146,7 +215,7 @@ class Judgement(Observed):
     """As `silver.sales`; `gold` for Gold."""
     verdict: Verdict
     failed: Annotated[tuple[str, ...], Field(max_length=10)] = ()
-    """The checks that did not pass, in words."""
+    """The checks that did not pass, in words, at most ten."""
 
 
 class PipelineRunStatus(Observed):
@@ -171,8 +240,11 @@ class PipelineRunStatus(Observed):
     """The number of the Gold completion that the run left: what consumers call Gold's version."""
     stages: Annotated[tuple[StageProgress, ...], Field(max_length=2 * MOST_DATASETS + 8)] = ()
     ledger: Annotated[tuple[Account, ...], Field(max_length=2 * MOST_DATASETS)] = ()
+    """Of Bronze and Silver; Gold's, of stocks and control totals, is in its completion, as `podium ledger` shows it."""
     verdicts: Annotated[tuple[Judgement, ...], Field(max_length=MOST_DATASETS + 1)] = ()
     tables: Annotated[tuple[TableProgress, ...], Field(max_length=200)] = ()
+    left_out: Annotated[tuple[str, ...], Field(max_length=3)] = ()
+    """Of these, what a pod's last words of 4096 bytes had no room for: `tables`, `ledger` (summed up as `silver.*`), `verdicts` (their checks)."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=8)] = ()
 
     def condition(self, kind: str) -> Condition | None:

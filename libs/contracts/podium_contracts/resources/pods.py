@@ -46,8 +46,43 @@ MountPath = Annotated[
 """A folder in the pods, without `..` and outside of what the image has."""
 
 
+VOLUMES_APART = "each volume needs a name and a `mountPath` of its own"
+OWN_VOLUMES = ("pinned", "spark-", "files-")
+"""What the names of volumes begin with that pods have anyway."""
+VOLUME_ADVICE = (
+    "pods have volumes of that name anyway: call it otherwise than `pinned`, `spark-…` and `files-…`"
+)
+
+
+def _own_name(name: str) -> str:
+    if name.startswith(OWN_VOLUMES):
+        raise ValueError(VOLUME_ADVICE)
+    return name
+
+
+VolumeName = Annotated[
+    str,
+    Field(
+        pattern="^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+        max_length=63,
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {
+                    "rule": f"!{list(OWN_VOLUMES)}.exists(own, self.startsWith(own))",
+                    "message": VOLUME_ADVICE,
+                }
+            ]
+        },
+    ),
+    AfterValidator(_own_name),
+]
+
+
 class Resources(Resource):
-    """What a container asks for and may use: requests are limits, so that it is not evicted for what it was promised."""
+    """What a container asks for.
+
+    Of memory and disk it may use no more, so that it is not evicted for what it was promised; of CPU, what the node has left, too.
+    """
 
     cpu: Quantity | None = None
     memory: Quantity | None = None
@@ -119,7 +154,7 @@ class Volume(Resource):
         )
     )
 
-    name: Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", max_length=63)]
+    name: VolumeName
     mount_path: MountPath
     read_only: bool = False
     persistent_volume_claim: Claim | None = None
@@ -142,20 +177,48 @@ class Volume(Resource):
         return {key: value for key, value in declared.items() if key not in {"mountPath", "readOnly"}}
 
 
+def _apart(volumes: tuple[Volume, ...]) -> tuple[Volume, ...]:
+    names, folders = ({volume.name for volume in volumes}, {volume.mount_path for volume in volumes})
+    if min(len(names), len(folders)) < len(volumes):
+        raise ValueError(VOLUMES_APART)
+    return volumes
+
+
+Volumes = Annotated[
+    tuple[Volume, ...],
+    Field(
+        max_length=20,
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                {
+                    "rule": f"self.all(one, self.exists_one(other, other.{field} == one.{field}))",
+                    "message": VOLUMES_APART,
+                }
+                for field in ("name", "mountPath")
+            ]
+        },
+    ),
+    AfterValidator(_apart),
+]
+
+
 class Executors(Resource):
     """Spark's executors, of engine spark alone."""
 
     instances: Annotated[int, Field(ge=1, le=1000)] = 1
     cores: Annotated[int, Field(ge=1, le=64)] = 1
+    """Tasks that one has at once. It requests as many CPUs, and half a CPU where it is 1; it may use what the node has left."""
     memory: Quantity = "1Gi"
     """Of the pod; Spark's heap and what Python needs are parts of it."""
+    ephemeral_storage: Quantity | None = None
+    """What shuffles may take of the node's disk; as much as a driver's without it."""
 
 
 class PodTemplate(Resource):
     """What the pods of a run have beside what they need."""
 
     service_account_name: KubernetesName | None = None
-    """Whom drivers act as; the platform's own account without it."""
+    """Whom drivers act as, `podium-driver` without it. The operator's account and that of the services are refused."""
     resources: Resources = Resources()
     """Of the driver."""
     executors: Executors = Executors()
@@ -167,4 +230,4 @@ class PodTemplate(Resource):
     image_pull_secrets: Annotated[tuple[KeyReference, ...], Field(max_length=10)] = ()
     env_from: Annotated[tuple[EnvironmentSource, ...], Field(max_length=20)] = ()
     """Where stores, brokers and their passwords come from: no secret stands in a spec."""
-    volumes: Annotated[tuple[Volume, ...], Field(max_length=20)] = ()
+    volumes: Volumes = ()

@@ -2,19 +2,22 @@
 
 import base64
 import zlib
+from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
 from podium_contracts.names import Stage
 from podium_contracts.resources.conditions import Condition, Reason
-from podium_contracts.resources.pipeline_run import Account, Judgement, TableProgress
+from podium_contracts.resources.pipeline_run import Account, Judgement, TableProgress, summed
 from podium_contracts.resources.pods import KubernetesName
 from podium_contracts.resources.resource import ObjectMeta, Observed, Resource, Time
 
 LAST_WORDS_BYTES = 4096
 """What Kubernetes keeps of a container's termination message."""
 MOST_BYTES = 1_000_000
+SHORT_MESSAGE = 200
+"""Characters of a message that is cut so that the rest fits."""
 LARGEST_EVENT = 65_536
 """Characters of an event that a driver is given: it travels in a variable."""
 
@@ -58,33 +61,46 @@ class StageOutcome(Observed):
     ledger: tuple[Account, ...] = ()
     verdicts: tuple[Judgement, ...] = ()
     tables: tuple[TableProgress, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """What did not fit: `tables`; `ledger`, where there is one account for each layer instead; `verdicts`, of which what was announced has the word."""
 
-    def last_words(self) -> str:
+    def last_words(self, told: str) -> str:
         """Return the outcome as a termination message: a line for people, one for the operator.
 
-        What does not fit is left out, the tables first: what comes next is decided by what was announced.
+        `told` is the event that the stage answers, as its StageRun has it: who listens knows it, so that what it names takes no room. What does not
+        fit is left out, and that is said; what comes next is decided by what was announced, which always fits.
         """
         said = f"{self.reason}: {self.message}".encode()[: LAST_WORDS_BYTES // 4].decode(errors="ignore")
         line = " ".join(said.split())
-        left_out: set[str] = set()
-        for name in ("", "tables", "verdicts", "ledger"):
-            left_out |= {name}
-            written = self.model_dump_json(by_alias=True, exclude_defaults=True, exclude=left_out).encode()
-            packed = base64.b64encode(zlib.compress(written, 9)).decode()
+        for shorter in self._ever_shorter():
+            packer = zlib.compressobj(9, zdict=told.encode())
+            written = shorter.model_dump_json(by_alias=True, exclude_defaults=True).encode()
+            packed = base64.b64encode(packer.compress(written) + packer.flush()).decode()
             if len(line.encode()) + len(packed) < LAST_WORDS_BYTES:
                 return f"{line}\n{packed}"
         return line
 
+    def _ever_shorter(self) -> Iterator[Self]:
+        shorter = self
+        yield shorter
+        for name, instead in (("tables", ()), ("ledger", summed(self.ledger)), ("verdicts", ())):
+            if getattr(self, name):
+                left_out = (*shorter.left_out, name)
+                shorter = shorter.model_copy(update={name: instead, "left_out": left_out})
+                yield shorter
+        yield shorter.model_copy(update={"message": self.message[:SHORT_MESSAGE]})
+
     @classmethod
-    def heard(cls, last_words: str) -> Self:
-        """Return the outcome that a termination message says.
+    def heard(cls, last_words: str, told: str) -> Self:
+        """Return the outcome that the termination message of a stage says which was told of this event.
 
         Raises:
             ValueError: it says none.
         """
         packed = last_words.rstrip().rpartition("\n")[2]
         try:
-            written = zlib.decompressobj().decompress(base64.b64decode(packed, validate=True), MOST_BYTES)
+            unpacker = zlib.decompressobj(zdict=told.encode())
+            written = unpacker.decompress(base64.b64decode(packed, validate=True), MOST_BYTES)
         except zlib.error as error:
             raise ValueError(str(error)) from error
         return cls.model_validate_json(written)

@@ -38,7 +38,7 @@ def drive(hosted: Hosted) -> NoReturn:
     telemetry.configure(settings, hosted.stage)
     done = calls.guarded(lambda: _work(hosted, settings))
     outcome = outcomes.failed(done) if isinstance(done, Failure) else done
-    settings.termination_log.write_text(outcome.last_words())
+    settings.termination_log.write_text(outcome.last_words(settings.event))
     if isinstance(done, Failure):
         telemetry.log.error("failed", reason=done.reason, message=done.message, trace=done.trace)
         sys.exit(EXIT_TRANSIENT if done.transient else EXIT_TERMINAL)

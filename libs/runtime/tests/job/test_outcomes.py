@@ -1,5 +1,8 @@
 """The last words of a driver: what they say, and that they fit."""
 
+import random
+import string
+
 import pytest
 from podium_contracts.events import CloudEvent, EventData, envelope
 from podium_contracts.events.v1 import (
@@ -9,9 +12,11 @@ from podium_contracts.events.v1 import (
     Ledger,
     QualityEvaluated,
     Run,
+    RunRequested,
     Stock,
     TableVersion,
 )
+from podium_contracts.ledger import imbalances
 from podium_contracts.names import Stage
 from podium_contracts.resources import Reason, StageOutcome
 from podium_contracts.resources.pipeline_run import Account, Judgement, TableProgress
@@ -85,49 +90,84 @@ def test_what_is_announced_again_is_nothing_new() -> None:
     )
 
 
+TOLD = CLEANSED.model_dump_json(by_alias=True)
+
+
 def test_last_words_are_heard_as_they_were_said() -> None:
-    """Behind a line for people."""
-    said = outcomes.done([CLEANSED, JUDGED], before={}).last_words()
+    """Behind a line for people; by whoever knows what the driver was told."""
+    said = outcomes.done([CLEANSED, JUDGED], before={}).last_words(TOLD)
     assert said.splitlines()[0] == "Completed:"
-    assert StageOutcome.heard(said) == outcomes.done([CLEANSED, JUDGED], before={})
+    assert StageOutcome.heard(said, TOLD) == outcomes.done([CLEANSED, JUDGED], before={})
+    with pytest.raises(ValueError, match="zdict"):
+        StageOutcome.heard(said, "{}")
 
 
-def test_last_words_fit() -> None:
-    """Of many datasets and tables; what comes next is never left out."""
-    names = [f"dataset_with_a_long_name_{number:03}" for number in range(64)]
-    large = StageOutcome(
+def large(digits: int) -> tuple[StageOutcome, str]:
+    """Return what ingest says of 64 datasets whose names and numbers have nothing in common, and the request that it was told of."""
+    draw = random.Random(digits)
+    names = ["d" + "".join(draw.choices(string.ascii_lowercase + string.digits, k=62)) for _ in range(64)]
+    numbers = [draw.randrange(10**digits) for _ in names]
+    said = StageOutcome(
         reason=Reason.COMPLETED,
         message="é" * 1024,
         announced=tuple(
-            Announced(
-                type="dev.podium.layer.completed.v1", subject=f"bronze.{name}", layer="bronze", sequence=10**6
-            )
-            for name in names
+            Announced(type=INGESTED.type, subject=f"bronze.{name}", layer="bronze", sequence=number % 10**6)
+            for name, number in zip(names, numbers, strict=True)
         ),
         ledger=tuple(
-            Account(subject=f"bronze.{name}", rows_in=hash(name) % 10**9, inserted=hash(name) % 10**9)
-            for name in names
+            Account(subject=f"bronze.{name}", rows_in=number, inserted=number - 7, dropped={f"r.{number}": 7})
+            for name, number in zip(names, numbers, strict=True)
         ),
         tables=tuple(
-            TableProgress(
-                name=f"gold.{name}_{n}", to_version=hash((name, n)) % 10**6, rows=hash((n, name)) % 10**12
-            )
-            for name in names
-            for n in range(3)
+            TableProgress(name=f"bronze.{name}", to_version=number // 7 % 10**6, rows=number * 3)
+            for name, number in zip(names, numbers, strict=True)
         ),
     )
-    said = large.last_words()
+    asked = RUN.model_copy(update={"datasets": tuple(names)})
+    told = event(Stage.INGEST, "shop", RunRequested(run=asked))
+    return said, told.model_dump_json(by_alias=True)
+
+
+@pytest.mark.parametrize("digits", [2, 6, 12, 16])
+def test_last_words_fit(digits: int) -> None:
+    """What comes next and the sums are always there; what is left out is said, the tables before the accounts."""
+    whole, told = large(digits)
+    said = whole.last_words(told)
     assert len(said.encode()) <= LAST_WORDS_BYTES
-    heard = StageOutcome.heard(said)
-    assert heard.announced == large.announced
-    assert heard.ledger == large.ledger
+    heard = StageOutcome.heard(said, told)
+    assert heard.announced == whole.announced
+    assert heard.tables == (() if "tables" in heard.left_out else whole.tables)
+    if "ledger" in heard.left_out:
+        (account,) = heard.ledger
+        assert (account.subject, account.dropped) == ("bronze.*", {"*": 64 * 7})
+        assert account.rows_in == sum(item.rows_in for item in whole.ledger)
+        assert not list(imbalances(Ledger(flow=account)))
+    else:
+        assert heard.ledger == whole.ledger
+    assert heard.left_out in {(), ("tables",), ("tables", "ledger")}
+
+
+def test_sixty_four_datasets_of_millions_of_rows_have_an_account_each() -> None:
+    """Their names are in the request, and take no room."""
+    whole, told = large(6)
+    plain = [account.model_copy(update={"dropped": {}}) for account in whole.ledger]
+    whole = whole.model_copy(update={"message": "", "ledger": tuple(plain)})
+    assert StageOutcome.heard(whole.last_words(told), told).ledger == tuple(plain)
+
+
+def test_a_message_that_nothing_shortens_is_cut() -> None:
+    """The reason must be heard."""
+    draw = random.Random(1)
+    words = "".join(chr(draw.randrange(0x4E00, 0x9FFF)) for _ in range(1024))
+    heard = StageOutcome.heard(StageOutcome(reason=Reason.BAD_SOURCE, message=words).last_words(TOLD), TOLD)
+    assert (heard.reason, heard.message) == (Reason.BAD_SOURCE, words[:200])
 
 
 @pytest.mark.parametrize("said", ["", "Killed", "x\n!!!", "x\naGVsbG8="])
 def test_what_says_nothing_is_refused(said: str) -> None:
     """The end of a log is no outcome."""
     with pytest.raises(ValueError, match=r"\S"):
-        StageOutcome.heard(said)
+        StageOutcome.heard(said, TOLD)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from podium_operator.core.seen import Job
 
 DONE = frozenset({Reason.COMPLETED, Reason.NOTHING_NEW})
 LONGEST_MESSAGE = 256
+MOST_ATTEMPTS = 100
+"""A StageRun keeps so many: every one that failed, as retries are counted by them, and of those that `suspend` ended the newest."""
 UNEXPLAINED = frozenset({"", "ContainerCreating", "PodInitializing"})
 """What a pod says when it does not say why it does not begin."""
 UNEXPLAINED_SECONDS = 6.0
@@ -43,6 +45,17 @@ class Progress:
         return self.outcome is not None and self.outcome.reason in DONE
 
     @property
+    def attempt(self) -> int:
+        """The number of the last attempt, and so how many there were, those included that are not kept; 0 before the first."""
+        return self.attempts[-1].number if self.attempts else 0
+
+    @property
+    def started(self) -> datetime | None:
+        """When a driver of it began first."""
+        begun = next((attempt.started for attempt in self.attempts if attempt.started), None)
+        return self.stage.status.start_time or begun
+
+    @property
     def title(self) -> str:
         """What people know the StageRun by: `cleanse silver.sales`, `model`."""
         stage, subject = self.stage.spec.stage, self.stage.spec.subject
@@ -56,11 +69,10 @@ class Progress:
 
 def progress(stage: StageRun, jobs: Sequence[Job], run: PipelineRun, now: datetime) -> Progress:
     """Return what a StageRun has come to; what it ended with stays, whatever becomes of its Jobs."""
-    recorded = stage.status.attempts
     if stage.status.outcome:
         final = stage.status.outcome
-        return Progress(stage, recorded, final.reason, final.message, outcome=final)
-    attempts = _attempts(recorded, jobs, run, now)
+        return Progress(stage, stage.status.attempts, final.reason, final.message, outcome=final)
+    attempts = _attempts(stage, jobs, run, now)
     if not attempts:
         return Progress(stage, (), Reason.STARTING, "the driver's Job is being made", wanted=1)
     last = attempts[-1]
@@ -68,32 +80,38 @@ def progress(stage: StageRun, jobs: Sequence[Job], run: PipelineRun, now: dateti
     if last.finished is None:
         return _under_way(stage, attempts, job, run, now)
     if last.reason in DONE and job:
-        final = outcome(job)
+        final = outcome(job, stage.spec.event)
         return Progress(stage, attempts, final.reason, final.message, outcome=final)
     return _failed(stage, attempts, job, run, now)
 
 
-def _attempts(
-    recorded: Sequence[Attempt], jobs: Sequence[Job], run: PipelineRun, now: datetime
-) -> tuple[Attempt, ...]:
+def _attempts(stage: StageRun, jobs: Sequence[Job], run: PipelineRun, now: datetime) -> tuple[Attempt, ...]:
     """Return every attempt: as it was recorded once it had ended, else as its Job is now."""
-    found = {attempt.number: attempt for attempt in recorded}
+    found = {attempt.number: attempt for attempt in stage.status.attempts}
     present = {job.number for job in jobs}
     for number, attempt in found.items():
         if attempt.finished is None and number not in present:
             lost = {"reason": Reason.DRIVER_LOST, "message": f"Job {attempt.job} is gone", "finished": now}
             found[number] = attempt.model_copy(update=lost)
+    newest = max(found, default=0)
     for job in jobs:
-        if job.number not in found or found[job.number].finished is None:
-            found[job.number] = _attempt(job, run, now)
-    return tuple(found[number] for number in sorted(found))
+        known = found.get(job.number)
+        if job.number > newest or (known and known.finished is None):
+            found[job.number] = _attempt(job, stage, run, now)
+    return _kept([found[number] for number in sorted(found)])
 
 
-def _attempt(job: Job, run: PipelineRun, now: datetime) -> Attempt:
+def _kept(attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
+    held = [attempt.number for attempt in attempts[:-1] if attempt.reason == Reason.SUSPENDED]
+    left_out = held[: max(len(attempts) - MOST_ATTEMPTS, 0)]
+    return tuple(attempt for attempt in attempts if attempt.number not in left_out)
+
+
+def _attempt(job: Job, stage: StageRun, run: PipelineRun, now: datetime) -> Attempt:
     driver = job.driver
     started = driver.started if driver else None
     if job.over:
-        said = outcome(job)
+        said = outcome(job, stage.spec.event)
         finished = (driver.finished if driver else None) or now
         return _written(job, said.reason, said.message, started, finished)
     if started:
@@ -143,7 +161,11 @@ def _failed(
     kind = class_of(last.reason)
     used = sum(1 for attempt in attempts if class_of(attempt.reason) == kind)
     if kind is None or used > getattr(run.spec.retries, kind):
-        final = outcome(job) if job and job.over else StageOutcome(reason=last.reason, message=last.message)
+        final = (
+            outcome(job, stage.spec.event)
+            if job and job.over
+            else StageOutcome(reason=last.reason, message=last.message)
+        )
         return Progress(stage, attempts, last.reason, last.message, outcome=final, stop=stop)
     due = last.finished + timedelta(seconds=_pause(used, run))
     left = (due - now).total_seconds()

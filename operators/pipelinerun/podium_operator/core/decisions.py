@@ -8,7 +8,7 @@ from datetime import timedelta
 from podium_contracts.durations import seconds
 from podium_contracts.events import CloudEvent, envelope
 from podium_contracts.events.v1 import Run, RunRequested
-from podium_contracts.names import EngineName, Stage, Verdict
+from podium_contracts.names import EngineName, EngineWish, Stage, Verdict
 from podium_contracts.resources import (
     Attempt,
     ConditionType,
@@ -19,15 +19,15 @@ from podium_contracts.resources import (
     StageRunStatus,
 )
 from podium_contracts.resources.conditions import EXPLANATIONS
-from podium_contracts.resources.course import Step, expected, stage_run
+from podium_contracts.resources.course import Step, expected, pinned_name, stage_run
 from podium_contracts.resources.stage_run import Announced
 
 from podium_operator.core import objects, statuses
 from podium_operator.core.attempts import DONE, Progress, progress
 from podium_operator.core.failures import refusal
 from podium_operator.core.objects import Manifest
-from podium_operator.core.seen import Pinned, Seen
-from podium_operator.core.statuses import Standing, told
+from podium_operator.core.seen import Pinned, Raw, Seen, engine_wish
+from podium_operator.core.statuses import LONGEST_CONDITION, Standing, told
 from podium_operator.settings import DriverSettings
 
 
@@ -70,7 +70,7 @@ def decide(seen: Seen, settings: DriverSettings) -> Decision:
     if seen.run.spec.suspend:
         return _hold(seen, done)
     if seen.pinned is None:
-        return _start(seen, settings)
+        return _end_without_pipeline(seen, done) if done else _start(seen, settings)
     return _go_on(seen, done, seen.pinned, settings)
 
 
@@ -172,16 +172,34 @@ def _start(seen: Seen, settings: DriverSettings) -> Decision:
             run, (), Standing(Reason.PIPELINE_NOT_FOUND, f"{message}: apply it"), seen.now
         )
         return Decision(status=status, notes=_news(run, Reason.PIPELINE_NOT_FOUND, message), again_in=left)
-    unknown = sorted(set(run.spec.datasets) - set(seen.pipeline["spec"]["datasets"]))
-    if unknown:
-        message = f"Pipeline {run.spec.pipeline!r} has no dataset {', '.join(unknown)}"
-        return _end(seen, (), Reason.INVALID_SPEC, message)
+    if mistake := _mistake(run, seen.pipeline, settings):
+        return _end(seen, (), Reason.INVALID_SPEC, mistake)
     status = statuses.of_run(_begun(seen), (), Standing(Reason.PENDING, "the Pipeline is pinned"), seen.now)
     return Decision(
         status=status,
         make=(objects.pinned(run, seen.pipeline, settings),),
         notes=(Note("Started", f"run {run_id(run)} of Pipeline {run.spec.pipeline}"),),
     )
+
+
+def _end_without_pipeline(seen: Seen, done: Sequence[Progress]) -> Decision:
+    """End a run that has begun with another Pipeline than can be told: the one that is there now may do something else."""
+    return _end(seen, done, Reason.PINNED_LOST, f"ConfigMap {pinned_name(seen.run.metadata.name)} is gone")
+
+
+def _mistake(run: PipelineRun, pipeline: Raw, settings: DriverSettings) -> str | None:
+    """Return what a run asks for that cannot be done with its Pipeline or in this cluster."""
+    if unknown := sorted(set(run.spec.datasets) - set(pipeline["spec"]["datasets"])):
+        return f"Pipeline {run.spec.pipeline!r} has no dataset {', '.join(unknown)}"
+    if engine_wish(run, pipeline) == EngineWish.AUTO:
+        return (
+            "engine auto looks at the size of what is new, as `podium run` does; "
+            "write engine: duckdb or engine: spark in the run or in the Pipeline"
+        )
+    account = run.spec.pods.service_account_name
+    if account in settings.reserved_accounts:
+        return f"spec.pods.serviceAccountName: {account} is an account of the platform, and no run's"
+    return None
 
 
 def _begun(seen: Seen) -> PipelineRun:
@@ -201,9 +219,9 @@ def _go_on(seen: Seen, done: Sequence[Progress], pinned: Pinned, settings: Drive
         make.append(stage_run(objects.reference(run), run.metadata.namespace, Step(Stage.INGEST), event))
     for item in done:
         if item.wanted:
-            make.append(objects.job(run, item.stage, item.wanted, pinned, settings))
-            if pinned.engine == EngineName.SPARK and item.wanted == 1:
+            if pinned.engine == EngineName.SPARK:
                 make.append(objects.headless(run, item.stage))
+            make.append(objects.job(run, item.stage, item.wanted, pinned, settings))
     standing = _standing(run, done, pinned)
     times = [item.again_in for item in done if item.again_in is not None]
     return Decision(
@@ -228,8 +246,8 @@ def _standing(run: PipelineRun, done: Sequence[Progress], pinned: Pinned) -> Sta
     heard = [news for outcome in outcomes for news in outcome.announced]
     if awaited := _awaited(run, done, pinned, heard):
         return awaited
-    verdicts = [verdict for outcome in outcomes for verdict in outcome.verdicts]
-    refused = next((verdict for verdict in verdicts if verdict.verdict == Verdict.FAILED), None)
+    judgements = statuses.judgements(outcomes)
+    refused = next((judgement for judgement in judgements if judgement.verdict == Verdict.FAILED), None)
     if refused:
         why = "; ".join(refused.failed) or "the verdict is failed"
         return Standing(Reason.QUALITY_FAILED, f"{refused.subject}: {why}", succeeded=False)
@@ -259,7 +277,7 @@ def _stopped(item: Progress, reason: Reason, message: str, seen: Seen) -> Progre
     """Return a stage as it is when its run ends before it has."""
     if item.outcome:
         return item
-    final = StageOutcome(reason=reason, message=message)
+    final = StageOutcome(reason=reason, message=message[:LONGEST_CONDITION])
     return Progress(item.stage, _closed(item.attempts, reason, seen), reason, message, outcome=final)
 
 

@@ -55,17 +55,19 @@ def _unbegun(driver: Driver, said: str) -> tuple[Reason, str]:
     return (Reason.SECRET_NOT_FOUND, said) if _MISSING.search(said) else (Reason.STARTING, message)
 
 
-def outcome(job: Job) -> StageOutcome:
-    """Return what became of a Job that runs no more: its driver's own words, or what the cluster tells of its end."""
+def outcome(job: Job, told: str) -> StageOutcome:
+    """Return what became of a Job that was told of an event and runs no more: its driver's own words, or what the cluster tells of its end."""
     driver = job.driver
-    if driver and driver.said and (own := _own_words(driver.said)):
+    if driver and driver.said and (own := _own_words(driver.said, told)):
         return own
     if driver and driver.reason == "OOMKilled":
         return StageOutcome(
             reason=Reason.OUT_OF_MEMORY, message=f"pod {driver.name} used more memory than its limit"
         )
     if driver is None:
-        return StageOutcome(reason=Reason.DRIVER_LOST, message=job.failure or "the driver's pod is gone")
+        return StageOutcome(
+            reason=Reason.DRIVER_LOST, message=job.failure[:1024] or "the driver's pod is gone"
+        )
     if driver.reason or driver.exit_code in {None, KILLED}:
         return StageOutcome(reason=Reason.DRIVER_LOST, message=_ending(driver))
     last = driver.said.strip().splitlines()
@@ -80,9 +82,9 @@ def class_of(reason: Reason) -> FailureClass | None:
     return EXPLANATIONS[reason].failure
 
 
-def _own_words(said: str) -> StageOutcome | None:
+def _own_words(said: str, told: str) -> StageOutcome | None:
     try:
-        return StageOutcome.heard(said)
+        return StageOutcome.heard(said, told)
     except ValueError:
         return None
 

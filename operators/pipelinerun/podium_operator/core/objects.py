@@ -215,13 +215,15 @@ def spark_defaults(run: PipelineRun, settings: DriverSettings) -> str:
 
 
 def executor_template(run: PipelineRun, settings: DriverSettings) -> Manifest:
-    """Return the pod that executors are made of; it has no token."""
+    """Return the pod that executors are made of, to which Spark adds memory and CPU; it has no token."""
     template = run.spec.pods
     files = [item for item in settings.secret_files if item.executors]
+    disk = {"ephemeral-storage": template.executors.ephemeral_storage or settings.ephemeral_storage}
     container = {
         "name": "executor",
         "envFrom": _env_from(template, settings),
         "env": [{"name": "HOME", "value": SCRATCH}, {"name": "TMPDIR", "value": SCRATCH}],
+        "resources": {"requests": disk, "limits": disk},
         "securityContext": RESTRICTED,
         "volumeMounts": _mounts(template, files),
     }

@@ -108,11 +108,14 @@ class Pinned:
 
     @classmethod
     def of(cls, run: PipelineRun, document: Raw) -> "Pinned":
-        """Return what a run needs to know of a Pipeline."""
+        """Return what a run needs to know of a Pipeline.
+
+        Raises:
+            ValueError: its engine is `auto`.
+        """
         spec = document["spec"]
-        wish = run.spec.engine or EngineWish(spec.get("engine", EngineWish.DUCKDB))
         return cls(
-            engine=EngineName.SPARK if wish == EngineWish.SPARK else EngineName.DUCKDB,
+            engine=EngineName(engine_wish(run, document)),
             has_model=bool(spec.get("model")),
             has_destination=bool(spec.get("publish")),
             datasets=run.spec.datasets or tuple(spec["datasets"]),
@@ -122,6 +125,11 @@ class Pinned:
     def within(cls, run: PipelineRun, config_map: Raw) -> "Pinned":
         """Return what a run needs to know of the Pipeline that a ConfigMap holds."""
         return cls.of(run, json.loads(config_map["data"]["pipeline.yaml"]))
+
+
+def engine_wish(run: PipelineRun, document: Raw) -> EngineWish:
+    """Return what a run asks for, or else its Pipeline."""
+    return EngineWish(run.spec.engine or document["spec"].get("engine", EngineWish.DUCKDB))
 
 
 @dataclass(frozen=True)

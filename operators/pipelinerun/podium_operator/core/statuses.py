@@ -1,6 +1,6 @@
 """The statuses that are shown: conditions, progress, and the data's own account."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
@@ -15,6 +15,7 @@ from podium_contracts.resources import (
     PipelineRunStatus,
     PipelineStatus,
     Reason,
+    StageOutcome,
     StageProgress,
     StageRunStatus,
 )
@@ -81,12 +82,11 @@ def told(standing: Standing) -> str:
 def of_stage(done: Progress, now: datetime) -> StageRunStatus:
     """Return the status of a StageRun."""
     stage, before = done.stage, done.stage.status
-    starts = [attempt.started for attempt in done.attempts if attempt.started]
     standing = Standing(done.reason, done.message, None if done.outcome is None else done.succeeded)
     conditions = Conditions(before.conditions, stage.metadata.generation, now)
     return StageRunStatus(
         observed_generation=stage.metadata.generation,
-        start_time=before.start_time or (starts[0] if starts else None),
+        start_time=done.started,
         completion_time=(before.completion_time or now) if done.outcome else None,
         attempts=done.attempts,
         outcome=done.outcome,
@@ -103,8 +103,11 @@ def of_run(
     started = before.start_time
     outcomes = [done.outcome for done in progress if done.outcome]
     ledger = _last_of((item for outcome in outcomes for item in outcome.ledger), attrgetter("subject"))
-    verdicts = _last_of((item for outcome in outcomes for item in outcome.verdicts), attrgetter("subject"))
+    verdicts = _last_of(judgements(outcomes), attrgetter("subject"))
     tables = _last_of((item for outcome in outcomes for item in outcome.tables), attrgetter("name"))
+    left_out = {part for outcome in outcomes for part in outcome.left_out}
+    if len(tables) > MOST_TABLES:
+        left_out.add("tables")
     gold = [
         item.sequence
         for outcome in outcomes
@@ -120,7 +123,7 @@ def of_run(
         completion_time=ended,
         duration=written((ended - started).total_seconds()) if ended and started else "",
         stage=current.title if current else "",
-        attempt=len(current.attempts) if current else 0,
+        attempt=current.attempt if current else 0,
         rows=sum(account.rows_in for account in ledger if account.subject.startswith("bronze.")),
         quarantined=sum(account.quarantined for account in ledger),
         gold=max(gold, default=before.gold),
@@ -128,8 +131,19 @@ def of_run(
         ledger=ledger,
         verdicts=verdicts,
         tables=tables[:MOST_TABLES],
+        left_out=tuple(sorted(left_out)),
         conditions=tuple(_conditions(run, progress, verdicts, standing, now)),
     )
+
+
+def judgements(outcomes: Iterable[StageOutcome]) -> Iterator[Judgement]:
+    """Yield every verdict; of one whose checks did not fit into its driver's last words, the word."""
+    for outcome in outcomes:
+        yield from outcome.verdicts
+        told = {judgement.subject for judgement in outcome.verdicts}
+        for news in outcome.announced:
+            if news.verdict and news.subject not in told:
+                yield Judgement(subject=news.subject, verdict=Verdict(news.verdict))
 
 
 def dumped(status: PipelineRunStatus | StageRunStatus | PipelineStatus) -> dict[str, Any]:
@@ -192,8 +206,8 @@ def _stage(done: Progress) -> StageProgress:
         subject=done.stage.spec.subject,
         reason=done.reason,
         message=done.message[:LONGEST_MESSAGE],
-        attempts=len(attempts),
-        started=attempts[0].started if attempts else None,
+        attempts=done.attempt,
+        started=done.started,
         finished=attempts[-1].finished if attempts and done.outcome else None,
     )
 
