@@ -41,6 +41,7 @@ def up() -> None:
         "PODIUM_KAFKA__BOOTSTRAP_SERVERS": address,
         "PODIUM_PIPELINES": str(ROOT / "examples" / "streaming"),
         "PODIUM_PROCESSES": "1",
+        "PODIUM_MEMBER": "0",
         **os.environ,
     }
     for stage, port in SERVICES.items():
