@@ -73,7 +73,7 @@ def test_what_is_sold_becomes_gold(project: Project) -> None:
     Each service is a member of its group by a name that it keeps, so that one that is killed goes on at once when it is started again.
     """
     assert "the platform is up" in project.call("local_platform.py", "up")
-    assert members(project) == dict.fromkeys(Stage, ["0"])
+    assert members(project) == {stage: ["0"] for stage in Stage}
     said = project.call("demo_stream.py", "--rate", str(SOLD / 4), "--seconds", "4")
     assert "every line is published" in said
     with gzip.open(RETAIL / "data/online_retail_2009_2010.csv.gz", "rt", newline="") as file:
@@ -82,7 +82,7 @@ def test_what_is_sold_becomes_gold(project: Project) -> None:
     products = {line["StockCode"].strip().upper() for line in lines}
     eventually(lambda: keys(project, "customers", "customer_id") == customers)
     eventually(lambda: keys(project, "products", "stock_code") == products)
-    assert project.call("local_platform.py", "status").count("ready") == 5
+    eventually(lambda: project.call("local_platform.py", "status").count("ready, 0 events wait") == 5)
     project.call("local_platform.py", "down")
     assert project.call("local_platform.py", "status").count("is not running") == 5
 
