@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -29,16 +30,17 @@ def block(guide: str, language: str) -> str:
     return found[1]
 
 
-TYPED = [line for guide in ("bundles.md", "kubectl.md") for line in commands(guide)]
+TYPED = [line for guide in ("bundles.md", "kubectl.md", "services.md") for line in commands(guide)]
 
 
 @pytest.mark.parametrize("line", TYPED)
 def test_a_command_exists_with_its_options(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     """By its help."""
-    words = shlex.split(line)
+    words = shlex.split(line, comments=True)
     program = "kubectl podium" if words[0] == "kubectl" else "podium"
     rest = words[len(program.split()) :]
-    assert PROGRAMS[program]([rest[0], "--help"]) == 0
+    named = takewhile(lambda word: not word.startswith("-"), rest)
+    assert PROGRAMS[program]([*named, "--help"]) == 0
     told = capsys.readouterr().out
     assert all(re.search(rf"(?<!\S){word}(?!\S)", told) for word in rest[1:] if word.startswith("-"))
 
@@ -47,6 +49,17 @@ def test_the_guides_have_commands() -> None:
     """Of both programs."""
     assert sum(line.startswith("kubectl podium ") for line in TYPED) >= 6
     assert sum(line.startswith("podium bundle ") for line in TYPED) == 1
+    assert sum(line.startswith("podium dead-letters ") for line in TYPED) == 3
+
+
+@pytest.mark.parametrize("guide", [guide.name for guide in sorted(GUIDES.glob("*.md"))])
+def test_the_targets_and_scripts_of_a_guide_are_there(guide: str) -> None:
+    """What it gives to `make`, and the files of the repository that it has run."""
+    text = (GUIDES / guide).read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:`|^)make ([a-z0-9-]+)", text, re.MULTILINE)) <= targets
+    named = re.findall(r"(?<![\w./-])((?:scripts|examples)/[\w./-]*\w)", text)
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 def test_the_overlay_of_the_guide_makes_the_retail_example_fit_for_a_cluster(
