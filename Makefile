@@ -15,7 +15,7 @@ run: .venv/run.stamp ## Run the retail example from raw files to certified Gold 
 	$(bin)/podium run -f examples/retail/pipeline.yaml
 
 .PHONY: up
-up: kafka ## Start the platform here: a Kafka broker and the five services, as processes
+up: kafka .venv/dev.stamp ## Start the platform here: a Kafka broker and the five services, as processes
 	$(bin)/python scripts/local_platform.py up
 
 .PHONY: down
@@ -97,8 +97,8 @@ bench-spark: spark ## Measure engine spark beside two jobs written by hand, and 
 	$(bin)/python tests/benchmarks/wide.py
 
 .PHONY: bench-stream
-bench-stream: spark kafka ## Measure streams: events per CPU second, and latencies at 3,000 events a second (half an hour)
-	$(bin)/python -m tests.benchmarks.streaming
+bench-stream: spark kafka ## Measure streams: events per CPU second, and latencies at 3,000 events a second (half an hour; CHART=file.svg)
+	$(bin)/python -m tests.benchmarks.streaming $(if $(CHART),--chart $(CHART))
 
 .PHONY: bench-operator
 bench-operator: .venv/dev.stamp ## Measure how fast PipelineRuns become Jobs, on the cluster of KUBECONFIG (a quarter of an hour)

@@ -3,7 +3,7 @@
 
 scripts/local_platform.py up       starts what does not run, and waits until all is ready
 scripts/local_platform.py down     stops all of it; what was in the middle of something goes on after the next `up`
-scripts/local_platform.py status   says what runs
+scripts/local_platform.py status   says what runs, and how many events each service has not answered yet
 
 Everything it keeps is in .podium/: the broker's data, a log and a process id of each service. The services look for pipelines in
 examples/streaming, or where PODIUM_PIPELINES says. Ports are 9092 and, for the services' pages, 6066 to 6070, unless LOCAL_KAFKA_PORT
@@ -26,6 +26,7 @@ STAGES = ("ingest", "cleanse", "quality", "model", "publish")
 SERVICES = dict(zip(STAGES, itertools.count(int(os.environ.get("LOCAL_PAGES_PORT", "6066")))))
 """By stage: the port of its pages."""
 BROKER_PORT = os.environ.get("LOCAL_KAFKA_PORT", "9092")
+EVENTS = "podium.events.v1"
 TOPICS = ("sales-events", "customer-events", "product-events")
 GIVE_WAY = {"model": 10, "publish": 10}
 """By stage: how much it gives way to the others where the cores are full, as `nice` counts. Silver does not wait for Gold, which takes what came meanwhile in one go."""
@@ -43,6 +44,7 @@ def up() -> None:
         "PODIUM_KAFKA__BOOTSTRAP_SERVERS": address,
         "PODIUM_PIPELINES": str(ROOT / "examples" / "streaming"),
         "PODIUM_PROCESSES": "1",
+        "PODIUM_MEMBER": "0",
         **os.environ,
     }
     for stage, port in SERVICES.items():
@@ -73,9 +75,27 @@ def down() -> None:
 
 
 def status() -> None:
-    """Say what runs."""
+    """Say what runs, and how many events each service has not answered yet."""
     for stage, port in SERVICES.items():
-        print(f"{stage:8}  {said(port) if running(stage) else 'is not running'}")
+        state = said(port) if running(stage) else "is not running"
+        print(f"{stage:8}  {state}{f', {lag(stage)} events wait' if state == 'ready' else ''}")
+
+
+def lag(stage: str) -> int:
+    """Return how many events the group of a stage has not passed."""
+    from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition  # noqa: PLC0415 - `down` does without
+    from confluent_kafka.admin import AdminClient, OffsetSpec  # noqa: PLC0415 - as above
+
+    admin = AdminClient({"bootstrap.servers": (HOME / "broker" / "bootstrap").read_text().strip()})
+    partitions = [
+        TopicPartition(EVENTS, number) for number in admin.list_topics(EVENTS, 30).topics[EVENTS].partitions
+    ]
+    ends = admin.list_offsets({partition: OffsetSpec.latest() for partition in partitions})
+    group = ConsumerGroupTopicPartitions(f"podium.{stage}", partitions)
+    (passed,) = admin.list_consumer_group_offsets([group]).values()
+    return sum(
+        ends[place].result(30).offset - max(place.offset, 0) for place in passed.result(30).topic_partitions
+    )
 
 
 def broker(*arguments: str) -> None:

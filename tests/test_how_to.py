@@ -68,7 +68,7 @@ def missing(words: list[str], told: str) -> list[str]:
 @pytest.mark.parametrize("line", OURS)
 def test_a_command_exists_with_its_options(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     """By its help."""
-    words = shlex.split(line)
+    words = shlex.split(line, comments=True)
     program = "kubectl podium" if words[0] == "kubectl" else "podium"
     rest = words[len(program.split()) :]
     named = rest[: 2 if program == "podium" and rest[0] in GROUPS else 1]
@@ -98,6 +98,7 @@ def test_the_pages_have_commands() -> None:
     """Of each program."""
     assert sum(line.startswith("kubectl podium ") for line in OURS) >= 6
     assert sum(line.startswith("podium bundle ") for line in OURS) == 2
+    assert sum(line.startswith("podium dead-letters ") for line in OURS) == 3
     assert sum(line.startswith("kubectl ") for line in THEIRS) >= 15
     assert sum(line.startswith("helm ") for line in THEIRS) >= 10
 
@@ -159,6 +160,16 @@ def test_what_a_guide_writes_into_a_pipeline_is_valid(guide: str, tmp_path: Path
     for found in blocks:
         overlay.write_text(found)
         assert load(Path(RETAIL), overlay).written != alone
+
+
+@pytest.mark.parametrize("guide", [guide.name for guide in sorted(GUIDES.glob("*.md"))])
+def test_the_targets_and_scripts_of_a_guide_are_there(guide: str) -> None:
+    """What it gives to `make`, and the files of the repository that it has run."""
+    text = (GUIDES / guide).read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:`|^)make ([a-z0-9-]+)", text, re.MULTILINE)) <= targets
+    named = re.findall(r"(?<![\w./-])((?:scripts|examples)/[\w./-]*\w)", text)
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 def test_the_overlay_of_the_guide_makes_the_retail_example_fit_for_a_cluster(

@@ -201,13 +201,14 @@ def test_the_compose_file_keeps_to_its_schema(tmp_path: Path) -> None:
 
 
 def test_the_compose_file_runs_each_service_for_this_machine_alone() -> None:
-    """Every image is there, each port on loopback, the broker of the version that the tests run."""
+    """Every image is there, each port on loopback, the broker of the version that the tests run; each service keeps its name."""
     services = compose()["services"]
     built = {name: service["build"] for name, service in services.items() if "build" in service}
     assert built.keys() == set(Stage)
     for stage, build in built.items():
         assert (COMPOSE.parent / build["context"]).resolve() == ROOT
         assert build["dockerfile"] == f"services/{stage}/Dockerfile"
+        assert services[stage]["environment"]["PODIUM_MEMBER"] == "0"
     ports = [port for service in services.values() for port in service.get("ports", [])]
     assert len(ports) == 6
     assert all(port.startswith("127.0.0.1:") for port in ports)

@@ -1,9 +1,13 @@
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.Collections;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.header.Header;
@@ -18,7 +22,16 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 public class Example {
     static final String TYPE = "dev.podium.quality.evaluated.v1";
     static final ObjectMapper JSON = new ObjectMapper();
-    static final Map<String, Long> last = new HashMap<>(); // the last number of each source and subject
+    static final Map<String, Completion> newest = new HashMap<>(); // of each source and subject
+    static final Set<String> had = Collections.newSetFromMap(new LinkedHashMap<>() { // the last events: source and id
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<String, Boolean> eldest) {
+            return size() > 1000;
+        }
+    });
+
+    /** When the run of a completion began, and its number. */
+    record Completion(Instant time, long number) {}
 
     public static void main(String[] arguments) throws Exception {
         Map<String, Object> settings = Map.of(
@@ -44,7 +57,7 @@ public class Example {
         if (!"1.0".equals(attribute(record, "specversion")) || !TYPE.equals(attribute(record, "type"))) {
             return;
         }
-        if (!isNew(attribute(record, "source"), attribute(record, "subject"), attribute(record, "sequence"))) {
+        if (!isNew(record)) {
             return;
         }
         JsonNode data = JSON.readTree(record.value());
@@ -56,18 +69,26 @@ public class Example {
         }
     }
 
-    /** Says whether an event has not come before. Numbers have no gaps: where one is left out, an event is missing. */
-    static boolean isNew(String source, String subject, String sequence) {
-        String scope = source + " " + subject;
-        long number = Long.parseLong(sequence);
-        if (number <= last.getOrDefault(scope, 0L)) {
+    /**
+     * Says whether an event has not come before. Numbers have no gaps: where one is left out, an event is missing. A lower one
+     * of a newer run is that of a lakehouse made anew.
+     */
+    static boolean isNew(ConsumerRecord<byte[], byte[]> record) {
+        String source = attribute(record, "source");
+        String subject = attribute(record, "subject");
+        if (!had.add(source + " " + attribute(record, "id"))) {
             return false;
         }
-        if (last.containsKey(scope) && number > last.get(scope) + 1) {
+        Instant time = Instant.parse(attribute(record, "time"));
+        long number = Long.parseLong(attribute(record, "sequence"));
+        Completion last = newest.get(source + " " + subject); // the first may have any number
+        if (last != null && number > last.number() + 1) {
             throw new IllegalStateException(
-                    "missing: " + source + " announced " + (last.get(scope) + 1) + " of " + subject + ", which never came");
+                    "missing: " + source + " announced " + (last.number() + 1) + " of " + subject + ", which never came");
         }
-        last.put(scope, number);
+        if (last == null || time.isAfter(last.time()) || number > last.number()) {
+            newest.put(source + " " + subject, new Completion(time, number));
+        }
         return true;
     }
 

@@ -6,12 +6,17 @@ python with_confluent_kafka.py 127.0.0.1:9092
 
 import json
 import sys
+from collections import deque
+from datetime import datetime
 
 from confluent_kafka import Consumer, KafkaException, Message
 
 TYPE = "dev.podium.quality.evaluated.v1"
 
-last: dict[tuple[str, str], int] = {}  # the last number of each source and subject
+had: deque[tuple[str, str]] = deque(maxlen=1000)  # the last events: source and id
+newest: dict[
+    tuple[str, str], tuple[datetime, int]
+] = {}  # of each source and subject: when its run began, its number
 
 
 def attributes(message: Message) -> dict[str, str]:
@@ -24,13 +29,20 @@ def attributes(message: Message) -> dict[str, str]:
 
 
 def is_new(event: dict[str, str]) -> bool:
-    """Whether an event has not come before. Numbers have no gaps: where one is left out, an event is missing."""
-    scope, number = (event["source"], event["subject"]), int(event["sequence"])
-    if number <= last.get(scope, 0):
+    """Whether an event has not come before.
+
+    Numbers have no gaps: where one is left out, an event is missing. A lower one of a newer run is that of a lakehouse made anew.
+    """
+    if (event["source"], event["id"]) in had:
         return False
-    if scope in last and number > last[scope] + 1:
-        sys.exit(f"missing: {scope[0]} announced {last[scope] + 1} of {scope[1]}, which never came")
-    last[scope] = number
+    had.append((event["source"], event["id"]))
+    scope = (event["source"], event["subject"])
+    time, number = datetime.fromisoformat(event["time"]), int(event["sequence"])
+    last_time, last = newest.get(scope, (time, number - 1))  # the first may have any number
+    if number > last + 1:
+        sys.exit(f"missing: {event['source']} announced {last + 1} of {event['subject']}, which never came")
+    if time > last_time or number > last:
+        newest[scope] = (time, number)
     return True
 
 

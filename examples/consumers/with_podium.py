@@ -1,7 +1,7 @@
 """Print every certified version of Gold, with Podium's own library.
 
-pip install 'podium[kafka]'
-PODIUM_KAFKA__BOOTSTRAP_SERVERS=127.0.0.1:9092 python with_podium.py
+scripts/venv dev      # makes .venv, with Podium and its client of Kafka
+PODIUM_KAFKA__BOOTSTRAP_SERVERS=127.0.0.1:9092 .venv/bin/python examples/consumers/with_podium.py
 """
 
 import asyncio

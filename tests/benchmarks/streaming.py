@@ -1,6 +1,7 @@
 """Streams: how much Podium takes from a topic, and how soon it is certified and published.
 
     make bench-stream                                                     half an hour on an idle machine
+    make bench-stream CHART=docs/images/stream-latency.svg                and draws the latencies
     python -m tests.benchmarks.streaming --only latency --minutes 1       quick, to see what a change does
 
 Three parts: `throughput` into Bronze beside programs written by hand; `latency` of every message at a steady rate, for each trigger; `empty`

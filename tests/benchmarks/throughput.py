@@ -84,7 +84,7 @@ class Backlog:
 
 
 def measure(scratch: Path, csv: Path, events: int) -> dict[str, Taken]:
-    """Put a backlog on the topic, and let each side read it; the bare consumer first and last."""
+    """Put a backlog on the topic, and let each side read all of it, one after the other; the bare consumer first, the Spark job by hand last."""
     subprocess.run(
         [ROOT / "scripts" / "maven", "tests/benchmarks/kafka_source", JARS.relative_to(ROOT)], check=True
     )

@@ -99,13 +99,15 @@ def bronze(number: int, pipeline: str = "retail", notes: tuple[str, ...] = ()) -
     return _announced(data, Stage.INGEST, "bronze.sales", number)
 
 
-def verdict(number: int, said: str = "passed", pipeline: str = "retail", layer: str = "gold") -> CloudEvent:
-    """Return the verdict of that number on Gold or Silver."""
+def verdict(
+    number: int, said: str = "passed", pipeline: str = "retail", layer: str = "gold", of_run: int = 0
+) -> CloudEvent:
+    """Return the verdict of that number on Gold or Silver, of the run of that number if none is named."""
     subject = "gold" if layer == "gold" else "silver.sales"
     name = "gold.fact_sale" if layer == "gold" else "silver.sales"
     table = TableVersion(name=name, uri=f"/lake/{name}", to_version=number, rows=1000 + number)
     data = QualityEvaluated(
-        run=run(pipeline, number),
+        run=run(pipeline, of_run or number),
         layer=layer,
         subject=pipeline if layer == "gold" else "sales",
         sequence=number + 10,

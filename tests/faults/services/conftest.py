@@ -15,7 +15,7 @@ from tests.integration.services.stack import Stack
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    """Return the services, ready, with the settings that they have by default, and a topic for sales."""
+    """Return the services, ready, with the names that they keep wherever Podium is started, and a topic for sales."""
     broker = Broker(tmp_path / "broker")
     broker.start()
     stack = Stack(tmp_path / "services", broker, {"events_partitions": "4"}, settings={"PODIUM_MEMBER": "0"})

@@ -12,7 +12,9 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
 from deltalake import DeltaTable
+from podium_contracts.names import Stage
 
 from tests.commands import printed
 from tests.integration.conftest import RETAIL
@@ -66,8 +68,12 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 
 def test_what_is_sold_becomes_gold(project: Project) -> None:
-    """Lines reach certified, published Gold; customers and products, which have topics of their own, are the latest in Silver."""
+    """Lines reach certified, published Gold; customers and products, which have topics of their own, are the latest in Silver.
+
+    Each service is a member of its group by a name that it keeps, so that one that is killed goes on at once when it is started again.
+    """
     assert "the platform is up" in project.call("local_platform.py", "up")
+    assert members(project) == {stage: ["0"] for stage in Stage}
     said = project.call("demo_stream.py", "--rate", str(SOLD / 4), "--seconds", "4")
     assert "every line is published" in said
     with gzip.open(RETAIL / "data/online_retail_2009_2010.csv.gz", "rt", newline="") as file:
@@ -76,9 +82,19 @@ def test_what_is_sold_becomes_gold(project: Project) -> None:
     products = {line["StockCode"].strip().upper() for line in lines}
     eventually(lambda: keys(project, "customers", "customer_id") == customers)
     eventually(lambda: keys(project, "products", "stock_code") == products)
-    assert project.call("local_platform.py", "status").count("ready") == 5
+    eventually(lambda: project.call("local_platform.py", "status").count("ready, 0 events wait") == 5)
     project.call("local_platform.py", "down")
     assert project.call("local_platform.py", "status").count("is not running") == 5
+
+
+def members(project: Project) -> dict[Stage, list[str | None]]:
+    """Return the names that the members of each stage's group keep."""
+    admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{project.ports['LOCAL_KAFKA_PORT']}"})
+    described = admin.describe_consumer_groups([f"podium.{stage}" for stage in Stage])
+    return {
+        stage: [member.group_instance_id for member in described[f"podium.{stage}"].result(20).members]
+        for stage in Stage
+    }
 
 
 def keys(project: Project, table: str, column: str) -> set[object]:
