@@ -101,7 +101,7 @@ POISON = {
 def test_poison_becomes_one_dead_letter_and_the_partition_moves_on(
     stack: Stack, stall: Callable[[], Stall], value: bytes | None, kind: str | None, reason: str, message: str
 ) -> None:
-    """One letter with the bytes as they were, and what comes after it in the partition is answered as ever."""
+    """One letter with the bytes as they were, and what comes after it in the partition is answered as ever, and soon."""
     shop, dead = stall(), stack.watch(DEAD_LETTERS)
     shop.deliver("one.csv", "a,1,1.00")
     record = encode(request(open_pipeline(shop.file).pipeline))
@@ -113,7 +113,10 @@ def test_poison_becomes_one_dead_letter_and_the_partition_moves_on(
     poison = KafkaRecord(TOPIC, record.key, (*headers, ("null", None)), value)
     given_at = time.time()
     stack.put(poison)
-    shop.wait_for("quality.evaluated", shop.request())
+    run = shop.request()
+    shop.wait_for("layer.completed", run)
+    assert time.time() - given_at < MOVES_ON_SECONDS
+    shop.wait_for("quality.evaluated", run)
     (letter,) = [item for item in letters(dead) if item.key == record.key]
     assert (letter.value, letter.headers) == (poison.value, poison.headers)
     assert (letter.stage, letter.reason, letter.attempts) == ("ingest", reason, 1)

@@ -4,20 +4,34 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
 from aiokafka.partitioner import DefaultPartitioner
-from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, RunRequested
+from podium_contracts.events import CloudEvent
+from podium_contracts.events.v1 import LayerCompleted, Published, QualityEvaluated, RunRequested
 from podium_contracts.names import Stage
+from podium_runtime.kafka.dead_letters import DEAD_LETTERS
+from podium_runtime.requests import request
 from podium_runtime.settings import KafkaSettings
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.faults.conftest import FIRST, SECOND
+from tests.integration.conftest import Line, Shop
 from tests.integration.services.conftest import Stall
-from tests.integration.services.stack import Broker, Service, Stack, eventually
-from tests.integration.services.test_answers import plain, without_repeats
+from tests.integration.services.stack import (
+    PATIENCE_SECONDS,
+    Broker,
+    Service,
+    Stack,
+    events,
+    eventually,
+    letters,
+)
+from tests.integration.services.test_answers import MOVES_ON_SECONDS, plain, without_repeats
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(300)]
 DISTURBED = str(Path(__file__).with_name("disturbed.py"))
@@ -46,7 +60,7 @@ def test_what_was_completed_and_not_announced_is_announced_after_a_restart(
     service.start(DISTURBED, stage, "kill", str(mark))
     run = shop.request()
     assert service.process
-    assert service.process.wait(60) == -signal.SIGKILL
+    assert service.process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
     assert mark.exists()
     service.start()
     shop.wait_for("quality.evaluated", run)
@@ -59,6 +73,48 @@ def test_what_was_completed_and_not_announced_is_announced_after_a_restart(
         item for item in shop.opened().lakehouse.completions.all(shop.name) if item.correlationid == run.id
     ]
     assert plain(own[1:], shop.folder) == plain(completed, shop.folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", [Stage.MODEL, Stage.PUBLISH])
+def test_gold_that_was_completed_and_not_announced_is_announced_after_a_restart(
+    stack: Stack, stage: Stage, tmp_path: Path
+) -> None:
+    """As above, of the stages behind Silver."""
+    shop, service, mark = Shop(stack.pipelines / f"gold-{stage}"), stack.services[stage], tmp_path / "mark"
+    shop.file.write_text(shop.file.read_text().replace("name: retail", f"name: gold-{stage}"))
+    topic = stack.watch()
+
+    def told(run: CloudEvent) -> list[CloudEvent]:
+        found = without_repeats(events(topic, f"gold-{stage}"))
+        return [item for item in found if item.correlationid == run.id]
+
+    def deliver(name: str, lines: Sequence[Line]) -> CloudEvent:
+        shop.deliver(name, lines)
+        stack.put(run := request(shop.open().pipeline))
+        return run
+
+    run = deliver("one.csv", FIRST)
+    eventually(lambda: isinstance(told(run)[-1].data, Published))
+    assert service.end(signal.SIGTERM) == 0
+    service.start(DISTURBED, stage, "kill", str(mark))
+    run = deliver("two.csv", SECOND)
+    assert service.process
+    assert service.process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
+    assert mark.exists()
+    service.start()
+    eventually(lambda: isinstance(told(run)[-1].data, Published))
+    eventually(service.is_ready)
+    own = told(run)
+    assert [type(item.data) for item in own] == [
+        RunRequested,
+        *(LayerCompleted, LayerCompleted, QualityEvaluated),
+        *(LayerCompleted, QualityEvaluated, Published),
+    ]
+    assert [item.sequence for item in own[1:]] == ["000000000002"] * 6
+    completed = shop.open().lakehouse.completions.all(f"gold-{stage}")
+    expected = [item for item in completed if item.correlationid == run.id]
+    assert plain(own[1:], shop.folder) == plain(expected, shop.folder)
 
 
 def test_a_service_ends_when_it_is_told_to_and_gives_up_what_takes_too_long(
@@ -86,7 +142,7 @@ def test_a_busy_pipeline_does_not_delay_another(
 ) -> None:
     """While one call takes for ever and more events wait for it than are taken, a pipeline in another partition is answered."""
     busy, service, mark = stall(), stack.services[Stage.INGEST], tmp_path / "mark"
-    other = next(shop for shop in iter(stall, None) if partition_of(shop) != partition_of(busy))
+    other = next(shop for shop in iter(stall, None) if partition_of(shop.name) != partition_of(busy.name))
     service.end(signal.SIGTERM)
     service.start(
         *(DISTURBED, Stage.INGEST, "sleep", str(mark)),
@@ -107,14 +163,42 @@ def test_a_busy_pipeline_does_not_delay_another(
     eventually(lambda: answered(service) >= runs)
 
 
+def test_an_event_that_a_stage_dies_of_is_given_up_and_its_partition_moves_on(
+    stack: Stack, stall: Callable[[], Stall], tmp_path: Path
+) -> None:
+    """The process crashes in every call for a pipeline: one letter; another pipeline of the partition is answered meanwhile."""
+    crashing, service, mark = stall(), stack.services[Stage.INGEST], tmp_path / "mark"
+    beside = (f"beside-{number}" for number in count())
+    name = next(name for name in beside if partition_of(name) == partition_of(crashing.name))
+    other, dead = Stall(stack, name), stack.watch(DEAD_LETTERS)
+    mark.write_text(crashing.name)
+    service.end(signal.SIGTERM)
+    service.start(DISTURBED, Stage.INGEST, "crash", str(mark), PODIUM_PROCESSES="2")
+    eventually(service.is_ready)
+    crashing.deliver("one.csv", "a,1,1.00")
+    other.deliver("one.csv", "a,1,1.00")
+    given_at = time.monotonic()
+    poison, run = crashing.request(), other.request()
+    other.wait_for("layer.completed", run)
+    assert time.monotonic() - given_at < MOVES_ON_SECONDS
+    crashing.wait_for("stage.failed", poison)
+    (letter,) = [item for item in letters(dead) if item.key == crashing.name.encode()]
+    assert (letter.stage, letter.reason, letter.attempts) == (Stage.INGEST, "StageProcessDied", 3)
+    mark.write_text("")
+    crashing.wait_for("quality.evaluated", crashing.request())
+    service.end(signal.SIGTERM)
+    service.start()
+    eventually(service.is_ready)
+
+
 def answered(service: Service) -> set[object]:
     """Return the runs of which a service has answered events."""
     return {line["run"] for line in service.said() if line["event"] == "answered"}
 
 
-def partition_of(shop: Stall) -> int:
+def partition_of(pipeline: str) -> int:
     """Return the partition of a pipeline's events."""
-    return int(DefaultPartitioner()(shop.name.encode(), list(range(PARTITIONS)), []))
+    return int(DefaultPartitioner()(pipeline.encode(), list(range(PARTITIONS)), []))
 
 
 def open_events(service: Service) -> float:
