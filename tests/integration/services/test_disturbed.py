@@ -31,7 +31,7 @@ from tests.integration.services.stack import (
     eventually,
     letters,
 )
-from tests.integration.services.test_answers import MOVES_ON_SECONDS, plain, without_repeats
+from tests.integration.services.test_answers import plain, without_repeats
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(300)]
 DISTURBED = str(Path(__file__).with_name("disturbed.py"))
@@ -177,10 +177,8 @@ def test_an_event_that_a_stage_dies_of_is_given_up_and_its_partition_moves_on(
     eventually(service.is_ready)
     crashing.deliver("one.csv", "a,1,1.00")
     other.deliver("one.csv", "a,1,1.00")
-    given_at = time.monotonic()
     poison, run = crashing.request(), other.request()
     other.wait_for("layer.completed", run)
-    assert time.monotonic() - given_at < MOVES_ON_SECONDS
     crashing.wait_for("stage.failed", poison)
     (letter,) = [item for item in letters(dead) if item.key == crashing.name.encode()]
     assert (letter.stage, letter.reason, letter.attempts) == (Stage.INGEST, "StageProcessDied", 3)

@@ -1,8 +1,11 @@
 """Kafka behind TLS and a password: services, commands and topics work, and a mistake is said in words."""
 
+import asyncio
+import json
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -12,14 +15,18 @@ from confluent_kafka.admin import (
     ScramMechanism,
     UserScramCredentialUpsertion,
 )
+from confluent_kafka.cimpl import NewTopic
+from podium import events as podium_events
 from podium.cli import call
-from podium_contracts.events import TOPIC
+from podium_contracts.events import TOPIC, CloudEvent
 from podium_contracts.names import Stage
 from podium_runtime.kafka.clients import Brokers
 from podium_runtime.kafka.dead_letters import DEAD_LETTERS
 
+from libs.cli.tests.conftest import PIPELINE
+from tests.benchmarks.running import rows_in
 from tests.integration.services.conftest import Stall
-from tests.integration.services.stack import Broker, Service, Stack, eventually, free_port
+from tests.integration.services.stack import PATIENCE_SECONDS, Broker, Service, Stack, eventually, free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
@@ -124,6 +131,33 @@ def test_topics_services_and_commands_work(
         assert "geheim" not in service.log.read_text() + service.errors.read_text()
     finally:
         service.kill()
+
+
+def test_messages_are_read_and_events_are_followed(secured: Stack) -> None:
+    """A source on a topic of the same broker comes into Bronze, and `podium.events` tells of it."""
+    service, brokers = secured.services[Stage.INGEST], Brokers(secured.kafka)
+    admin = brokers.admin()  # kept: the future fails when it is gone
+    admin.create_topics([NewTopic("till", 1, 1)])["till"].result(20)
+    producer = brokers.producer()
+    for number in range(3):
+        producer.produce("till", json.dumps({"id": f"a{number}", "at": number, "price": 1}))
+    assert producer.flush(20) == 0
+    service.start()
+    try:
+        eventually(service.is_ready)
+        shop = Stall(secured, "secured-stream")
+        shop.write(PIPELINE.replace("files: {path: in/*.csv}", "kafka: {topic: till, trigger_seconds: 1}"))
+        assert rows_in(asyncio.run(first(secured, shop.name))) == 3
+        assert service.end(signal.SIGTERM) == 0
+    finally:
+        service.kill()
+
+
+async def first(secured: Stack, pipeline: str) -> CloudEvent:
+    """Return the first event of Bronze of a pipeline, as a consumer of a group hears it."""
+    followed = podium_events(secured.kafka, pipeline=pipeline, layer="bronze", group="reports")
+    async with asyncio.timeout(PATIENCE_SECONDS), aclosing(followed) as found:
+        return await anext(found)
 
 
 WRONG = {
