@@ -1,6 +1,7 @@
 """The service of a stage that is disturbed: `python disturbed.py STAGE HOW MARK`. Once, and MARK is the file that says that it has happened:
 
 kill    kill -9 of the service and the stage's process after the completion is written, before it is announced
+cut     kill -9 of the stage's process after its table is committed, before the completion is written
 sleep   the stage takes ten minutes
 
 or, by `crash`, in each call for the pipeline that is named in MARK: kill -9 of the stage's process.
@@ -36,12 +37,15 @@ def disturbed(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> li
             assert service.pid
             os.kill(service.pid, signal.SIGKILL)
             os.kill(os.getpid(), signal.SIGKILL)
+        if HOW == "cut" and (words[0], words[1], words[3]) == ("after", STAGE, "commit") and first():
+            os.kill(os.getpid(), signal.SIGKILL)
 
     if HOW == "sleep" and first():
         time.sleep(600)
     if HOW == "crash" and MARK.read_text() == pipeline.name:
         os.kill(os.getpid(), signal.SIGKILL)
-    stage = getattr(import_module(f"podium_{STAGE}.stage"), STAGE)
+    module, name = ("service", "ingest_with_topics") if STAGE == Stage.INGEST else ("stage", STAGE)
+    stage = getattr(import_module(f"podium_{STAGE}.{module}"), name)
     answers: list[CloudEvent] = stage(event, pipeline, replace(lakehouse, reached=reached))
     return answers
 

@@ -3,7 +3,6 @@
 import csv
 import gzip
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -35,7 +34,7 @@ GOLD = (
 def test_lines_as_events_make_the_same_gold(shop: Shop, retail: FileShop, tmp_path: Path) -> None:
     """525,461 lines over four partitions, in batches: every table of Gold is that of the file, row for row."""
     shop.make("sales-events", partitions=4)
-    _sell_every_line(shop.brokers)
+    sell_every_line(shop.brokers, "sales-events")
     streaming = FileShop(tmp_path / "streaming")
     text = streaming.file.read_text()
     assert FILES in text
@@ -43,26 +42,27 @@ def test_lines_as_events_make_the_same_gold(shop: Shop, retail: FileShop, tmp_pa
     opened = streaming.open()
     outcome = host.run(opened.pipeline, opened.lakehouse, request(opened.pipeline), topics=shop.topics)
     assert [verdict.verdict for verdict in outcome.verdicts] == ["passed", "passed"]
-    assert _differences(retail.folder, streaming.folder, GOLD) == {}
+    assert gold_differences(retail.folder, streaming.folder) == {}
 
 
-def _sell_every_line(brokers: Brokers) -> None:
+def sell_every_line(brokers: Brokers, topic: str) -> None:
+    """Put every line of the example on a topic, those of an invoice in one partition."""
     producer = brokers.producer({"linger.ms": 20, "queue.buffering.max.messages": 1_000_000})
     with gzip.open(RETAIL / "data" / REAL_FILE, "rt", newline="", encoding="utf-8-sig") as file:
         for number, line in enumerate(csv.DictReader(file)):
             event = {
                 name: value or None for name, value in line.items()
             }  # a till says null where a file has nothing
-            producer.produce("sales-events", json.dumps(event), key=line["Invoice"])
+            producer.produce(topic, json.dumps(event), key=line["Invoice"])
             if number % 10_000 == 0:
                 producer.poll(0)
     assert producer.flush(60) == 0
 
 
-def _differences(one: Path, other: Path, tables: Sequence[str]) -> dict[str, int]:
-    """Return how many rows of each table only one of both lakehouses has."""
+def gold_differences(one: Path, other: Path) -> dict[str, int]:
+    """Return how many rows of each table of Gold only one of both folders' lakehouses has."""
     found = {}
-    for table in tables:
+    for table in GOLD:
         files = [DeltaTable(f"{folder}/lakehouse/gold/{table}").file_uris() for folder in (one, other)]
         sides = [repr(uris) for uris in files]
         rows = [
