@@ -192,10 +192,9 @@ def test_a_job_that_somebody_deletes_is_made_again(kubectl: Kubectl) -> None:
 
 @pytest.mark.usefixtures("pods", "operator")
 def test_what_kubernetes_will_never_take_ends_the_run(kubectl: Kubectl) -> None:
-    """Two volumes in one place, and a Pipeline that no ConfigMap holds; in the API server's words, and the run beside them goes its way."""
+    """A toleration that contradicts itself, and a Pipeline that no ConfigMap holds; in the API server's words, and the run beside them goes its way."""
     kubectl.apply(RETAIL)
-    twice = [{"name": name, "mountPath": "/data", "emptyDir": {}} for name in ("a", "b")]
-    kubectl.apply(run("bad", pods={"volumes": twice}))
+    kubectl.apply(run("bad", pods={"tolerations": [{"key": "spot", "operator": "Exists", "value": "x"}]}))
     kubectl.apply(run("good"))
     large = changed("metadata", "name", value="large")
     column = large["spec"]["datasets"]["sales"]["columns"]["country"]
@@ -204,7 +203,7 @@ def test_what_kubernetes_will_never_take_ends_the_run(kubectl: Kubectl) -> None:
     }
     kubectl.apply(large)
     kubectl.apply(run("large", pipeline="large"))
-    assert "must be unique" in wait_for(kubectl, "False InvalidSpec", "bad")["message"]
+    assert "must be empty" in wait_for(kubectl, "False InvalidSpec", "bad")["message"]
     assert "Too long" in wait_for(kubectl, "False InvalidSpec", "large")["message"]
     wait_for(kubectl, "Unknown ImageUnavailable", "good")
     assert "bad" not in " ".join(line for line in owned(kubectl) if line.startswith("Job"))

@@ -53,7 +53,8 @@ def check(shop: Opened, sold: Sequence[Place], stack: Stack, announced: Topic, q
     assert misplaced(shop, sold) == {}
     assert misnumbered(shop) == []
     assert miscounted(shop, len(sold)) == []
-    assert misannounced(shop, stack, announced) == []
+    wrong = misannounced(shop, stack, announced)
+    assert wrong == [], wrong
     assert differences(shop, undisturbed(shop, quiet, stack.kafka)) == []
 
 

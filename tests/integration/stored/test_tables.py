@@ -104,8 +104,8 @@ def test_a_table_is_ordered_beside_its_writers(bucket: str, *, partitioned: bool
 def test_the_small_files_of_many_records_are_put_together(bucket: str) -> None:
     """As in a folder, every 64 commits, and every record is still found."""
     table = RecordTable(f"{bucket}/_podium/records", RECORDS)
-    for number in range(1, 71):
+    for number in range(1, 141):
         assert table.put("a", number, [{"scope": "a", "sequence": number}])
-    assert not table.put("a", 70, [{"scope": "a", "sequence": 70}])
-    assert len(DeltaTable(table.uri).file_uris()) < 10
-    assert sorted(int(str(row["sequence"])) for row in table.rows()) == list(range(1, 71))
+    assert not table.put("a", 140, [{"scope": "a", "sequence": 140}])
+    assert len(DeltaTable(table.uri).file_uris()) < 80
+    assert sorted(int(str(row["sequence"])) for row in table.rows()) == list(range(1, 141))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from zlib import crc32
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,16 +16,19 @@ from podium_lakehouse.delta.replacing import LiveFile, live_files, partition_fol
 from podium_lakehouse.delta.tables import current
 
 EVERY_COMMITS = 64
-SMALL_BYTES = 16_000_000
-"""Of a file. Larger ones are left alone, so that what a batch costs does not grow with the table."""
+SMALL_BYTES = 4_000_000
+"""Of a file. Larger ones are left alone, so that what a batch costs does not grow with the table, and none has to wait for much."""
 COMPACTION = {MAINTENANCE_KEY: "compaction"}
 """What such a commit says of itself."""
 
 
 def compact(uri: str, since: int, small_bytes: int = SMALL_BYTES) -> None:
-    """Compact a table that has had its next 64 commits since a version; where another process is at it, it is left to that one."""
+    """Compact a table that has had its next 64 commits since a version; where another process is at it, it is left to that one.
+
+    Tables that grow by the same batches do not have theirs at the same batch.
+    """
     table = current(uri)
-    if table is None or since < 0 or table.version() // EVERY_COMMITS == since // EVERY_COMMITS:
+    if table is None or since < 0 or _turn(uri, table.version()) == _turn(uri, since):
         return
     table = DeltaTable(uri)
     groups = list(_groups(live_files(table), small_bytes))
@@ -37,6 +41,11 @@ def compact(uri: str, since: int, small_bytes: int = SMALL_BYTES) -> None:
     old = [file for files in groups for file in files]
     if replace_files(uri, table, old, data_files(uri, folder), COMPACTION) is None:
         discard([folder])
+
+
+def _turn(uri: str, version: int) -> int:
+    """Return how often a table was due up to a version: first after 64 to 127 commits, as its name decides."""
+    return max(version - crc32(uri.encode()) % EVERY_COMMITS, 0) // EVERY_COMMITS
 
 
 def _groups(files: Sequence[LiveFile], small_bytes: int) -> Iterator[list[LiveFile]]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache, cached_property
 from typing import cast
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message
+from confluent_kafka import OFFSET_INVALID, Consumer, IsolationLevel, KafkaError, KafkaException, Message
 from confluent_kafka import TopicPartition as Position
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # documented, not listed
 from podium_contracts.errors import BadSource, LedgerImbalance, TransientError
@@ -116,12 +116,15 @@ class KafkaTopics:
             asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=PATIENCE_SECONDS
         )
         try:
-            return {
+            found = {
                 TopicPartition(place.topic, place.partition): int(future.result().offset)
                 for place, future in futures.items()
             }
         except KafkaException as error:
             raise self._brokers.trouble(error, "offsets") from error
+        if OFFSET_INVALID in found.values():  # without an error: a broker went away before it answered
+            raise self._brokers.trouble(None, "offsets")
+        return found
 
     @cached_property
     def _brokers(self) -> Brokers:
