@@ -116,6 +116,7 @@ class Batches(Processes):
         self.begun, self.gate = asyncio.Event(), asyncio.Event()
 
     async def call(self, function: Callable[..., object], *_arguments: object) -> object:  # type: ignore[override]
+        await asyncio.sleep(0)  # a process never answers before others have had their turn
         if function is not calls.bring:
             return []
         if not self.script:
