@@ -26,7 +26,6 @@ STAGES = ("ingest", "cleanse", "quality", "model", "publish")
 SERVICES = dict(zip(STAGES, itertools.count(int(os.environ.get("LOCAL_PAGES_PORT", "6066")))))
 """By stage: the port of its pages."""
 BROKER_PORT = os.environ.get("LOCAL_KAFKA_PORT", "9092")
-EVENTS = "podium.events.v1"
 TOPICS = ("sales-events", "customer-events", "product-events")
 GIVE_WAY = {"model": 10, "publish": 10}
 """By stage: how much it gives way to the others where the cores are full, as `nice` counts. Silver does not wait for Gold, which takes what came meanwhile in one go."""
@@ -85,10 +84,11 @@ def lag(stage: str) -> int:
     """Return how many events the group of a stage has not passed."""
     from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition  # noqa: PLC0415 - `down` does without
     from confluent_kafka.admin import AdminClient, OffsetSpec  # noqa: PLC0415 - as above
+    from podium_contracts.events import TOPIC  # noqa: PLC0415 - as above
 
     admin = AdminClient({"bootstrap.servers": (HOME / "broker" / "bootstrap").read_text().strip()})
     partitions = [
-        TopicPartition(EVENTS, number) for number in admin.list_topics(EVENTS, 30).topics[EVENTS].partitions
+        TopicPartition(TOPIC, number) for number in admin.list_topics(TOPIC, 30).topics[TOPIC].partitions
     ]
     ends = admin.list_offsets({partition: OffsetSpec.latest() for partition in partitions})
     group = ConsumerGroupTopicPartitions(f"podium.{stage}", partitions)

@@ -18,7 +18,7 @@ from podium.opening import Opened, open_pipeline
 from podium_contracts.errors import MalformedEvent
 from podium_contracts.events import TOPIC, CloudEvent, decode
 from podium_contracts.events.v1 import LayerCompleted
-from podium_contracts.names import Stage
+from podium_contracts.names import Layer, Stage
 from podium_runtime.kafka.clients import Brokers
 from podium_runtime.kafka.topics import ensure_topics
 from podium_runtime.settings import KafkaSettings
@@ -172,13 +172,10 @@ def declare(folder: Path, trigger_seconds: float, engine: str = "duckdb") -> Ope
 
 
 def rows_in(event: CloudEvent) -> int:
-    """Return the rows that a completion of Bronze added."""
+    """Return the rows that an event says Bronze got: none but its completions do."""
     data = event.data
-    return (
-        data.ledger.flow.inserted
-        if isinstance(data, LayerCompleted) and data.ledger and data.ledger.flow
-        else 0
-    )
+    is_bronze = isinstance(data, LayerCompleted) and data.layer == Layer.BRONZE
+    return data.ledger.flow.inserted if is_bronze and data.ledger and data.ledger.flow else 0
 
 
 def lines(count: int, scratch: Path) -> Path:

@@ -31,6 +31,12 @@ def run(name: str = "retail-1", **spec: Any) -> dict[str, Any]:
     }
 
 
+def mounting(*volumes: tuple[str, str]) -> dict[str, Any]:
+    """Return a run whose pods have volumes: the name of each, and where it is mounted."""
+    listed = [{"name": name, "mountPath": path, "emptyDir": {}} for name, path in volumes]
+    return run(pods={"volumes": listed})
+
+
 def changed(*path: str | int, value: Any) -> dict[str, Any]:
     """Return the retail pipeline with another value at a path."""
     document = copy.deepcopy(RETAIL)
@@ -166,38 +172,24 @@ BAD_RUNS = {
     "files that Spark may miss": (run(spark={"spark.sql.files.ignoreMissingFiles": "true"}), "key"),
     "an engine that nobody can choose": (run(engine="auto"), "engine"),
     "two volumes of a name": (
-        run(
-            pods={
-                "volumes": [
-                    {"name": "x", "mountPath": "/x", "emptyDir": {}},
-                    {"name": "x", "mountPath": "/y", "emptyDir": {}},
-                ]
-            }
-        ),
+        mounting(("x", "/x"), ("x", "/y")),
         "each volume needs a name and a `mountPath` of its own",
     ),
     "two volumes in a folder": (
-        run(
-            pods={
-                "volumes": [
-                    {"name": "x", "mountPath": "/x", "emptyDir": {}},
-                    {"name": "y", "mountPath": "/x", "emptyDir": {}},
-                ]
-            }
-        ),
+        mounting(("x", "/x"), ("y", "/x")),
         "each volume needs a name and a `mountPath` of its own",
     ),
     "the volume of the pipeline": (
-        run(pods={"volumes": [{"name": "pinned", "mountPath": "/x", "emptyDir": {}}]}),
+        mounting(("pinned", "/x")),
         "pods have volumes of that name anyway",
     ),
     "a volume that Spark takes for its own": (
-        run(pods={"volumes": [{"name": "spark-local-dir-1", "mountPath": "/x", "emptyDir": {}}]}),
+        mounting(("spark-local-dir-1", "/x")),
         "pods have volumes of that name anyway",
     ),
     "another image for Spark": (run(spark={"spark.kubernetes.container.image": "evil:1"}), "key"),
     "a way out of a folder": (
-        run(pods={"volumes": [{"name": "x", "mountPath": "/data/../etc", "emptyDir": {}}]}),
+        mounting(("x", "/data/../etc")),
         "mountPath",
     ),
     "a folder over the program": (

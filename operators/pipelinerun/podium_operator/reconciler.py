@@ -10,6 +10,7 @@ from podium_contracts.resources import (
     Reason,
     StageRun,
 )
+from podium_contracts.resources.conditions import LONGEST_CONDITION
 from podium_contracts.resources.course import STAGE_RUN, pinned_name
 from podium_runtime.cluster import Cluster, Refused
 from pydantic import ValidationError
@@ -206,7 +207,7 @@ class Reconciler:
 
     async def _refuse(self, raw: Raw, error: ValidationError) -> None:
         """End a run whose spec no validation of the API server lets in; one that has finished under other rules is left alone."""
-        said = mistake(error)[: statuses.LONGEST_CONDITION]
+        said = mistake(error)[:LONGEST_CONDITION]
         ended = rfc3339(self.now())
         conditions = [
             {

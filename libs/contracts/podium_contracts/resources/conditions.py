@@ -8,6 +8,9 @@ from pydantic import Field
 
 from podium_contracts.resources.resource import Observed, Time
 
+LONGEST_CONDITION = 1024
+"""Characters of a condition's message."""
+
 
 class ConditionType(StrEnum):
     """What a condition is about."""
@@ -234,6 +237,6 @@ class Condition(Observed):
     type: ConditionType
     status: Literal["True", "False", "Unknown"]
     reason: Reason
-    message: Annotated[str, Field(max_length=1024)] = ""
+    message: Annotated[str, Field(max_length=LONGEST_CONDITION)] = ""
     last_transition_time: Time
     observed_generation: int = 0

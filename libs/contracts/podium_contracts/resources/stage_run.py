@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field
 
 from podium_contracts.names import Stage
-from podium_contracts.resources.conditions import Condition, Reason
+from podium_contracts.resources.conditions import LONGEST_CONDITION, Condition, Reason
 from podium_contracts.resources.pipeline_run import Account, Judgement, TableProgress, summed
 from podium_contracts.resources.pods import KubernetesName
 from podium_contracts.resources.resource import ObjectMeta, Observed, Resource, Time
@@ -56,7 +56,7 @@ class StageOutcome(Observed):
     """What a driver says of its stage when it ends: its termination message, of at most 4096 bytes."""
 
     reason: Reason
-    message: Annotated[str, Field(max_length=1024)] = ""
+    message: Annotated[str, Field(max_length=LONGEST_CONDITION)] = ""
     announced: tuple[Announced, ...] = ()
     ledger: tuple[Account, ...] = ()
     verdicts: tuple[Judgement, ...] = ()

@@ -100,8 +100,12 @@ class Answering:
         if isinstance(found, Failure):
             found = Outstanding(failures=((str(self.pipelines), found),))
         for path, failed in found.failures:
-            said = {"path": path, "reason": failed.reason, "message": failed.message}
-            log.error("looking for unannounced completions failed", **said)
+            log.error(
+                "looking for unannounced completions failed",
+                path=path,
+                reason=failed.reason,
+                message=failed.message,
+            )
         by_pipeline: dict[str, list[CloudEvent]] = {}
         for event in found.events:
             by_pipeline.setdefault(event.partitionkey, []).append(event)
@@ -127,9 +131,7 @@ class Answering:
             CALL_SECONDS.labels(self.hosted.stage).observe(seconds)
         if isinstance(brought, Failure):
             (dataset,) = event.run.datasets
-            said = {"dataset": dataset, "reason": brought.reason, "message": brought.message}
-            said |= {"trace": brought.trace} if brought.trace else {}
-            log.error("stream failed", **said, **fields(event))
+            log.error("stream failed", dataset=dataset, **brought.said, **fields(event))
             STREAM_FAILURES.labels(event.partitionkey, dataset, brought.reason).inc()
             return brought
         await self._announce(brought)
@@ -153,9 +155,8 @@ class Answering:
             attempts=attempts,
             failed_at=time.time_ns() // 1_000_000,
         )
-        said = {"origin": str(record.origin), "reason": failed.reason, "message": failed.message}
-        said |= {"trace": failed.trace} if failed.trace else {}
-        log.error("dead letter", attempts=attempts, **said, **(fields(event) if event else {}))
+        about = fields(event) if event else {}
+        log.error("dead letter", attempts=attempts, origin=str(record.origin), **failed.said, **about)
         DEAD.labels(stage, failed.reason).inc()
         await self._send(KafkaRecord(DEAD_LETTERS, record.key, tuple(letter.encode()), record.value))
         if event:
@@ -163,8 +164,13 @@ class Answering:
 
     async def announce_failure(self, event: CloudEvent, failed: Failure) -> None:
         """Say that the stage could not answer an event; returns when Kafka has it."""
-        said = {"reason": failed.reason, "message": failed.message}
-        announced = failure(event, self.hosted.stage, **said, transient=failed.transient)
+        announced = failure(
+            event,
+            self.hosted.stage,
+            reason=failed.reason,
+            message=failed.message,
+            transient=failed.transient,
+        )
         await self._send(encode(announced))
 
     async def _attempt(self, task: Task) -> tuple[Failure | None, int]:

@@ -75,6 +75,15 @@ class Failure:
     transient: bool
     trace: str = ""
 
+    @property
+    def said(self) -> dict[str, str]:
+        """What a line of the log says of it."""
+        return {
+            "reason": self.reason,
+            "message": self.message,
+            **({"trace": self.trace} if self.trace else {}),
+        }
+
 
 def answer(hosted: Hosted, folder: Path, event: CloudEvent) -> list[CloudEvent] | Failure:
     """Call a stage with an event."""

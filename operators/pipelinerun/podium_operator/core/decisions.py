@@ -18,7 +18,7 @@ from podium_contracts.resources import (
     StageOutcome,
     StageRunStatus,
 )
-from podium_contracts.resources.conditions import EXPLANATIONS
+from podium_contracts.resources.conditions import EXPLANATIONS, LONGEST_CONDITION
 from podium_contracts.resources.course import Step, expected, pinned_name, stage_run
 from podium_contracts.resources.stage_run import Announced
 
@@ -27,7 +27,7 @@ from podium_operator.core.attempts import DONE, Progress, progress
 from podium_operator.core.failures import refusal
 from podium_operator.core.objects import Manifest
 from podium_operator.core.seen import Pinned, Raw, Seen, engine_wish
-from podium_operator.core.statuses import LONGEST_CONDITION, Standing, told
+from podium_operator.core.statuses import Standing, told
 from podium_operator.settings import DriverSettings
 
 

@@ -3,7 +3,7 @@
 import re
 
 from podium_contracts.resources import FailureClass, Reason, StageOutcome
-from podium_contracts.resources.conditions import EXPLANATIONS
+from podium_contracts.resources.conditions import EXPLANATIONS, LONGEST_CONDITION
 
 from podium_operator.core.seen import Driver, Job
 
@@ -66,15 +66,13 @@ def outcome(job: Job, told: str) -> StageOutcome:
         )
     if driver is None:
         return StageOutcome(
-            reason=Reason.DRIVER_LOST, message=job.failure[:1024] or "the driver's pod is gone"
+            reason=Reason.DRIVER_LOST, message=job.failure[:LONGEST_CONDITION] or "the driver's pod is gone"
         )
     if driver.reason or driver.exit_code in {None, KILLED}:
         return StageOutcome(reason=Reason.DRIVER_LOST, message=_ending(driver))
-    last = driver.said.strip().splitlines()
-    return StageOutcome(
-        reason=Reason.INTERNAL_ERROR,
-        message=(last[-1] if last else f"pod {driver.name} ended with code {driver.exit_code}")[:1024],
-    )
+    lines = driver.said.strip().splitlines()
+    last = lines[-1] if lines else f"pod {driver.name} ended with code {driver.exit_code}"
+    return StageOutcome(reason=Reason.INTERNAL_ERROR, message=last[:LONGEST_CONDITION])
 
 
 def class_of(reason: Reason) -> FailureClass | None:

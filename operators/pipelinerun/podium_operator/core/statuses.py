@@ -19,7 +19,7 @@ from podium_contracts.resources import (
     StageProgress,
     StageRunStatus,
 )
-from podium_contracts.resources.conditions import EXPLANATIONS
+from podium_contracts.resources.conditions import EXPLANATIONS, LONGEST_CONDITION
 from podium_contracts.resources.pipeline_run import Judgement
 
 from podium_operator.core.attempts import DONE, LONGEST_MESSAGE, Progress
@@ -40,10 +40,6 @@ class Standing:
     def over(self) -> bool:
         """Whether it has ended."""
         return self.succeeded is not None
-
-
-LONGEST_CONDITION = 1024
-"""Characters of a condition's message."""
 
 
 @dataclass(frozen=True)
