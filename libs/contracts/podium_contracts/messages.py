@@ -21,19 +21,24 @@ class TopicPartition(NamedTuple):
 
 
 class Extent(NamedTuple):
-    """The offsets that a partition holds: from `earliest` up to, and without, `latest`."""
+    """The offsets that a partition holds: from `earliest` up to, and without, `latest`.
+
+    `topic_id` tells a topic from another of the same name; None where the brokers do not give one.
+    """
 
     earliest: int
     latest: int
+    topic_id: str | None = None
 
 
 class OffsetRange(Model):
-    """Offsets of a partition: from `start` up to, and without, `end`."""
+    """Offsets of a partition: from `start` up to, and without, `end`; `topic_id` as in `Extent`."""
 
     topic: str
     partition: int
     start: int
     end: int
+    topic_id: str | None = None
 
     @property
     def place(self) -> TopicPartition:

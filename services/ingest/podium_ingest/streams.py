@@ -51,11 +51,11 @@ def news(source: KafkaSource, before: Offsets, topics: Topics, size: Size) -> Of
         BadSource: messages were removed before they were read, or the topic was made anew.
     """
     extents = topics.extents(source)
-    ends = {part.place: part.end for part in before}
-    first = not any(place in ends for place in extents)
+    read = {part.place: part for part in before}
+    first = not any(place in read for place in extents)
     starts = _first_offsets(source, extents, topics) if first else {}
     waiting = {
-        place: Extent(_next(source, place, extent, ends.get(place, starts.get(place, 0))), extent.latest)
+        place: extent._replace(earliest=_next(source, place, extent, read.get(place), starts.get(place, 0)))
         for place, extent in extents.items()
     }
     rows = sum(extent.latest - extent.earliest for extent in waiting.values())
@@ -63,16 +63,17 @@ def news(source: KafkaSource, before: Offsets, topics: Topics, size: Size) -> Of
     if (rows < size.least or size.most < 1) and not begins:
         return ()
     share = min(1.0, size.most / max(rows, 1))
-    read = tuple(
+    batch = tuple(
         OffsetRange(
             topic=place.topic,
             partition=place.partition,
             start=extent.earliest,
             end=extent.earliest + -int(-(extent.latest - extent.earliest) * share // 1),
+            topic_id=extent.topic_id,
         )
         for place, extent in sorted(waiting.items())
     )
-    return (*read, *(part for part in unmoved(before) if part.place not in waiting))
+    return (*batch, *(part for part in unmoved(before) if part.place not in waiting))
 
 
 def unmoved(offsets: Offsets) -> Offsets:
@@ -90,15 +91,19 @@ def _first_offsets(
     return {place: extent.earliest for place, extent in extents.items()}
 
 
-def _next(source: KafkaSource, place: TopicPartition, extent: Extent, wanted: int) -> int:
-    """Return the offset to go on from."""
-    if extent.earliest <= wanted <= extent.latest:
+def _next(
+    source: KafkaSource, place: TopicPartition, extent: Extent, before: OffsetRange | None, first: int
+) -> int:
+    """Return the offset to go on from: where the batch before ended, or else the first."""
+    wanted = before.end if before else first
+    another = before is not None and _is_another(before, extent.topic_id, extent.latest)
+    if extent.earliest <= wanted <= extent.latest and not another:
         return wanted
     if source.on_lost_offsets == "continue" or (wanted == 0 and extent.earliest == extent.latest):
         return extent.earliest
-    if wanted > extent.latest:
+    if another:
         raise BadSource(
-            f"{place} ends at offset {extent.latest}, and {wanted} were read before: it is another topic of that name",
+            f"{place} was read up to offset {wanted}, and is another topic of that name now, with offsets up to {extent.latest}",
             hint="if the topic was meant to begin anew, set on_lost_offsets: continue in its source for one run",
         )
     raise BadSource(
@@ -107,14 +112,30 @@ def _next(source: KafkaSource, place: TopicPartition, extent: Extent, wanted: in
     )
 
 
+def _is_another(before: OffsetRange, topic_id: str | None, offset: int) -> bool:
+    """Return whether the topic was made anew: it has another id, or only gets to an offset before what was read of it."""
+    renewed = before.topic_id is not None and topic_id is not None and before.topic_id != topic_id
+    return renewed or offset < before.end
+
+
 def lost(intent: Intent, before: Offsets) -> tuple[str, ...]:
-    """Return a note for each partition in which the intent goes on later than the one before ended."""
-    ends = {part.place: part.end for part in before}
+    """Return a note for each partition in which the intent does not go on where the one before ended."""
+    read = {part.place: part for part in before}
     return tuple(
-        f"{part.place}: the messages at offsets {ends[part.place]} to {part.start - 1} were removed before they were read"
+        _lost(read[part.place], part)
         for part in intent.offsets
-        if part.place in ends and part.start > ends[part.place]
+        if part.place in read and _is_break(read[part.place], part)
     )
+
+
+def _is_break(before: OffsetRange, now: OffsetRange) -> bool:
+    return now.start > before.end or _is_another(before, now.topic_id, now.start)
+
+
+def _lost(before: OffsetRange, now: OffsetRange) -> str:
+    if _is_another(before, now.topic_id, now.start):
+        return f"{now.place}: it is another topic of that name, read from offset {now.start}; the one before was read up to {before.end}"
+    return f"{now.place}: the messages at offsets {before.end} to {now.start - 1} were removed before they were read"
 
 
 def read_messages(

@@ -151,6 +151,31 @@ def test_messages_lost_to_retention_stop_the_stream_until_somebody_says_go_on(sh
     assert shop.offsets() == [0, 1, 2, 5, 6, 7, 8]
 
 
+@pytest.mark.parametrize("more", [1, 5])
+def test_a_topic_that_was_made_anew_stops_the_stream_until_somebody_says_go_on(shop: Shop, more: int) -> None:
+    """It is told by its id, however far its offsets go."""
+    shop.declare(f"topic: {shop.topic}, trigger_seconds: 0.001")
+    shop.sell(*map(sale, range(3)))
+    shop.bring()
+    admin = shop.brokers.admin()
+    admin.delete_topics([shop.topic])[shop.topic].result(20)
+    shop.make(shop.topic)
+    shop.sell(*map(sale, range(10, 10 + more)))
+    with pytest.raises(BadSource, match=f"{shop.topic}/0 was read up to offset 3, and is another topic"):
+        shop.bring()
+    shop.declare(f"topic: {shop.topic}, on_lost_offsets: continue, trigger_seconds: 0.001")
+    [completed] = shop.bring()
+    assert isinstance(completed.data, LayerCompleted)
+    assert completed.data.notes == (
+        f"{shop.topic}/0: it is another topic of that name, read from offset 0; the one before was read up to 3",
+    )
+    shop.sell(sale(99))
+    shop.bring()
+    assert [row[0] for row in shop.rows("bronze/sales", ["id"], "id")] == sorted(
+        map(str, [*range(3), *range(10, 10 + more), 99])
+    )
+
+
 def test_aborted_messages_and_the_marks_of_transactions_are_no_rows(shop: Shop) -> None:
     """Offsets without a message are gaps, not losses, in the middle and at the end."""
     producer = shop.brokers.producer({"transactional.id": shop.topic})

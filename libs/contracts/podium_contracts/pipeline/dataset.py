@@ -117,8 +117,8 @@ class KafkaSource(Model):
     max_bytes: int = Field(default=1_048_576, gt=0)
     """A longer message is refused, and kept whole in quarantine."""
     on_lost_offsets: Literal["fail", "continue"] = "fail"
-    """What happens where messages were removed from the topic before they were read: nothing more is read until a person says
-    `continue`, which goes on with what is left and says so in the completion's notes."""
+    """What happens where messages were removed from the topic before they were read, or the topic was made anew: nothing more is
+    read until a person says `continue`, which goes on with what is there and says so in the completion's notes."""
     source_system: str = "kafka"
 
     @model_validator(mode="after")

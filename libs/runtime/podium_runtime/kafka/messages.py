@@ -2,13 +2,22 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, cached_property
 from typing import cast
 
-from confluent_kafka import OFFSET_INVALID, Consumer, IsolationLevel, KafkaError, KafkaException, Message
+from confluent_kafka import (
+    OFFSET_INVALID,
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicCollection,
+    Uuid,
+)
 from confluent_kafka import TopicPartition as Position
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # documented, not listed
 from podium_contracts.errors import BadSource, LedgerImbalance, TransientError
@@ -26,6 +35,7 @@ MOST_GAPS = 100
 """Gaps that are read again: a compacted topic is full of them."""
 CHUNK_ROWS, CHUNK_BYTES = 100_000, 64_000_000
 EARLIEST, LATEST = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
+NO_ID = str(Uuid(0, 0))
 GONE = {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: SLF001 - its name
 
 
@@ -52,7 +62,8 @@ class KafkaTopics:
         places = self._places(source)
         earliest = self._offsets(places, EARLIEST)
         latest = self._offsets(places, LATEST)
-        return {place: Extent(earliest[place], latest[place]) for place in places}
+        ids = self._topic_ids({place.topic for place in places})
+        return {place: Extent(earliest[place], latest[place], ids[place.topic]) for place in places}
 
     def offsets_at(self, places: Sequence[TopicPartition], moment: datetime) -> Mapping[TopicPartition, int]:
         """Return the first offset of each partition at or after a time; where there is none, the partition's end."""
@@ -107,6 +118,17 @@ class KafkaTopics:
         if not wanted and source.topic:
             raise BadSource(f"there is no topic {source.topic}", hint="create it, or correct its name")
         return [TopicPartition(name, number) for name in wanted for number in sorted(known[name].partitions)]
+
+    def _topic_ids(self, names: Collection[str]) -> dict[str, str | None]:
+        """Return the id of each topic; brokers before 2.8 give none."""
+        if not names:
+            return {}
+        futures = self._admin.describe_topics(TopicCollection(list(names)), request_timeout=PATIENCE_SECONDS)
+        try:
+            found = {name: str(future.result().topic_id) for name, future in futures.items()}
+        except KafkaException as error:
+            raise self._brokers.trouble(error, "topics") from error
+        return {name: None if found_id == NO_ID else found_id for name, found_id in found.items()}
 
     def _offsets(self, places: Sequence[TopicPartition], spec: OffsetSpec) -> dict[TopicPartition, int]:
         asked = {Position(*place): spec for place in places}
