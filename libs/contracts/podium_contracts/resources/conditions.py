@@ -181,8 +181,8 @@ EXPLANATIONS = {
         _INFRASTRUCTURE,
     ),
     Reason.OUT_OF_MEMORY: Explanation(
-        "The kernel ended the driver because it used more memory than its limit.",
-        "Raise `spec.pods.resources.memory`, or use engine spark.",
+        "The driver used more memory than it has: the kernel ended it, or Java's heap was full.",
+        "Raise `spec.pods.resources.memory`, or spread the work: engine spark, more `spec.pods.executors.instances`.",
         _INFRASTRUCTURE,
     ),
     Reason.DRIVER_LOST: Explanation(

@@ -22,11 +22,11 @@ REASONS = {
     "BundleUnreadable": Reason.BUNDLE_UNREADABLE,
     "TerminalError": Reason.REFUSED,
     "MemoryError": Reason.OUT_OF_MEMORY,
+    "OutOfMemory": Reason.OUT_OF_MEMORY,
+    "ExecutorLost": Reason.EXECUTOR_LOST,
 }
 """Of errors, by the name of their class."""
 MOST_CHECKS = 10
-EXECUTORS = ("ExecutorLostFailure", "Lost executor", "MetadataFetchFailedException")
-"""What Spark says when it had to give up because executors were gone."""
 
 
 def done(answers: Sequence[CloudEvent], before: Mapping[str, int]) -> StageOutcome:
@@ -50,8 +50,6 @@ def failed(failure: Failure) -> StageOutcome:
         reason = REASONS[failure.reason]
     elif failure.transient:
         reason = Reason.STORAGE_UNAVAILABLE
-    elif any(word in failure.message or word in failure.trace for word in EXECUTORS):
-        reason = Reason.EXECUTOR_LOST
     else:
         reason = Reason.INTERNAL_ERROR
     return StageOutcome(reason=reason, message=" ".join(failure.message.split())[:1024])

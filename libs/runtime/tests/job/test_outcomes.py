@@ -229,7 +229,8 @@ def test_what_says_nothing_is_refused(said: str) -> None:
         (Failure("CommitConflict", "overtaken", transient=True), Reason.FENCED),
         (Failure("TerminalError", "other columns", transient=False), Reason.REFUSED),
         (Failure("ValueError", "x", transient=False, trace="…"), Reason.INTERNAL_ERROR),
-        (Failure("Py4JJavaError", "ExecutorLostFailure (executor 3)", transient=False), Reason.EXECUTOR_LOST),
+        (Failure("ExecutorLost", "ExecutorLostFailure (executor 3)", transient=True), Reason.EXECUTOR_LOST),
+        (Failure("OutOfMemory", "Java heap space", transient=True), Reason.OUT_OF_MEMORY),
     ],
 )
 def test_a_failure_has_one_of_the_reasons(failure: Failure, reason: Reason) -> None:
