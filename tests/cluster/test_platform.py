@@ -5,6 +5,7 @@ import gzip
 import json
 import random
 import secrets
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -28,8 +29,8 @@ from tests.s3 import copied, environment_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.cluster, pytest.mark.timeout(600, func_only=True)]
 SOME = 3_000
-TIGHT = "900Mi"
-"""Of a driver's memory: enough for a JVM to start beside Python, and not for it to grow."""
+HOLD = "import time; held = b'x' * 250_000_000; time.sleep(20)"
+"""A program that holds less memory than Spark's JVM, which the kernel therefore prefers to end."""
 
 
 @pytest.fixture(scope="module")
@@ -168,20 +169,28 @@ def test_a_driver_without_memory_says_so(platform: Platform) -> None:
 
 
 @pytest.mark.slow
-def test_engine_spark_without_memory_says_so(platform: Platform) -> None:
-    """Whether Java's heap is too small to begin with, or the kernel ends the JVM that the driver has started: not the driver's own process."""
-    platform.retail("tight")
-    for run, memory, words in (("heap", "600Mi", "must be at least"), ("kernel", TIGHT, "the kernel ended")):
-        platform.start(
-            run,
-            "tight",
-            engine="spark",
-            pods={"resources": {"memory": memory}},
-            retries={"infrastructure": 0},
-        )
-        message = failed(platform.finished(run), "OutOfMemory")
-        assert words in message
-        assert "spec.pods.resources.memory" in message
+def test_a_heap_that_is_too_small_for_spark_is_said(platform: Platform) -> None:
+    """With what to do, and not as an error of Podium's."""
+    platform.retail("tight", SOME)
+    alone = {"engine": "spark", "retries": {"infrastructure": 0}}
+    platform.start("heap", "tight", pods={"resources": {"memory": "600Mi"}}, **alone)
+    message = failed(platform.finished("heap"), "OutOfMemory")
+    assert "must be at least" in message
+    assert "spec.pods.resources.memory" in message
+
+
+@pytest.mark.slow
+def test_a_jvm_that_the_kernel_ends_is_a_lack_of_memory(platform: Platform) -> None:
+    """Other processes in the driver's container fill it until the kernel ends the largest: the JVM, and not the driver's own process."""
+    platform.retail("crowded")
+    resources = {"memory": "900Mi"}
+    platform.start(
+        "kernel", "crowded", engine="spark", pods={"resources": resources}, retries={"infrastructure": 0}
+    )
+    end_by(platform, "kernel", "driver", "python", "-c", HOLD)
+    message = failed(platform.finished("kernel"), "OutOfMemory")
+    assert "the kernel ended" in message
+    assert "spec.pods.resources.memory" in message
 
 
 @pytest.mark.slow
@@ -189,10 +198,10 @@ def test_an_executor_that_is_lost_is_replaced(platform: Platform) -> None:
     """Spark makes another for the same driver, and the run succeeds with one driver for each stage."""
     platform.retail("replaced", SOME)
     platform.start("replaced", "replaced", engine="spark")
-    (first,) = eventually(lambda: executors(platform, "replaced"), 240)
+    (first,) = eventually(lambda: running(platform, "replaced", "executor"), 240)
     platform.kubectl.run("delete", "pod", first, "--grace-period=0", "--force")
     second = first.replace("-exec-1", "-exec-2")
-    eventually(lambda: second in executors(platform, "replaced"), 120)
+    eventually(lambda: second in running(platform, "replaced", "executor"), 120)
     status = platform.finished("replaced", 500)
     assert succeeded(status)["Succeeded"] == "True", status["conditions"]
     assert {stage["attempts"] for stage in status["stages"]} == {1}
@@ -203,24 +212,31 @@ def test_executors_that_are_lost_again_and_again_end_the_run(platform: Platform)
     """Spark gives up after some; the run says so and what to do, and not that it is an error of Podium's."""
     platform.retail("lossy", SOME)
     platform.start("lossy", "lossy", engine="spark", retries={"infrastructure": 0})
-
-    def end_each() -> bool:
-        for name in executors(platform, "lossy"):
-            platform.kubectl.run("exec", name, "--", "sh", "-c", "kill 1", check=False)
-        return "completionTime" in platform.kubectl.get("pdr", "lossy").get("status", {})
-
-    eventually(end_each, 500)
+    end_by(platform, "lossy", "executor", "sh", "-c", "kill 1")
     assert "spec.pods.executors.memory" in failed(platform.finished("lossy"), "ExecutorLost")
 
 
-def executors(platform: Platform, run: str) -> list[str]:
-    """Return the names of a run's executors that are at work."""
+def running(platform: Platform, run: str, component: str) -> list[str]:
+    """Return the names of a run's drivers or executors that are at work."""
     return [
         pod["metadata"]["name"]
         for pod in platform.pods(run)
-        if pod["metadata"]["labels"]["app.kubernetes.io/component"] == "executor"
+        if pod["metadata"]["labels"]["app.kubernetes.io/component"] == component
         and pod["status"]["phase"] == "Running"
     ]
+
+
+def end_by(platform: Platform, run: str, component: str, *command: str) -> None:
+    """Have each driver or executor of a run execute a command, twice at once, until the run is over."""
+    kubectl = ("kubectl", "-n", platform.kubectl.namespace)
+
+    def strike() -> bool:
+        for name in running(platform, run, component):
+            for process in [subprocess.Popen([*kubectl, "exec", name, "--", *command]) for _ in range(2)]:
+                process.wait(60)
+        return "completionTime" in platform.kubectl.get("pdr", run).get("status", {})
+
+    eventually(strike, 500)
 
 
 def failed(status: dict[str, object], reason: str) -> str:

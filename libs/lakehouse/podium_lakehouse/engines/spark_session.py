@@ -41,7 +41,7 @@ ENDING = re.compile(
     r"Error while sending or receiving|Answer from Java side is empty"
 )
 """What is said of a JVM that ends, or has ended."""
-ENDING_SECONDS = 20.0
+ENDING_SECONDS = 60.0
 LOST = re.compile(
     r"(ExecutorLostFailure|MetadataFetchFailedException|Executor memory \d+ must be at least).*"
 )
@@ -243,11 +243,11 @@ def loss(error: Exception) -> OutOfMemory | ExecutorLost | None:
     if code == -signal.SIGKILL:
         return OutOfMemory("the kernel ended Spark's JVM, as memory was short", hint=MORE_MEMORY)
     if words := re.search(r"java\.lang\.OutOfMemoryError.*|System memory \d+ must be at least.*", said):
-        return OutOfMemory(words[0], hint=MORE_MEMORY)
+        return OutOfMemory(words[0].rstrip("."), hint=MORE_MEMORY)
     if code == TOO_MANY_LOST:
         return ExecutorLost("Spark gave up after too many executors were lost", hint=MORE_FOR_EXECUTORS)
     if words := re.search(LOST, said):
-        return ExecutorLost(words[0], hint=MORE_FOR_EXECUTORS)
+        return ExecutorLost(words[0].rstrip("."), hint=MORE_FOR_EXECUTORS)
     return None
 
 
