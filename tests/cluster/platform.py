@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 from obstore.store import S3Store
 from podium_contracts.names import Stage
+from ruamel.yaml import YAML
 
 from tests.benchmarks.sameness import FROM_THE_RUN, Figures, figures, tables_of
 from tests.cluster.conftest import ROOT, Images, Kubectl
@@ -26,6 +27,23 @@ RELEASE = "podium"
 CLAIMED = {"name": "shared", "persistentVolumeClaim": {"claimName": "shared"}}
 MOUNTED = {"mountPath": "/shared"}
 """A volume that services and runs share, and where it is in their pods."""
+
+
+SELL = """
+import os, sys
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+brokers, topic = {"bootstrap.servers": os.environ["PODIUM_KAFKA__BOOTSTRAP_SERVERS"]}, sys.argv[1]
+admin = AdminClient(brokers)  # kept: the future fails when it is gone
+if topic not in admin.list_topics(timeout=20).topics:
+    admin.create_topics([NewTopic(topic, 4, 1)])[topic].result(20)
+producer = Producer(brokers)
+for line in sys.stdin:
+    key, _, value = line.rstrip().partition("\\t")
+    producer.produce(topic, value, key)
+sys.exit(producer.flush(60))
+"""
+"""What puts the lines of its standard input, each behind its key, on a topic."""
 
 
 def helm(*arguments: str | Path, given: object = None) -> str:
@@ -91,17 +109,23 @@ class Platform:
     def retail(self, name: str, lines: int | None = None, **changed: object) -> str:
         """Apply the retail example under a name, with so many lines of its file and what is changed in it; return where its lakehouse is."""
         if lines is None:
-            source = self.put(f"{name}/data/{DATA.name}", DATA.read_bytes())
+            path = self.put(f"{name}/data/{DATA.name}", DATA.read_bytes())
         else:
             with gzip.open(DATA, "rb") as opened:
-                source = self.put(f"{name}/data/sales.csv", b"".join(next(opened) for _ in range(lines + 1)))
+                path = self.put(f"{name}/data/sales.csv", b"".join(next(opened) for _ in range(lines + 1)))
+        source = {"files": {"path": path, "format": "csv"}}
+        self.kubectl.apply(self.bundled(name, source, **changed))
+        return f"s3://lake/{name}/lakehouse"
+
+    def bundled(self, name: str, source: object, **changed: object) -> dict[str, Any]:
+        """Return the retail example as a manifest of that name, with that source of its sales; what it refers to is in the store."""
         overlay = {
             "apiVersion": "podium.dev/v1alpha1",
             "kind": "Pipeline",
             "metadata": {"name": name},
             "spec": {
                 "lakehouse": {"uri": f"s3://lake/{name}/lakehouse"},
-                "datasets": {"sales": {"sources": [{"files": {"path": source, "format": "csv"}}]}},
+                "datasets": {"sales": {"sources": [source]}},
                 "publish": None,
                 **changed,
             },
@@ -109,15 +133,30 @@ class Platform:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "cluster.yaml")
             file.write_text(json.dumps(overlay))
-            bundled = printed(
+            written = printed(
                 Path(sys.executable).with_name("podium"), "bundle", "-f", RETAIL / "pipeline.yaml",
                 "--overlay", file, "--to", "s3://lake/bundles/", seconds=120, environment=self.environment,
             )  # fmt: skip
-        manifest = Path(tempfile.gettempdir(), f"{self.kubectl.namespace}-{name}.yaml")
-        manifest.write_text(bundled)
-        self.kubectl.run("apply", "--server-side", "-f", str(manifest))
-        manifest.unlink()
-        return f"s3://lake/{name}/lakehouse"
+        manifest: dict[str, Any] = YAML(typ="safe").load(written)
+        return manifest
+
+    def host(self, manifest: dict[str, Any]) -> None:
+        """Have the services keep a Pipeline up to date, without runs."""
+        helm(
+            "upgrade", RELEASE, CHART, "--namespace", self.kubectl.namespace, "--reuse-values", "--values", "-",
+            "--wait", "--timeout", "5m", given={"pipelines": {manifest["metadata"]["name"]: manifest}},
+        )  # fmt: skip
+
+    def sell(self, topic: str, lines: Iterable[Mapping[str, str]]) -> None:
+        """Put lines of the retail file on a topic, those of an invoice in one partition; brokers are reached from within the cluster alone."""
+        texts = (
+            f"{line['Invoice']}\t{json.dumps({name: value or None for name, value in line.items()})}\n"
+            for line in lines
+        )
+        printed(
+            "kubectl", "-n", self.kubectl.namespace, "exec", "-i", f"statefulset/{RELEASE}-{Stage.INGEST}", "--",
+            "python", "-c", SELL, topic, seconds=180, given="".join(texts),
+        )  # fmt: skip
 
     def start(self, name: str, pipeline: str, **spec: Any) -> None:
         """Apply a run."""

@@ -41,6 +41,8 @@ STATUS: dict[str, Any] = {
         {"subject": "bronze.sales", "rowsIn": 525461, "inserted": 525461},
         {"subject": "silver.sales", **SALES},
     ],
+    "stocks": [{"table": "gold.fact_sale", "before": 0, "inserted": 518593, "removed": 0, "after": 518593}],
+    "controlTotals": [{"name": "agg_daily.revenue", "expected": "9726006.95", "actual": "9726006.95"}],
     "verdicts": [{"subject": "silver.sales", "verdict": "passed"}],
     "tables": [
         {"name": "bronze.sales", "toVersion": 1, "rows": 525461},
@@ -104,20 +106,44 @@ def test_the_ledger_of_a_run(kubectl: Kubectl, ask: Ask) -> None:
     shown = ask("ledger", "retail-1").out
     assert "retail-1 of retail: Completed" in shown
     assert "silver.sales: 525,461 in = 518,593 inserted + 6,865 deduplicated" in shown
+    assert "gold.fact_sale: 0 + 518,593 - 0 = 518,593" in shown
+    assert "agg_daily.revenue: 9726006.95 = 9726006.95" in shown
     assert "balanced" in shown
     assert "none → 1" in shown
+    assert "Left out" not in shown
     assert max(map(len, shown.splitlines())) <= 80
     written = ask("ledger", "retail-1", "-o", "json").json
     assert written["balanced"] is True
     assert written["ledger"][1]["quarantined"] == 3
+    assert written["stocks"][0]["after"] == 518593
+    assert written["controlTotals"] == STATUS["controlTotals"]
     assert written["tables"][1] == {"name": "silver.sales", "fromVersion": 1, "toVersion": 2, "rows": 518593}
 
 
-def test_a_ledger_that_does_not_balance_is_told(kubectl: Kubectl, ask: Ask) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ledger": [{"subject": "silver.sales", "rowsIn": 2, "inserted": 1}]},
+        {"stocks": [{"table": "gold.fact_sale", "before": 1, "inserted": 1, "after": 3}]},
+        {"controlTotals": [{"name": "agg_daily.revenue", "expected": "1", "actual": "2"}]},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_a_ledger_that_does_not_balance_is_told(kubectl: Kubectl, ask: Ask, wrong: dict[str, Any]) -> None:
     """Whoever wrote it."""
-    told(kubectl, ledger=[{"subject": "silver.sales", "rowsIn": 2, "inserted": 1}])
+    told(kubectl, **wrong)
     assert "NOT balanced" in ask("ledger", "retail-1").out
     assert ask("ledger", "retail-1", "-o", "json").json["balanced"] is False
+
+
+def test_what_a_status_has_no_room_for_is_told(kubectl: Kubectl, ask: Ask) -> None:
+    """In words, with the command that shows it."""
+    told(kubectl, leftOut=["ledger", "tables"], tables=[])
+    shown = ask("ledger", "retail-1").out
+    assert "the accounts of single datasets, the versions of the tables" in " ".join(shown.split())
+    assert f"kubectl podium ledger retail-1 --whole -n {kubectl.namespace}" in shown
+    assert ask("ledger", "retail-1", "-o", "json").json["leftOut"] == ["ledger", "tables"]
+    assert "has not begun" in ask("ledger", "retail-1", "--whole").err
 
 
 def test_a_run_that_is_not_there(kubectl: Kubectl, ask: Ask) -> None:

@@ -147,13 +147,27 @@ def test_a_quota_that_is_exceeded_is_said(kubectl: Kubectl) -> None:
     wait_for(kubectl, "Unknown PipelineNotFound", "other")
 
 
-@pytest.mark.usefixtures("operator")
-def test_a_secret_that_is_missing_is_said(kubectl: Kubectl) -> None:
-    """Its name is in the message."""
+@pytest.mark.usefixtures("pods", "operator")
+@pytest.mark.parametrize(
+    ("volume", "expected"),
+    [
+        ({"secret": {"secretName": "nowhere"}}, "SecretNotFound"),
+        ({"configMap": {"name": "nowhere"}}, "ConfigMapNotFound"),
+    ],
+    ids=["secret", "config map"],
+)
+def test_what_a_driver_needs_and_is_missing_is_said(
+    kubectl: Kubectl, volume: dict[str, Any], expected: str
+) -> None:
+    """Its kind is the reason, its name is in the message; once it is there, the driver goes on."""
     kubectl.apply(RETAIL)
-    volumes = [{"name": "certs", "mountPath": "/certs", "secret": {"secretName": "nowhere"}}]
-    kubectl.apply(run(pods={"volumes": volumes}))
-    assert "nowhere" in wait_for(kubectl, "Unknown SecretNotFound")["message"]
+    kubectl.apply(run(pods={"volumes": [{"name": "certs", "mountPath": "/certs", **volume}]}))
+    message = wait_for(kubectl, f"Unknown {expected}")["message"]
+    assert "nowhere" in message
+    assert "Make what the message names" in message
+    kind = ("secret", "generic") if "secret" in volume else ("configmap",)
+    kubectl.run("create", *kind, "nowhere", "--from-literal=ca.crt=x")
+    wait_for(kubectl, "Unknown ImageUnavailable")
 
 
 @pytest.mark.usefixtures("pods", "operator")

@@ -4,7 +4,15 @@ from collections.abc import Iterator
 
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.routing import origin
-from podium_contracts.events.v1 import Flow, LayerCompleted, Published, QualityEvaluated, StageFailed, Timings
+from podium_contracts.events.v1 import (
+    Flow,
+    LayerCompleted,
+    Ledger,
+    Published,
+    QualityEvaluated,
+    StageFailed,
+    Timings,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -101,6 +109,22 @@ def equation(flow: Flow) -> list[str]:
     parts += [f"{rows:,} dropped by {rule}" for rule, rows in flow.dropped.items()]
     first, *others = parts or ["0"]
     return [f"{flow.rows_in:,} in", f"= {first}", *(f"+ {part}" for part in others)]
+
+
+def equations(book: Ledger) -> Iterator[tuple[str, list[str]]]:
+    """Yield a name and the terms of each equation of a ledger."""
+    if book.flow:
+        yield "rows:", equation(book.flow)
+    for stock in book.stocks:
+        yield (
+            f"{stock.table}:",
+            [f"{stock.before:,}", f"+ {stock.inserted:,}", f"- {stock.removed:,}", f"= {stock.after:,}"],
+        )
+    if book.quarantine:
+        kept = book.quarantine
+        yield "quarantine:", [f"{kept.opening:,}", f"+ {kept.added:,}", f"= {kept.closing:,}"]
+    for total in book.control_totals:
+        yield f"{total.name}:", [total.actual, f"= {total.expected}"]
 
 
 def _stage_table(outcome: Outcome) -> Table:

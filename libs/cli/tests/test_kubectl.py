@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from podium.ending import EXIT_TRANSIENT
+from podium.kubectl.accounts import whole
 from podium.kubectl.commands import call
 from podium.kubectl.completion import completions
 from podium.kubectl.connection import in_words
@@ -18,10 +19,14 @@ from podium.kubectl.logs import _waits
 from podium.kubectl.planning import steps
 from podium.kubectl.waiting import failed
 from podium_contracts.errors import QualityHold, TerminalError, TransientError
+from podium_contracts.events.routing import origin
 from podium_contracts.pipeline import PipelineDocument
-from podium_contracts.resources import Condition, ConditionType, Reason
+from podium_contracts.resources import Condition, ConditionType, PipelineRunStatus, Reason, StageRun
 from podium_contracts.resources.conditions import EXPLANATIONS
+from podium_contracts.resources.pipeline_run import summed
+from podium_lakehouse.lakehouse import Lakehouse
 from podium_runtime.cluster import Refused
+from podium_runtime.job import outcomes
 from ruamel.yaml import YAML
 
 from libs.cli.tests.conftest import PIPELINE, Terminal
@@ -127,8 +132,45 @@ def condition(reason: Reason, status: Any = "False") -> Condition:
     )
 
 
+def test_the_whole_account_of_a_run_is_read_from_its_completions(after_a_run: Path) -> None:
+    """What did not fit into the last words of its drivers, by what they announced; what another run completed is not in it."""
+    events = Lakehouse(str(after_a_run / "lakehouse")).completions.all("stall")
+    told = {origin(event): outcomes.done([event], before={}) for event in events}
+    bounded = {
+        "cleanse": told["cleanse"].model_copy(
+            update={"ledger": summed(told["cleanse"].ledger), "tables": ()}
+        ),
+        "quality": told["quality"].model_copy(update={"verdicts": ()}),
+    }
+    again = {
+        "ingest": outcomes.done([event for event in events if origin(event) == "ingest"], {"bronze.sales": 1})
+    }
+    stages = [
+        StageRun.model_validate(
+            {
+                "metadata": {"name": name},
+                "spec": {
+                    "pipelineRun": {"name": "r", "uid": "0" * 36},
+                    "stage": name,
+                    "subject": "x",
+                    "event": "{}",
+                },
+                "status": {"outcome": outcome},
+            }
+        )
+        for name, outcome in {**again, **bounded}.items()
+    ]
+    status = PipelineRunStatus(run="r", left_out=("ledger", "tables", "verdicts"))
+    found = whole(status, stages, events)
+    assert found.ledger == told["cleanse"].ledger
+    assert found.tables == told["cleanse"].tables
+    assert found.verdicts == told["quality"].verdicts
+    assert (found.run, found.left_out) == ("r", ())
+
+
 PASSES = {
-    *(Reason.SECRET_NOT_FOUND, Reason.IMAGE_UNAVAILABLE, Reason.UNSCHEDULABLE, Reason.QUOTA_EXCEEDED),
+    *(Reason.SECRET_NOT_FOUND, Reason.CONFIG_MAP_NOT_FOUND, Reason.IMAGE_UNAVAILABLE),
+    *(Reason.UNSCHEDULABLE, Reason.QUOTA_EXCEEDED),
     *(Reason.FORBIDDEN, Reason.START_TIMED_OUT, Reason.TIMED_OUT, Reason.FENCED, Reason.OUT_OF_MEMORY),
     *(Reason.DRIVER_LOST, Reason.EXECUTOR_LOST, Reason.STORAGE_UNAVAILABLE),
 }

@@ -11,7 +11,9 @@
     │   ├── QualityHold        a failed verdict holds the dataset
     │   └── ModelFailed        dbt refused a model or one of its tests
     └── TransientError         a retry may help
-        └── CommitConflict     another writer changed a table after the intent had pinned it
+        ├── CommitConflict     another writer changed a table after the intent had pinned it
+        ├── OutOfMemory        the engine used more memory than it has
+        └── ExecutorLost       the engine's executors were lost more often than it goes on
 
 Each carries a hint: the next step for whoever reads it.
 """
@@ -98,3 +100,11 @@ class ModelFailed(TerminalError):
 
 class CommitConflict(TransientError):
     """Another writer changed a table after the intent had pinned it; a new intent is needed."""
+
+
+class OutOfMemory(TransientError):
+    """The engine used more memory than it has; nothing more can be asked of it in this process."""
+
+
+class ExecutorLost(TransientError):
+    """The engine's executors were lost more often than it goes on; nothing more can be asked of it in this process."""

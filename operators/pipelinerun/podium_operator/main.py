@@ -15,8 +15,8 @@ from podium_operator.operator import Operator
 from podium_operator.settings import OperatorSettings
 from podium_operator.watches import WATCHED, Watched
 
-STREAM_SECONDS = 300
-"""A watch is opened anew after so long, so that one that died silently is not the last."""
+LONGEST_WATCH_SECONDS = 60
+"""Less than the 70 after which kopf opens a silent watch anew itself."""
 
 
 def build(settings: OperatorSettings) -> kopf.OperatorRegistry:
@@ -34,7 +34,7 @@ def build(settings: OperatorSettings) -> kopf.OperatorRegistry:
 
     @kopf.on.startup(registry=registry)
     async def begin(settings: kopf.OperatorSettings, **_: Any) -> None:
-        _configure(settings)
+        _configure(settings, operator.settings.stuck_seconds)
         await operator.begin()
 
     @kopf.on.cleanup(registry=registry)
@@ -52,12 +52,14 @@ def build(settings: OperatorSettings) -> kopf.OperatorRegistry:
     return registry
 
 
-def _configure(settings: kopf.OperatorSettings) -> None:
+def _configure(settings: kopf.OperatorSettings, stuck_seconds: float) -> None:
+    """Set up kopf; the server is to end each watch so often that one that it does not end is noticed."""
+    watch_seconds = max(min(LONGEST_WATCH_SECONDS, int(stuck_seconds / 3)), 1)
     settings.posting.loggers = False
     settings.scanning.disabled = True
     settings.persistence.diffbase_storage = NoDiffs()
-    settings.watching.server_timeout = STREAM_SECONDS
-    settings.watching.client_timeout = STREAM_SECONDS + 30
+    settings.watching.server_timeout = watch_seconds
+    settings.watching.client_timeout = watch_seconds + 30
     settings.networking.request_timeout = 30
     for watched in WATCHED:
         if watched.labels:

@@ -1,11 +1,14 @@
 """What the operator watches, and whether each of these watches moves.
 
-The API server sends an event in a watch when something happens and a bookmark about every minute when nothing does, and kopf opens a watch anew
-that has brought neither for 70 seconds. So a watch that stays silent for longer is dead, whichever end it died at.
+The API server sends an event in a watch when something happens, and a bookmark about every minute when nothing does; but some send none of a kind
+that nothing happens to. So a watch also moves when the server ends it as it was asked to, at the end of its time: the next one begins where it
+stopped, so that what had happened was told. One that stays silent and is not ended is dead, whichever end it died at: kopf opens it anew after
+70 seconds.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 
 import kopf
@@ -20,6 +23,8 @@ from aiohttp import (
 from podium_contracts.resources.course import LABELS
 from podium_contracts.resources.resource import GROUP, VERSION
 
+END_SECONDS = 1.0
+"""A server counts the time of a watch from a little before its answer is here."""
 MANAGED = {key: value for key, value in LABELS.items() if key == "app.kubernetes.io/managed-by"}
 
 
@@ -72,7 +77,7 @@ class _Watch:
 
 
 class Watches:
-    """When each watch has brought something last."""
+    """When each watch has moved last."""
 
     def __init__(self, namespaces: Iterable[str], clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
@@ -81,7 +86,7 @@ class Watches:
         self._watches = {path: _Watch(clock()) for path in paths}
 
     def silence(self) -> tuple[str, float]:
-        """Return the watch that has been silent longest, with the seconds since it brought something or should have been opened."""
+        """Return the watch that has been silent longest, with the seconds since it moved or should have been opened."""
         now = self._clock()
         for watch in self._watches.values():
             watch.look(now)
@@ -111,4 +116,11 @@ class Watches:
                 if request.url.path.endswith(path):
                     watch.look(self._clock())
                     watch.stream, watch.bytes = response.content, 0
+                    lasts = float(request.url.query.get("timeoutSeconds", "inf"))
+                    response.content.on_eof(partial(self._end, watch, self._clock() + lasts))
         return response
+
+    def _end(self, watch: _Watch, due: float) -> None:
+        """Note that a server has ended a watch properly: it is a word of it if that was due."""
+        if self._clock() >= due - END_SECONDS:
+            watch.heard = self._clock()

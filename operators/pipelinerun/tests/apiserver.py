@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 
 from aiohttp import web
 from podium_operator.watches import WATCHED, Watched
@@ -15,8 +16,9 @@ BOOKMARK_SECONDS = 1.0
 
 @dataclass
 class ApiServer:
-    """Lets watches move by bookmarks, as an API server does when nothing happens."""
+    """Lets watches move by bookmarks and ends them when their time is over, as an API server does when nothing happens."""
 
+    bookmarks: bool = True
     silent: set[str] = field(default_factory=set)
     """The plurals of kinds whose watches say nothing more."""
     mute: set[str] = field(default_factory=set)
@@ -104,10 +106,12 @@ class ApiServer:
         response = web.StreamResponse()
         await response.prepare(request)
         bookmark = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "1"}}}
-        while True:
-            if plural not in self.silent:
+        end = monotonic() + float(request.query["timeoutSeconds"])
+        while plural in self.silent or monotonic() < end:
+            if self.bookmarks and plural not in self.silent:
                 await response.write(json.dumps(bookmark).encode() + b"\n")
             await asyncio.sleep(BOOKMARK_SECONDS)
+        return response
 
 
 def root(watched: Watched) -> str:

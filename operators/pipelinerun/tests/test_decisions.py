@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from podium_contracts.events import CloudEvent
+from podium_contracts.events.v1 import ControlTotal
 from podium_contracts.names import Stage
 from podium_contracts.resources import Attempt, Reason, StageOutcome
 from podium_contracts.resources.conditions import EXPLANATIONS
 from podium_contracts.resources.course import Step, expected, stage_run
-from podium_contracts.resources.pipeline_run import Account, Judgement, TableProgress
+from podium_contracts.resources.pipeline_run import MOST_TABLES, Account, Judgement, TableProgress, TableStock
 from podium_contracts.resources.stage_run import Announced
 from podium_operator.core import objects
 from podium_operator.core.decisions import refused, request
@@ -99,10 +100,13 @@ def test_a_run_goes_through_all_stages(world: World) -> None:
         complete(world, f"quality-{name}", judged(f"silver.{name}"))
     assert "the model service has not taken up model yet" in world.run.status.conditions[0].message
     follow(world, Step(Stage.MODEL))
-    complete(world, "model", completed("gold"))
+    stock = TableStock(table="gold.fact", before=0, inserted=6, removed=0, after=6)
+    total = ControlTotal(name="days.revenue", expected="12.5", actual="12.5")
+    complete(world, "model", completed("gold", stocks=(stock,), control_totals=(total,)))
     follow(world, Step(Stage.QUALITY))
     complete(world, "quality", judged("gold"))
     status = world.run.status
+    assert (status.stocks, status.control_totals, status.left_out) == ((stock,), (total,), ())
     assert world.shown == {
         "Succeeded": ("True", "Completed"),
         "Finished": ("True", "Completed"),
@@ -154,6 +158,22 @@ def test_a_failed_verdict_counts_without_its_checks(world: World) -> None:
     assert world.shown["Succeeded"] == ("False", "QualityFailed")
     assert world.shown["QualityPassed"] == ("False", "QualityFailed")
     assert world.run.status.left_out == ("verdicts",)
+
+
+def test_many_tables_of_gold_are_bounded(world: World) -> None:
+    """What the status has no room for is said."""
+    stocks = [TableStock(table=f"gold.t{number}", inserted=1, after=1) for number in range(MOST_TABLES + 1)]
+    totals = [
+        ControlTotal(name=f"t{number}.n", expected="1", actual="1") for number in range(MOST_TABLES + 1)
+    ]
+    complete(
+        world,
+        "ingest",
+        INGESTED.model_copy(update={"stocks": tuple(stocks), "control_totals": tuple(totals)}),
+    )
+    status = world.run.status
+    assert (len(status.stocks), len(status.control_totals)) == (MOST_TABLES, MOST_TABLES)
+    assert status.left_out == ("controlTotals", "stocks")
 
 
 def test_many_datasets_are_accounted_for() -> None:
@@ -276,6 +296,21 @@ def test_a_job_that_somebody_deletes_is_made_again(world: World) -> None:
             "SecretNotFound",
         ),
         ({"warning": 'MountVolume.SetUp failed: secret "certs" not found'}, {}, "SecretNotFound"),
+        ({"warning": "references non-existent secret key: ca.crt"}, {}, "SecretNotFound"),
+        ({"warning": 'MountVolume.SetUp failed: configmap "tz" not found'}, {}, "ConfigMapNotFound"),
+        ({"warning": "references non-existent config key: zone"}, {}, "ConfigMapNotFound"),
+        *(
+            ({}, {"waits": "CreateContainerConfigError", "waits_because": said}, reason)
+            for said, reason in (
+                ("couldn't find key PASSWORD in Secret team/s3", "SecretNotFound"),
+                ('configmap "podium-connections" not found', "ConfigMapNotFound"),
+                ("couldn't find key URI in ConfigMap team/s3", "ConfigMapNotFound"),
+                ("container has runAsNonRoot and image will run as root (pod: x)", "ImageUnavailable"),
+                ("container's runAsUser breaks non-root policy (pod: x)", "ImageUnavailable"),
+                ("failed to sync secret cache: timed out waiting for the condition", "Starting"),
+                ('failed to prepare subPath for volumeMount "data"', "InvalidSpec"),
+            )
+        ),
         ({}, {"waits": "Unschedulable", "waits_because": "0/3 nodes are available"}, "Unschedulable"),
     ],
 )
@@ -290,6 +325,7 @@ def test_a_driver_that_does_not_start_says_why(
     world.change("ingest", **changes)
     decision = world.settle()
     assert world.shown["Succeeded"] == ("Unknown", reason)
+    assert world.run.status.conditions[0].message.endswith(EXPLANATIONS[Reason(reason)].advice)
     assert decision.again_in in {6, 600}, "sooner where only the cluster tells why"
     world.pass_time(600)
     world.settle()

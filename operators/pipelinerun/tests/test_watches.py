@@ -1,6 +1,7 @@
 """Which watch has been silent longest, and what the operator says of itself then."""
 
 import asyncio
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -20,8 +21,9 @@ class Clock:
 
 
 def opened(watches: Watches, url: str, *, ok: bool = True) -> SimpleNamespace:
-    """Open a stream; return its content, to which bytes may come."""
-    content = SimpleNamespace(total_bytes=0)
+    """Open a stream; return its content, to which bytes may come; each of its `ends` is called when a server ends it."""
+    ends: list[Callable[[], None]] = []
+    content = SimpleNamespace(total_bytes=0, ends=ends, on_eof=ends.append)
     response = SimpleNamespace(ok=ok, content=content)
 
     async def answer(_: ClientRequest) -> ClientResponse:
@@ -31,10 +33,10 @@ def opened(watches: Watches, url: str, *, ok: bool = True) -> SimpleNamespace:
     return content
 
 
-def every(watches: Watches, root: str = "http://server") -> dict[str, SimpleNamespace]:
+def every(watches: Watches, root: str = "http://server", more: str = "") -> dict[str, SimpleNamespace]:
     """Open each watch of a namespace."""
     paths = [path for watched in WATCHED for path in watched.paths(["team"])]
-    return {path: opened(watches, f"{root}{path}?watch=true") for path in paths}
+    return {path: opened(watches, f"{root}{path}?watch=true{more}") for path in paths}
 
 
 @pytest.mark.parametrize("root", ["http://server", "https://gateway/k8s/clusters/c-1"])
@@ -71,6 +73,27 @@ def test_a_stream_that_is_opened_anew_has_brought_nothing() -> None:
     for stream in second.values():
         stream.total_bytes = 10
     assert watches.silence()[1] == 70
+
+
+def test_a_watch_that_the_server_ends_in_time_has_moved() -> None:
+    """Without a word: an idle kind may have no bookmarks. One that ends before its time, or never, has not moved."""
+    clock = Clock()
+    watches = Watches(["team"], clock)
+    root = "http://server"
+    for _ in range(3):
+        streams = every(watches, root, "&timeoutSeconds=60")
+        clock.now += 59.5
+        for stream in streams.values():
+            stream.ends[0]()
+        assert watches.silence()[1] == 0
+    streams = every(watches, root, "&timeoutSeconds=60")
+    clock.now += 10
+    for stream in streams.values():
+        stream.ends[0]()
+    assert watches.silence()[1] == 10
+    every(watches, root, "&timeoutSeconds=60")
+    clock.now += 170
+    assert watches.silence()[1] == 180
 
 
 def test_a_watch_that_is_never_opened_is_silent_from_the_beginning() -> None:

@@ -14,7 +14,7 @@ from rich.text import Text
 from podium.console import Form, OutputOption, Row, near, output, write_json, write_rows, write_terms
 from podium.opening import DEFAULT_FILE, FileOption, Opened, OverlayOption, dataset_of, open_pipeline
 from podium.refused import counted, listed, write_counts, write_refused
-from podium.summary import equation
+from podium.summary import equations
 
 quarantine = typer.Typer(help="Refused rows, and why they were refused.", no_args_is_help=True)
 
@@ -42,7 +42,7 @@ def ledger(
             ),
             soft_wrap=True,
         )
-        for start, terms in _equations(book):
+        for start, terms in equations(book):
             write_terms(start, terms)
     if not books:
         output.print(f"nothing yet: podium run {opened.options}", highlight=False)
@@ -52,22 +52,6 @@ def _books(opened: Opened) -> Iterator[tuple[CloudEvent, Ledger]]:
     for event in opened.lakehouse.completions.all(opened.pipeline.name):
         if isinstance(event.data, LayerCompleted) and event.data.ledger is not None:
             yield event, event.data.ledger
-
-
-def _equations(book: Ledger) -> Iterator[tuple[str, list[str]]]:
-    """Yield a name and the terms of each equation of a ledger."""
-    if book.flow:
-        yield "rows:", equation(book.flow)
-    for stock in book.stocks:
-        yield (
-            f"{stock.table}:",
-            [f"{stock.before:,}", f"+ {stock.inserted:,}", f"- {stock.removed:,}", f"= {stock.after:,}"],
-        )
-    if book.quarantine:
-        kept = book.quarantine
-        yield "quarantine:", [f"{kept.opening:,}", f"+ {kept.added:,}", f"= {kept.closing:,}"]
-    for total in book.control_totals:
-        yield f"{total.name}:", [total.actual, f"= {total.expected}"]
 
 
 def events(

@@ -51,7 +51,7 @@ class Deployed:
         if not is_object(uri):
             raise TerminalError(
                 ON_A_VOLUME.format(uri),
-                hint="run the command where it is mounted: `podium quarantine -f` reads a folder",
+                hint="run the command where it is mounted: `podium ledger -f` and `podium quarantine ls -f` read a folder",
             )
         return Lakehouse(uri)
 

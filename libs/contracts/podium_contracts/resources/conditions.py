@@ -61,6 +61,7 @@ class Reason(StrEnum):
     INVALID_SPEC = "InvalidSpec"
     BUNDLE_UNREADABLE = "BundleUnreadable"
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason
+    CONFIG_MAP_NOT_FOUND = "ConfigMapNotFound"
     IMAGE_UNAVAILABLE = "ImageUnavailable"
     UNSCHEDULABLE = "Unschedulable"
     QUOTA_EXCEEDED = "QuotaExceeded"
@@ -103,7 +104,7 @@ EXPLANATIONS = {
         "`suspend` holds the run: nothing is started.", "Set `spec.suspend` to false."
     ),
     Reason.STARTING: Explanation(
-        "The driver of a stage is about to start; the message has what the scheduler says."
+        "The driver of a stage is about to start; the message has what the cluster says.",
     ),
     Reason.RUNNING: Explanation("A stage is at work."),
     Reason.RETRYING: Explanation("A stage failed and is tried again after a pause."),
@@ -134,12 +135,17 @@ EXPLANATIONS = {
         _DATA,
     ),
     Reason.SECRET_NOT_FOUND: Explanation(
-        "The driver waits for a Secret or ConfigMap that does not exist.",
-        "Make it; the driver starts by itself.",
+        "The driver waits for a Secret, or a key of one, that does not exist.",
+        "Make what the message names; the driver starts by itself.",
+        _SCHEDULING,
+    ),
+    Reason.CONFIG_MAP_NOT_FOUND: Explanation(
+        "The driver waits for a ConfigMap, or a key of one, that does not exist.",
+        "Make what the message names; the driver starts by itself.",
         _SCHEDULING,
     ),
     Reason.IMAGE_UNAVAILABLE: Explanation(
-        "The driver's image cannot be pulled.",
+        "The driver's image cannot be pulled, or may not be run: its user is root.",
         "Correct `images` in the chart's values, or the pull secret.",
         _SCHEDULING,
     ),
@@ -175,8 +181,8 @@ EXPLANATIONS = {
         _INFRASTRUCTURE,
     ),
     Reason.OUT_OF_MEMORY: Explanation(
-        "The kernel ended the driver because it used more memory than its limit.",
-        "Raise `spec.pods.resources.memory`, or use engine spark.",
+        "The driver used more memory than it has: the kernel ended it, or Java's heap was full.",
+        "Raise `spec.pods.resources.memory`, or spread the work: engine spark, more `spec.pods.executors.instances`.",
         _INFRASTRUCTURE,
     ),
     Reason.DRIVER_LOST: Explanation(

@@ -6,14 +6,16 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, field_serializer, model_validator
 
 from podium_contracts.durations import seconds
-from podium_contracts.events.v1 import Flow
+from podium_contracts.events.mapping import Message
+from podium_contracts.events.v1 import ControlTotal, Flow, Stock
 from podium_contracts.model import checked
-from podium_contracts.names import EngineName, Name, ResourceName, Verdict
+from podium_contracts.names import EngineName, Layer, Name, ResourceName, Verdict
 from podium_contracts.resources.conditions import Condition, ConditionType, Reason
 from podium_contracts.resources.pods import PodTemplate
 from podium_contracts.resources.resource import Duration, ObjectMeta, Observed, Resource, Time
 
 MOST_DATASETS = 64
+MOST_TABLES = 200
 CHANGEABLE = ("suspend", "cancel", "ttlSecondsAfterFinished")
 """What may change once a run has started."""
 SPARK_SETTINGS = (
@@ -181,16 +183,23 @@ class TableProgress(Observed):
     rows: int
 
 
-class Account(Flow):
+class Counted(Message):
+    """A part of a ledger with its numbers as the API server has them: in events, they are texts."""
+
+    @field_serializer("*")
+    def _as_it_is(self, value: object) -> object:
+        return value
+
+
+class Account(Counted, Flow):
     """Where the rows of a dataset went in a layer."""
 
     subject: str = ""
     """As `silver.sales`."""
 
-    @field_serializer("*")
-    def _as_the_api_server_has_it(self, value: object) -> object:
-        """Return numbers as numbers: in events, they are texts."""
-        return value
+
+class TableStock(Counted, Stock):
+    """What became of the rows of a Gold table: after = before + inserted - removed."""
 
 
 def summed(accounts: Sequence[Account]) -> tuple[Account, ...]:
@@ -206,6 +215,13 @@ def _sum(subject: str, accounts: Sequence[Account]) -> Account:
     counts = {name: sum(getattr(account, name) for account in accounts) for name in numbers}
     dropped = sum(rows for account in accounts for rows in account.dropped.values())
     return Account(subject=subject, dropped={"*": dropped} if dropped else {}, **counts)
+
+
+def summed_stocks(stocks: Sequence[TableStock]) -> tuple[TableStock, ...]:
+    """Return one stock for all tables of Gold, of `gold.*`."""
+    numbers = TableStock.model_fields.keys() - {"table"}
+    counts = {name: sum(getattr(stock, name) for stock in stocks) for name in numbers}
+    return (TableStock(table=f"{Layer.GOLD}.*", **counts),)
 
 
 class Judgement(Observed):
@@ -240,11 +256,17 @@ class PipelineRunStatus(Observed):
     """The number of the Gold completion that the run left: what consumers call Gold's version."""
     stages: Annotated[tuple[StageProgress, ...], Field(max_length=2 * MOST_DATASETS + 8)] = ()
     ledger: Annotated[tuple[Account, ...], Field(max_length=2 * MOST_DATASETS)] = ()
-    """Of Bronze and Silver; Gold's, of stocks and control totals, is in its completion, as `podium ledger` shows it."""
+    """Of Bronze and Silver, by datasets; that of Gold are `stocks` and `controlTotals`."""
+    stocks: Annotated[tuple[TableStock, ...], Field(max_length=MOST_TABLES)] = ()
+    """Of Gold, by tables."""
+    control_totals: Annotated[tuple[ControlTotal, ...], Field(max_length=MOST_TABLES)] = ()
+    """Sums over tables of Gold, beside those over what they are made of."""
     verdicts: Annotated[tuple[Judgement, ...], Field(max_length=MOST_DATASETS + 1)] = ()
-    tables: Annotated[tuple[TableProgress, ...], Field(max_length=200)] = ()
-    left_out: Annotated[tuple[str, ...], Field(max_length=3)] = ()
-    """Of these, what a pod's last words of 4096 bytes had no room for: `tables`, `ledger` (summed up as `silver.*`), `verdicts` (their checks)."""
+    tables: Annotated[tuple[TableProgress, ...], Field(max_length=MOST_TABLES)] = ()
+    left_out: Annotated[tuple[str, ...], Field(max_length=5)] = ()
+    """Of these, what the status, or a pod's last words of 4096 bytes, had no room for: `tables`, `ledger` (summed up as `silver.*`), `stocks` (as
+    `gold.*`), `controlTotals`, `verdicts` (their checks). `kubectl podium ledger --whole` reads all of it from the lakehouse.
+    """
     conditions: Annotated[tuple[Condition, ...], Field(max_length=8)] = ()
 
     def condition(self, kind: str) -> Condition | None:

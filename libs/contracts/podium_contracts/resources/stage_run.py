@@ -6,10 +6,19 @@ from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import Field
+from pydantic.alias_generators import to_camel
 
+from podium_contracts.events.v1 import ControlTotal
 from podium_contracts.names import Stage
 from podium_contracts.resources.conditions import LONGEST_CONDITION, Condition, Reason
-from podium_contracts.resources.pipeline_run import Account, Judgement, TableProgress, summed
+from podium_contracts.resources.pipeline_run import (
+    Account,
+    Judgement,
+    TableProgress,
+    TableStock,
+    summed,
+    summed_stocks,
+)
 from podium_contracts.resources.pods import KubernetesName
 from podium_contracts.resources.resource import ObjectMeta, Observed, Resource, Time
 
@@ -59,10 +68,14 @@ class StageOutcome(Observed):
     message: Annotated[str, Field(max_length=LONGEST_CONDITION)] = ""
     announced: tuple[Announced, ...] = ()
     ledger: tuple[Account, ...] = ()
+    stocks: tuple[TableStock, ...] = ()
+    control_totals: tuple[ControlTotal, ...] = ()
     verdicts: tuple[Judgement, ...] = ()
     tables: tuple[TableProgress, ...] = ()
     left_out: tuple[str, ...] = ()
-    """What did not fit: `tables`; `ledger`, where there is one account for each layer instead; `verdicts`, of which what was announced has the word."""
+    """What did not fit: `tables`; `ledger` and `stocks`, where there is one account for each layer instead; `controlTotals`; `verdicts`, of which what
+    was announced has the word.
+    """
 
     def last_words(self, told: str) -> str:
         """Return the outcome as a termination message: a line for people, one for the operator.
@@ -83,9 +96,16 @@ class StageOutcome(Observed):
     def _ever_shorter(self) -> Iterator[Self]:
         shorter = self
         yield shorter
-        for name, instead in (("tables", ()), ("ledger", summed(self.ledger)), ("verdicts", ())):
+        parts: tuple[tuple[str, object], ...] = (
+            ("tables", ()),
+            ("ledger", summed(self.ledger)),
+            ("stocks", summed_stocks(self.stocks)),
+            ("control_totals", ()),
+            ("verdicts", ()),
+        )
+        for name, instead in parts:
             if getattr(self, name):
-                left_out = (*shorter.left_out, name)
+                left_out = (*shorter.left_out, to_camel(name))
                 shorter = shorter.model_copy(update={name: instead, "left_out": left_out})
                 yield shorter
         yield shorter.model_copy(update={"message": self.message[:SHORT_MESSAGE]})

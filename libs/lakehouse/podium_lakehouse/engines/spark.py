@@ -31,7 +31,7 @@ from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import Item, Result, Statement
 from podium_lakehouse.engines.rows import Files, Rows
 from podium_lakehouse.engines.scratch import scratch_folder
-from podium_lakehouse.engines.spark_session import spark_session
+from podium_lakehouse.engines.spark_session import loss, spark_session
 from podium_lakehouse.expressions.dialects import DUCKDB, SPARK, Dialect
 
 if TYPE_CHECKING:
@@ -238,8 +238,22 @@ def spark_engine(lakehouse: str = "") -> Iterator[SparkEngine]:
     """Open an engine in the session of this process; its relations and its folders go with it.
 
     Where its tasks run on other machines and the lakehouse is in a store, what they share is there, too.
+
+    Raises:
+        OutOfMemory: what was asked of it took more memory than its driver has.
+        ExecutorLost: its executors were lost more often than it goes on.
     """
-    session = spark_session()
+    try:
+        with _opened(spark_session(), lakehouse) as engine:
+            yield engine
+    except Exception as error:
+        if lost := loss(error):
+            raise lost from error
+        raise
+
+
+@contextmanager
+def _opened(session: "SparkSession", lakehouse: str) -> Iterator[SparkEngine]:
     database = f"podium_{uuid.uuid4().hex[:12]}"
     with scratch_folder() as scratch:
         apart = is_object(lakehouse) and not re.match(r"local(\[|$)", session.sparkContext.master or "")

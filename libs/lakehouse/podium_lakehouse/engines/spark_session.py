@@ -6,16 +6,18 @@ The reference's settings are among `SETTINGS`; docs/how-to/spark.md says which o
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from podium_contracts.errors import TerminalError
+from podium_contracts.errors import ExecutorLost, OutOfMemory, TerminalError
 
 from podium_lakehouse.expressions.dialects import SPARK_SETTINGS
 
@@ -31,6 +33,21 @@ REGION = "us-east-1"
 LEAST_HEAP_MB, MOST_HEAP_MB = 1024, 8192
 
 JARS = ("delta-spark_*.jar", "hadoop-aws-*.jar", "podium.jar")
+
+TOO_MANY_LOST = 11
+"""The exit code of a JVM whose executors failed more often than `spark.executor.maxNumFailures`."""
+ENDING = re.compile(
+    r"SparkContext was shut ?down|stopped SparkContext|Connection (refused|reset)|"
+    r"Error while sending or receiving|Answer from Java side is empty"
+)
+"""What is said of a JVM that ends, or has ended."""
+ENDING_SECONDS = 60.0
+LOST = re.compile(
+    r"(ExecutorLostFailure|MetadataFetchFailedException|Executor memory \d+ must be at least).*"
+)
+"""What Spark says when it gives up because executors were gone."""
+MORE_MEMORY = "give the driver more memory"
+MORE_FOR_EXECUTORS = "give the executors more memory, or look at their nodes"
 
 Profile = Literal["small", "large"]
 
@@ -205,6 +222,33 @@ def spark_session() -> "SparkSession":
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def loss(error: Exception) -> OutOfMemory | ExecutorLost | None:
+    """Return what the session has lost where that is why something failed; after the end of its JVM the next caller gets another session."""
+    if "pyspark" not in sys.modules:
+        return None
+    from pyspark import SparkContext  # noqa: PLC0415 - see `spark_session`
+    from pyspark.sql import SparkSession  # noqa: PLC0415
+
+    said = str(error)
+    process = getattr(SparkContext._gateway, "proc", None)  # noqa: SLF001 - pyspark tells nobody that its JVM has ended
+    code = None
+    with suppress(subprocess.TimeoutExpired):
+        code = process.wait(ENDING_SECONDS if re.search(ENDING, said) else 0) if process else None
+    if code is not None:
+        SparkContext._gateway = SparkContext._jvm = SparkContext._active_spark_context = None  # noqa: SLF001
+        SparkSession._instantiatedSession = None  # noqa: SLF001
+        spark_session.cache_clear()
+    if code == -signal.SIGKILL:
+        return OutOfMemory("the kernel ended Spark's JVM, as memory was short", hint=MORE_MEMORY)
+    if words := re.search(r"java\.lang\.OutOfMemoryError.*|System memory \d+ must be at least.*", said):
+        return OutOfMemory(words[0].rstrip("."), hint=MORE_MEMORY)
+    if code == TOO_MANY_LOST:
+        return ExecutorLost("Spark gave up after too many executors were lost", hint=MORE_FOR_EXECUTORS)
+    if words := re.search(LOST, said):
+        return ExecutorLost(words[0].rstrip("."), hint=MORE_FOR_EXECUTORS)
+    return None
 
 
 def configured(environment: Mapping[str, str]) -> set[str]:

@@ -27,6 +27,8 @@ from podium_runtime.service.calls import Failure, Hosted
 from podium_runtime.settings import JobSettings, RetrySettings
 
 EXIT_TERMINAL, EXIT_TRANSIENT = 1, 75
+NOT_HERE = {"CommitConflict", "OutOfMemory", "ExecutorLost"}
+"""Failures that may pass, and not in this process."""
 
 
 def drive(hosted: Hosted) -> NoReturn:
@@ -68,7 +70,7 @@ def _answered(
 
     def failed_again(state: RetryCallState) -> bool:
         found = state.outcome.result() if state.outcome else None
-        return isinstance(found, Failure) and found.transient and found.reason != "CommitConflict"
+        return isinstance(found, Failure) and found.transient and found.reason not in NOT_HERE
 
     def note(state: RetryCallState) -> None:
         found = state.outcome.result() if state.outcome else None

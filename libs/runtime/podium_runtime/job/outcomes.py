@@ -8,7 +8,7 @@ from podium_contracts.events.v1 import Flow, LayerCompleted, Published, QualityE
 from podium_contracts.names import Layer, Stage, Verdict
 from podium_contracts.resources import Reason, StageOutcome
 from podium_contracts.resources.course import announced
-from podium_contracts.resources.pipeline_run import Account, Judgement, TableProgress
+from podium_contracts.resources.pipeline_run import Account, Judgement, TableProgress, TableStock
 
 from podium_runtime.service.calls import Failure
 
@@ -22,20 +22,23 @@ REASONS = {
     "BundleUnreadable": Reason.BUNDLE_UNREADABLE,
     "TerminalError": Reason.REFUSED,
     "MemoryError": Reason.OUT_OF_MEMORY,
+    "OutOfMemory": Reason.OUT_OF_MEMORY,
+    "ExecutorLost": Reason.EXECUTOR_LOST,
 }
 """Of errors, by the name of their class."""
 MOST_CHECKS = 10
-EXECUTORS = ("ExecutorLostFailure", "Lost executor", "MetadataFetchFailedException")
-"""What Spark says when it had to give up because executors were gone."""
 
 
 def done(answers: Sequence[CloudEvent], before: Mapping[str, int]) -> StageOutcome:
     """Return the outcome of a stage that answered; `before` has the number of its last completion of each subject before that."""
     fresh = [event for event in answers if event.number > before.get(event.subject, 0)]
+    gold = [data.ledger for data in _completions(fresh) if data.layer == Layer.GOLD and data.ledger]
     return StageOutcome(
         reason=Reason.COMPLETED if fresh else Reason.NOTHING_NEW,
         announced=tuple(announced(event, fresh=event in fresh) for event in answers),
         ledger=tuple(_accounts(fresh)),
+        stocks=tuple(TableStock.model_validate(stock.model_dump()) for book in gold for stock in book.stocks),
+        control_totals=tuple(total for book in gold for total in book.control_totals),
         verdicts=tuple(_judgements(answers)),
         tables=tuple(_tables(fresh)),
     )
@@ -47,11 +50,13 @@ def failed(failure: Failure) -> StageOutcome:
         reason = REASONS[failure.reason]
     elif failure.transient:
         reason = Reason.STORAGE_UNAVAILABLE
-    elif any(word in failure.message or word in failure.trace for word in EXECUTORS):
-        reason = Reason.EXECUTOR_LOST
     else:
         reason = Reason.INTERNAL_ERROR
     return StageOutcome(reason=reason, message=" ".join(failure.message.split())[:1024])
+
+
+def _completions(events: Sequence[CloudEvent]) -> Iterator[LayerCompleted]:
+    return (event.data for event in events if isinstance(event.data, LayerCompleted))
 
 
 def _accounts(events: Sequence[CloudEvent]) -> Iterator[Account]:

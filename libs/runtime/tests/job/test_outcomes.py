@@ -7,6 +7,7 @@ import pytest
 from podium_contracts.events import CloudEvent, EventData, envelope
 from podium_contracts.events.v1 import (
     Check,
+    ControlTotal,
     Flow,
     LayerCompleted,
     Ledger,
@@ -19,7 +20,7 @@ from podium_contracts.events.v1 import (
 from podium_contracts.ledger import imbalances
 from podium_contracts.names import Stage
 from podium_contracts.resources import Reason, StageOutcome
-from podium_contracts.resources.pipeline_run import Account, Judgement, TableProgress
+from podium_contracts.resources.pipeline_run import Account, Judgement, TableProgress, TableStock
 from podium_contracts.resources.stage_run import LAST_WORDS_BYTES, Announced
 from podium_runtime.job import outcomes
 from podium_runtime.service.calls import Failure
@@ -79,6 +80,56 @@ def test_what_was_completed_is_accounted_for() -> None:
     assert found.verdicts == (Judgement(subject="silver.sales", verdict="failed", failed=("b is 3, not 4",)),)
     assert [(item.name, item.to_version) for item in found.tables] == [("bronze.sales", 2)]
     assert all(item.fresh for item in found.announced)
+
+
+MODELLED = event(
+    Stage.MODEL,
+    "gold",
+    LayerCompleted(
+        run=RUN,
+        layer="gold",
+        sequence=3,
+        tables=(TableVersion(name="gold.fact", from_version=4, to_version=5, rows=9),),
+        ledger=Ledger(
+            stocks=(Stock(table="gold.fact", before=4, inserted=7, removed=2, after=9),),
+            control_totals=(ControlTotal(name="days.revenue", expected="12.5", actual="12.5"),),
+        ),
+    ),
+)
+
+
+def test_gold_is_accounted_for_by_its_tables() -> None:
+    """Its stocks and control totals, as numbers that the API server keeps; what is announced again has none."""
+    found = outcomes.done([MODELLED], before={"gold": 2})
+    assert found.stocks == (TableStock(table="gold.fact", before=4, inserted=7, removed=2, after=9),)
+    assert [(total.name, total.actual) for total in found.control_totals] == [("days.revenue", "12.5")]
+    assert (found.ledger, found.tables[0].to_version) == ((), 5)
+    assert found.model_dump(mode="json")["stocks"][0]["after"] == 9
+    assert outcomes.done([MODELLED], before={"gold": 3}).stocks == ()
+
+
+def test_the_last_words_of_a_large_gold_have_its_sums() -> None:
+    """A stock of all tables instead of one of each, and no control totals: what is left out is said."""
+    draw = random.Random(1)
+    names = ["".join(draw.choices(string.ascii_lowercase + string.digits, k=40)) for _ in range(200)]
+    numbers = [draw.randrange(10**12) for _ in names]
+    whole = outcomes.done([MODELLED], before={}).model_copy(
+        update={
+            "stocks": tuple(
+                TableStock(table=f"gold.{name}", before=number, inserted=7, removed=3, after=number + 4)
+                for name, number in zip(names, numbers, strict=True)
+            ),
+            "control_totals": tuple(
+                ControlTotal(name=f"{name}.sum", expected=f"{number}.17", actual=f"{number}.17")
+                for name, number in zip(names, numbers, strict=True)
+            ),
+        }
+    )
+    heard = StageOutcome.heard(whole.last_words(TOLD), TOLD)
+    assert heard.left_out == ("tables", "stocks", "controlTotals")
+    (stock,) = heard.stocks
+    assert (stock.table, stock.before, stock.inserted) == ("gold.*", sum(numbers), 7 * 200)
+    assert not list(imbalances(Ledger(stocks=heard.stocks)))
 
 
 def test_what_is_announced_again_is_nothing_new() -> None:
@@ -178,7 +229,8 @@ def test_what_says_nothing_is_refused(said: str) -> None:
         (Failure("CommitConflict", "overtaken", transient=True), Reason.FENCED),
         (Failure("TerminalError", "other columns", transient=False), Reason.REFUSED),
         (Failure("ValueError", "x", transient=False, trace="…"), Reason.INTERNAL_ERROR),
-        (Failure("Py4JJavaError", "ExecutorLostFailure (executor 3)", transient=False), Reason.EXECUTOR_LOST),
+        (Failure("ExecutorLost", "ExecutorLostFailure (executor 3)", transient=True), Reason.EXECUTOR_LOST),
+        (Failure("OutOfMemory", "Java heap space", transient=True), Reason.OUT_OF_MEMORY),
     ],
 )
 def test_a_failure_has_one_of_the_reasons(failure: Failure, reason: Reason) -> None:

@@ -14,7 +14,6 @@ _WAITS = {
         ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"),
         Reason.IMAGE_UNAVAILABLE,
     ),
-    "CreateContainerConfigError": Reason.SECRET_NOT_FOUND,
     **dict.fromkeys(("Unschedulable", "SchedulerError"), Reason.UNSCHEDULABLE),
 }
 _REFUSALS = {
@@ -24,10 +23,19 @@ _REFUSALS = {
     Reason.INVALID_SPEC: re.compile(r"is invalid", re.IGNORECASE),
 }
 """What the API server says when it refuses an object; its words for the first are among those for the third."""
-_MISSING = re.compile(
-    r'(secret|configmap|references non-existent|couldn.t find key|object) .*not found|"[^"]*" not found',
-    re.IGNORECASE,
-)
+_NEEDS = {
+    Reason.SECRET_NOT_FOUND: re.compile(
+        r"secrets? \S+ not found|find key .+ in Secret |non-existent secret key", re.IGNORECASE
+    ),
+    Reason.CONFIG_MAP_NOT_FOUND: re.compile(
+        r"configmaps? \S+ not found|find key .+ in ConfigMap |non-existent config key", re.IGNORECASE
+    ),
+    Reason.IMAGE_UNAVAILABLE: re.compile(r"runAsNonRoot|non-root"),
+    Reason.STARTING: re.compile(r"failed to sync|timed out|not yet been read"),
+}
+"""What the kubelet says when it cannot make a container: of its variables, its volumes, its user, and what passes by itself."""
+_REFUSED = "CreateContainerConfigError"
+"""Why a container does not begin that the kubelet cannot make as it is declared."""
 
 
 def waiting(job: Job) -> tuple[Reason, str]:
@@ -52,7 +60,9 @@ def _unbegun(driver: Driver, said: str) -> tuple[Reason, str]:
     message = driver.waits_because or said or driver.waits or "the driver's pod is being started"
     if driver.waits in _WAITS:
         return _WAITS[driver.waits], message
-    return (Reason.SECRET_NOT_FOUND, said) if _MISSING.search(said) else (Reason.STARTING, message)
+    reason = next((reason for reason, words in _NEEDS.items() if words.search(message)), None)
+    otherwise = Reason.INVALID_SPEC if driver.waits == _REFUSED else Reason.STARTING
+    return reason or otherwise, message
 
 
 def outcome(job: Job, told: str) -> StageOutcome:

@@ -20,11 +20,10 @@ from podium_contracts.resources import (
     StageRunStatus,
 )
 from podium_contracts.resources.conditions import EXPLANATIONS, LONGEST_CONDITION
-from podium_contracts.resources.pipeline_run import Judgement
+from podium_contracts.resources.pipeline_run import MOST_TABLES, Judgement
 
 from podium_operator.core.attempts import DONE, LONGEST_MESSAGE, Progress
 
-MOST_TABLES = 200
 Item = TypeVar("Item")
 
 
@@ -101,9 +100,11 @@ def of_run(
     ledger = _last_of((item for outcome in outcomes for item in outcome.ledger), attrgetter("subject"))
     verdicts = _last_of(judgements(outcomes), attrgetter("subject"))
     tables = _last_of((item for outcome in outcomes for item in outcome.tables), attrgetter("name"))
+    stocks = _last_of((item for outcome in outcomes for item in outcome.stocks), attrgetter("table"))
+    totals = _last_of((item for outcome in outcomes for item in outcome.control_totals), attrgetter("name"))
     left_out = {part for outcome in outcomes for part in outcome.left_out}
-    if len(tables) > MOST_TABLES:
-        left_out.add("tables")
+    listed = {"tables": tables, "stocks": stocks, "controlTotals": totals}
+    left_out |= {part for part, items in listed.items() if len(items) > MOST_TABLES}
     gold = [
         item.sequence
         for outcome in outcomes
@@ -125,6 +126,8 @@ def of_run(
         gold=max(gold, default=before.gold),
         stages=tuple(_stage(done) for done in progress),
         ledger=ledger,
+        stocks=stocks[:MOST_TABLES],
+        control_totals=totals[:MOST_TABLES],
         verdicts=verdicts,
         tables=tables[:MOST_TABLES],
         left_out=tuple(sorted(left_out)),
@@ -163,7 +166,7 @@ def _conditions(
     imbalance = next((done for done in progress if done.reason == Reason.LEDGER_IMBALANCE), None)
     if imbalance:
         yield shown(ConditionType.CONSERVED, Standing(imbalance.reason, imbalance.message, succeeded=False))
-    elif any(done.outcome and done.outcome.ledger for done in progress):
+    elif any(done.outcome and (done.outcome.ledger or done.outcome.stocks) for done in progress):
         yield shown(
             ConditionType.CONSERVED, Standing(Reason.COMPLETED, "every ledger balances", succeeded=True)
         )
