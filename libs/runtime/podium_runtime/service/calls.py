@@ -228,8 +228,9 @@ def find(hosted: Hosted, folder: Path, name: str) -> Pipeline:
 
     Raises:
         InvalidPipeline: its file has mistakes.
-        TerminalError: no file has a pipeline of that name, or several have, or its bundle cannot be used.
-        TransientError: there is no such folder, or the store of its bundle does not answer.
+        TerminalError: several files have a pipeline of that name, or its bundle cannot be used.
+        TransientError: there is no such folder, or no file there has it yet, as files come to the services of a cluster at different times; or the
+            store of its bundle does not answer.
     """
     found = [path for path in files(folder) if name_in(path) == name]
     if len(found) == 1:
@@ -240,7 +241,7 @@ def find(hosted: Hosted, folder: Path, name: str) -> Pipeline:
             f"pipeline {name!r} is in {len(found)} files: {', '.join(map(str, found))}",
             hint=f"leave one of them there, {then}",
         )
-    raise TerminalError(f"no pipeline {name!r} in {folder}", hint=f"put its file there, {then}")
+    raise TransientError(f"no pipeline {name!r} in {folder}", hint=f"put its file there, {then}")
 
 
 def _checked(hosted: Hosted, path: Path) -> PipelineFile:
