@@ -43,7 +43,8 @@ ENDING = re.compile(
 """What is said of a JVM that ends, or has ended."""
 ENDING_SECONDS = 60.0
 LOST = re.compile(
-    r"(ExecutorLostFailure|MetadataFetchFailedException|Executor memory \d+ must be at least).*"
+    r"(ExecutorLostFailure|MetadataFetchFailedException|Executor memory \d+ must be at least|"
+    r"Spark context stopped while waiting for backend).*"
 )
 """What Spark says when it gives up because executors were gone."""
 MORE_MEMORY = "give the driver more memory"

@@ -15,6 +15,10 @@ LOSSES = {
         "Task 0 in stage 3.0 failed 4 times: ExecutorLostFailure (executor 4 exited caused by one of the running tasks)",
         ExecutorLost,
     ),
+    "executors that are lost as they begin": (
+        "java.lang.IllegalStateException: Spark context stopped while waiting for backend\n\tat org.apache.spark",
+        ExecutorLost,
+    ),
     "a mistake": ("[TABLE_OR_VIEW_NOT_FOUND] The table or view `x` cannot be found.", None),
 }
 
