@@ -22,6 +22,8 @@ from tests.integration.conftest import retail  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parents[2]
 DEFINITIONS = ROOT / "charts" / "podium-crds" / "templates"
+NAMESPACE = "podium-test-"
+"""How the namespaces of tests begin."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def cluster() -> Kubectl:
 @contextmanager
 def namespace(cluster: Kubectl) -> Iterator[Kubectl]:
     """Yield kubectl in a new namespace, which is deleted in the end."""
-    name = f"podium-test-{secrets.token_hex(4)}"
+    name = f"{NAMESPACE}{secrets.token_hex(4)}"
     levels = {"pod-security.kubernetes.io/enforce": "restricted"}
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": levels}})
     try:
