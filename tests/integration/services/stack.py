@@ -29,6 +29,8 @@ from tests.broker import Broker
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_SECONDS = 60
+START_SECONDS = 150
+"""Five processes begin at once, and load what they need."""
 Found = TypeVar("Found")
 
 
@@ -169,7 +171,7 @@ class Stack:
         for service in self.services.values():
             service.start()
         for service in self.services.values():
-            eventually(service.is_ready)
+            eventually(service.is_ready, START_SECONDS)
 
     def kill(self) -> None:
         for service in self.services.values():
