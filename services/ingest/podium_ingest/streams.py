@@ -122,20 +122,17 @@ def lost(intent: Intent, before: Offsets) -> tuple[str, ...]:
     """Return a note for each partition in which the intent does not go on where the one before ended."""
     read = {part.place: part for part in before}
     return tuple(
-        _lost(read[part.place], part)
-        for part in intent.offsets
-        if part.place in read and _is_break(read[part.place], part)
+        note for part in intent.offsets if part.place in read and (note := _lost(read[part.place], part))
     )
 
 
-def _is_break(before: OffsetRange, now: OffsetRange) -> bool:
-    return now.start > before.end or _is_another(before, now.topic_id, now.start)
-
-
 def _lost(before: OffsetRange, now: OffsetRange) -> str:
+    """Return what is to be noted of a partition; nothing where it goes on where it was."""
     if _is_another(before, now.topic_id, now.start):
         return f"{now.place}: it is another topic of that name, read from offset {now.start}; the one before was read up to {before.end}"
-    return f"{now.place}: the messages at offsets {before.end} to {now.start - 1} were removed before they were read"
+    if now.start > before.end:
+        return f"{now.place}: the messages at offsets {before.end} to {now.start - 1} were removed before they were read"
+    return ""
 
 
 def read_messages(

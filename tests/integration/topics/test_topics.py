@@ -131,6 +131,14 @@ def test_a_stream_starts_at_a_time(shop: Shop) -> None:
     assert [row[0] for row in shop.rows("bronze/sales", ["id"], "id")] == ["2"]
 
 
+def notes_of_going_on(shop: Shop) -> tuple[str, ...]:
+    """Say that the stream may go on, and return what the next completion notes."""
+    shop.declare(f"topic: {shop.topic}, on_lost_offsets: continue, trigger_seconds: 0.001")
+    [completed] = shop.bring()
+    assert isinstance(completed.data, LayerCompleted)
+    return completed.data.notes
+
+
 def test_messages_lost_to_retention_stop_the_stream_until_somebody_says_go_on(shop: Shop) -> None:
     """The error says which; going on says so in the completion."""
     shop.declare(f"topic: {shop.topic}, trigger_seconds: 0.001")
@@ -142,10 +150,7 @@ def test_messages_lost_to_retention_stop_the_stream_until_somebody_says_go_on(sh
         assert deleted.result(20).low_watermark == 5
     with pytest.raises(BadSource, match=rf"{shop.topic}/0: the messages at offsets 3 to 4 were removed"):
         shop.bring()
-    shop.declare(f"topic: {shop.topic}, on_lost_offsets: continue, trigger_seconds: 0.001")
-    [completed] = shop.bring()
-    assert isinstance(completed.data, LayerCompleted)
-    assert completed.data.notes == (
+    assert notes_of_going_on(shop) == (
         f"{shop.topic}/0: the messages at offsets 3 to 4 were removed before they were read",
     )
     assert shop.offsets() == [0, 1, 2, 5, 6, 7, 8]
@@ -163,10 +168,7 @@ def test_a_topic_that_was_made_anew_stops_the_stream_until_somebody_says_go_on(s
     shop.sell(*map(sale, range(10, 10 + more)))
     with pytest.raises(BadSource, match=f"{shop.topic}/0 was read up to offset 3, and is another topic"):
         shop.bring()
-    shop.declare(f"topic: {shop.topic}, on_lost_offsets: continue, trigger_seconds: 0.001")
-    [completed] = shop.bring()
-    assert isinstance(completed.data, LayerCompleted)
-    assert completed.data.notes == (
+    assert notes_of_going_on(shop) == (
         f"{shop.topic}/0: it is another topic of that name, read from offset 0; the one before was read up to 3",
     )
     shop.sell(sale(99))

@@ -7,6 +7,7 @@ from podium_contracts.events.routing import origin
 from podium_contracts.events.v1 import Flow, LayerCompleted, Published, QualityEvaluated
 from podium_contracts.names import Layer, Stage, Verdict
 from podium_contracts.resources import Reason, StageOutcome
+from podium_contracts.resources.conditions import LONGEST_CONDITION
 from podium_contracts.resources.course import announced
 from podium_contracts.resources.pipeline_run import Account, Judgement, TableProgress, TableStock
 
@@ -32,7 +33,8 @@ MOST_CHECKS = 10
 def done(answers: Sequence[CloudEvent], before: Mapping[str, int]) -> StageOutcome:
     """Return the outcome of a stage that answered; `before` has the number of its last completion of each subject before that."""
     fresh = [event for event in answers if event.number > before.get(event.subject, 0)]
-    gold = [data.ledger for data in _completions(fresh) if data.layer == Layer.GOLD and data.ledger]
+    completed = (event.data for event in fresh if isinstance(event.data, LayerCompleted))
+    gold = [data.ledger for data in completed if data.layer == Layer.GOLD and data.ledger]
     return StageOutcome(
         reason=Reason.COMPLETED if fresh else Reason.NOTHING_NEW,
         announced=tuple(announced(event, fresh=event in fresh) for event in answers),
@@ -52,11 +54,7 @@ def failed(failure: Failure) -> StageOutcome:
         reason = Reason.STORAGE_UNAVAILABLE
     else:
         reason = Reason.INTERNAL_ERROR
-    return StageOutcome(reason=reason, message=" ".join(failure.message.split())[:1024])
-
-
-def _completions(events: Sequence[CloudEvent]) -> Iterator[LayerCompleted]:
-    return (event.data for event in events if isinstance(event.data, LayerCompleted))
+    return StageOutcome(reason=reason, message=" ".join(failure.message.split())[:LONGEST_CONDITION])
 
 
 def _accounts(events: Sequence[CloudEvent]) -> Iterator[Account]:
