@@ -1,7 +1,7 @@
 """Podium turns raw data into certified Bronze, Silver and Gold Delta tables.
 
-What programs may import from here: `events` to follow the platform, and the words of its events. Each is imported when it is first used,
-so that `import podium` costs nothing.
+What programs may import from here: `scan` to read a table, `events` to follow the platform, and the words of its events. Each is imported when
+it is first used, so that `import podium` costs nothing.
 """
 
 from importlib import import_module
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from podium_runtime.kafka.memory import Gap
     from podium_runtime.settings import KafkaSettings
 
+    from podium.scanning import scan
+
 __all__ = [
     "CloudEvent",
     "Gap",
@@ -32,6 +34,7 @@ __all__ = [
     "RunRequested",
     "StageFailed",
     "events",
+    "scan",
 ]
 
 _HOMES = {
@@ -40,6 +43,7 @@ _HOMES = {
     "KafkaSettings": "podium_runtime.settings",
     "MissingEvents": "podium_contracts.errors",
     "events": "podium_runtime.kafka.following",
+    "scan": "podium.scanning",
 }
 _EXTRA = ("aiokafka", "pydantic_settings")
 """What it needs of the extra `kafka`."""

@@ -9,6 +9,7 @@ import typer
 from podium.commands.accounts import events, ledger, quarantine, report
 from podium.commands.bundling import bundle
 from podium.commands.definitions import compile_, lineage, validate
+from podium.commands.querying import sql
 from podium.commands.running import run
 from podium.commands.tables import history, show, tables
 from podium.commands.without_kafka import ANYTHING, refuse
@@ -28,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for command in (run, validate, tables, show, history, ledger, events, report, lineage, bundle):
+for command in (run, validate, tables, show, sql, history, ledger, events, report, lineage, bundle):
     app.command()(command)
 app.command("compile")(compile_)
 app.add_typer(quarantine, name="quarantine")

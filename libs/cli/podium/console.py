@@ -35,6 +35,11 @@ OutputOption = Annotated[
 Row = dict[str, object]
 
 
+def warn(message: str) -> None:
+    """Say what did not work, though the command did."""
+    errors.print(Text.assemble(("warning: ", "bold yellow"), message), soft_wrap=True)
+
+
 def write_json(value: object) -> None:
     """Write a value as JSON on standard output; what JSON does not know is written as text."""
     print(json.dumps(value, indent=2, default=str, ensure_ascii=False))

@@ -15,6 +15,7 @@ from libs.cli.tests.conftest import Terminal
 READING = {
     "tables": ("tables",),
     "show": ("show", "silver.sales"),
+    "sql": ("sql", "from silver.sales"),
     "history": ("history", "silver.sales"),
     "ledger": ("ledger",),
     "events": ("events",),

@@ -9,7 +9,8 @@
     │   ├── LedgerImbalance    rows in and rows accounted for differ
     │   ├── BundleUnreadable   a bundle that is not there, or is not the one that was asked for
     │   ├── QualityHold        a failed verdict holds the dataset
-    │   └── ModelFailed        dbt refused a model or one of its tests
+    │   ├── ModelFailed        dbt refused a model or one of its tests
+    │   └── VersionGone        a version of a table whose files VACUUM has taken away
     └── TransientError         a retry may help
         ├── CommitConflict     another writer changed a table after the intent had pinned it
         ├── OutOfMemory        the engine used more memory than it has
@@ -96,6 +97,10 @@ class QualityHold(TerminalError):
 
 class ModelFailed(TerminalError):
     """dbt refused a model or one of its tests; nothing has been committed."""
+
+
+class VersionGone(TerminalError):
+    """A version of a table that cannot be read any more: its files, or its log, are gone."""
 
 
 class CommitConflict(TransientError):

@@ -1,5 +1,8 @@
 """Which version of a table readers see: the last one that is completed and, for Silver and Gold, not judged `failed`."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from podium_contracts.errors import TerminalError
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, TableVersion
@@ -9,15 +12,17 @@ from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Scope
 
 
-def certified_tables(lakehouse: Lakehouse, pipeline: str, datasets: list[str]) -> dict[str, TableVersion]:
-    """Return every certified table of a pipeline by name (`silver.sales`)."""
+def certified_tables(
+    lakehouse: Lakehouse, pipeline: str, datasets: Sequence[str], at: datetime | None = None
+) -> dict[str, TableVersion]:
+    """Return every certified table of a pipeline by name (`silver.sales`): now, or as runs that were requested up to a time had left them."""
     events: list[CloudEvent | None] = []
     for name in datasets:
         ingest = Scope(pipeline=pipeline, stage=Stage.INGEST, subject=f"{Layer.BRONZE}.{name}")
         silver = Scope(pipeline=pipeline, stage=Stage.QUALITY, subject=f"{Layer.SILVER}.{name}")
-        events += [lakehouse.completions.last(ingest), lakehouse.completions.certified(silver)]
+        events += [lakehouse.completions.last(ingest, at), lakehouse.completions.certified(silver, at)]
     gold = Scope(pipeline=pipeline, stage=Stage.QUALITY, subject=Layer.GOLD)
-    events.append(lakehouse.completions.certified(gold))
+    events.append(lakehouse.completions.certified(gold, at))
     return {
         table.name: table
         for event in events

@@ -20,7 +20,16 @@ from podium_lakehouse.delta.compaction import compact
 from podium_lakehouse.delta.tables import Snapshot, current, schema_fingerprint
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.engines.opening import open_engine
-from podium_lakehouse.records import announcements, catalogue, completions, intents, metrics, pipelines, runs
+from podium_lakehouse.records import (
+    announcements,
+    catalogue,
+    completions,
+    intents,
+    metrics,
+    pipelines,
+    queries,
+    runs,
+)
 from podium_lakehouse.records.intents import ABSENT, Intent, Scope
 from podium_lakehouse.records.lookups import LookupTable
 from podium_lakehouse.records.table import RecordTable
@@ -113,6 +122,11 @@ class Lakehouse:
     def metrics(self) -> metrics.Metrics:
         """The quality metrics of every verdict."""
         return metrics.Metrics(self._records("quality_metrics", metrics.SCHEMA))
+
+    @cached_property
+    def queries(self) -> queries.Queries:
+        """What was read, and by what kind of question."""
+        return queries.Queries(self._records("queries", queries.SCHEMA))
 
     def lookup(self, name: str) -> LookupTable:
         """Return the table of a lookup."""

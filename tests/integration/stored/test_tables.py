@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import polars as pl
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
@@ -10,6 +11,8 @@ from podium_lakehouse.delta.commits import TransactionId
 from podium_lakehouse.delta.folders import parquet_files
 from podium_lakehouse.delta.tables import Snapshot, add_columns, ensure
 from podium_lakehouse.engines.duckdb import duckdb_engine
+from podium_lakehouse.lakehouse import Lakehouse
+from podium_lakehouse.reading.frames import Source
 from podium_lakehouse.records.table import RecordTable
 from podium_lakehouse.store.objects import below, delete
 
@@ -36,6 +39,20 @@ def test_partitions_are_told_by_their_folders(bucket: str) -> None:
         ]
     assert len(Snapshot(uri, version).files("day = '2026-11-02'")) == 1
     assert DeltaTable(uri).to_pyarrow_table().num_rows == 30
+
+
+def test_a_table_is_a_frame(bucket: str, environment: pytest.MonkeyPatch) -> None:
+    """Polars finds the store by the same variables, and what it read is recorded there."""
+    del environment
+    uri = f"{bucket}/gold/days"
+    ensure(uri, DAYS)
+    with duckdb_engine() as engine:
+        folder = engine.write(uri, "SELECT range AS id, DATE '2026-11-01' AS day FROM range(30)")
+    version = append_once(uri, [folder], TransactionId("app", 1), base=0, metadata={}).version
+    frame = Source(Lakehouse(bucket), "gold.days", Snapshot(uri, version), pytest.fail).frame()
+    assert frame.filter(pl.col("id") > 26).collect()["id"].to_list() == [27, 28, 29]
+    (query,) = Lakehouse(bucket).queries.all()
+    assert (query.rows, query.usage.filtered) == (3, ("gold.days.id",))
 
 
 def test_a_statement_without_rows_has_columns_until_its_commit(bucket: str) -> None:

@@ -9,10 +9,13 @@ from deltalake import DeltaTable
 from podium_contracts.errors import TerminalError
 from podium_contracts.events.v1 import TableVersion
 from podium_lakehouse.certified import certified_tables, table_uri
-from podium_lakehouse.delta.tables import Snapshot, find
+from podium_lakehouse.delta.tables import Snapshot, column_names, find
 from podium_lakehouse.engines.duckdb import duckdb_engine
+from podium_lakehouse.reading.recording import Recording
+from podium_lakehouse.reading.usage import told
+from podium_lakehouse.reading.versions import kept
 
-from podium.console import Form, OutputOption, Row, errors, near, write_json, write_rows
+from podium.console import Form, OutputOption, Row, errors, near, warn, write_json, write_rows
 from podium.opening import DEFAULT_FILE, FileOption, Opened, OverlayOption, open_pipeline
 
 TableArgument = Annotated[str, typer.Argument(help="LAYER.TABLE, such as silver.sales or gold.fact_sale.")]
@@ -78,7 +81,7 @@ def show(
         raise typer.BadParameter("give one of --version, --at and --latest")
     opened = open_pipeline(file, overlay=overlay)
     snapshot = _snapshot(opened, table, version, at, latest=latest)
-    found = _rows(opened, snapshot, where, limit)
+    found = _rows(opened, table, snapshot, where, limit)
     if form == Form.JSON:
         write_json(found)
         return
@@ -132,9 +135,12 @@ def _certified(opened: Opened) -> dict[str, TableVersion]:
     return certified_tables(opened.lakehouse, opened.pipeline.name, list(opened.pipeline.spec.datasets))
 
 
-def _rows(opened: Opened, snapshot: Snapshot, where: str, limit: int) -> list[Row]:
+def _rows(opened: Opened, name: str, snapshot: Snapshot, where: str, limit: int) -> list[Row]:
     """Return rows that meet a condition, which may read nothing but the lakehouse."""
-    with duckdb_engine() as engine:
+    question = f"SELECT * FROM {name} WHERE {where or 'TRUE'}"
+    asked = told(question, {name: column_names(snapshot.open())})
+    recording = Recording(opened.lakehouse, "show", "duckdb", {name: snapshot}, warn, asked)
+    with kept({name: snapshot}), duckdb_engine() as engine:
         engine.offer_table("shown", snapshot)
         engine.confine(opened.lakehouse.uri)
         relation = engine.connection.sql("FROM shown")
@@ -142,9 +148,12 @@ def _rows(opened: Opened, snapshot: Snapshot, where: str, limit: int) -> list[Ro
             found: list[Row] = (
                 (relation.filter(where) if where else relation).limit(limit).to_arrow_table().to_pylist()
             )
+        except duckdb.IOException:
+            raise
         except duckdb.Error as error:
             hint = f"write a condition over the columns: {', '.join(relation.columns)}"
             raise TerminalError(str(error), hint=hint if where else "") from error
+    recording.end(len(found))
     return found
 
 

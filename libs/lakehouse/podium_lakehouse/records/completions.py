@@ -1,6 +1,8 @@
 """Completions: the one record that a stage is done. It is the stage's commit and its outbox."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 import pyarrow as pa
 from podium_contracts.events import CloudEvent
@@ -63,10 +65,9 @@ class Completions:
         """Return the number of the scope's last completion, 0 before the first."""
         return self.table.last(scope.key) or 0
 
-    def last(self, scope: Scope) -> CloudEvent | None:
-        """Return the event of the scope's last completion."""
-        sequence = self.last_sequence(scope)
-        return self.read(scope, sequence) if sequence else None
+    def last(self, scope: Scope, until: datetime | None = None) -> CloudEvent | None:
+        """Return the event of the scope's last completion, by a run that was requested up to a time if one is given."""
+        return next(self._newest(scope, until), None)
 
     def after(self, scope: Scope, sequence: int) -> list[CloudEvent]:
         """Return the events of a scope's completions after a number, oldest first."""
@@ -89,17 +90,23 @@ class Completions:
         events = [CloudEvent.model_validate_json(str(row["event"])) for row in rows]
         return sorted(events, key=lambda event: (event.time, _step(event), event.subject, event.sequence))
 
-    def certified(self, scope: Scope) -> CloudEvent | None:
-        """Return the last event of a quality scope whose verdict is not `failed`."""
+    def certified(self, scope: Scope, until: datetime | None = None) -> CloudEvent | None:
+        """Return the last event of a quality scope whose verdict is not `failed`; as `last`."""
+        for event in self._newest(scope, until):
+            if isinstance(event.data, QualityEvaluated) and event.data.verdict != Verdict.FAILED:
+                return event
+        return None
+
+    def _newest(self, scope: Scope, until: datetime | None) -> Iterator[CloudEvent]:
+        """Yield the events of a scope's completions, the newest first; a number without one is passed over."""
         for sequence in range(self.last_sequence(scope), 0, -1):
             rows = self.table.rows(
                 pipeline=scope.pipeline, stage=scope.stage, subject=scope.subject, sequence=sequence
             )
             for row in rows:
                 event = CloudEvent.model_validate_json(str(row["event"]))
-                if isinstance(event.data, QualityEvaluated) and event.data.verdict != Verdict.FAILED:
-                    return event
-        return None
+                if until is None or event.time <= until:
+                    yield event
 
 
 def _step(event: CloudEvent) -> int:

@@ -52,6 +52,14 @@ class Pipelines:
         spec = Spec.model_validate_json(str(row["spec"]))
         return replace(pipeline, spec=spec, fingerprint=fingerprint, schemas=_unpacked(row["schemas"]))
 
+    def datasets(self) -> dict[str, list[str]]:
+        """Return the datasets that each pipeline has ever had, by its name."""
+        found: dict[str, dict[str, None]] = {}
+        for row in self.table.rows():
+            spec = Spec.model_validate_json(str(row["spec"]))
+            found.setdefault(str(row["pipeline"]), {}).update(dict.fromkeys(spec.datasets))
+        return {name: list(datasets) for name, datasets in found.items()}
+
     def dbt_project(self, fingerprint: str, folder: Path) -> Path:
         """Unpack the dbt project of a fingerprint into a folder and return it."""
         row = self.table.rows(fingerprint=fingerprint)[0]

@@ -1,0 +1,164 @@
+"""Certified tables read from Python and in SQL, and the record of what was read."""
+
+import io
+import shutil
+from pathlib import Path
+
+import podium
+import polars as pl
+import pytest
+from deltalake import DeltaTable
+from podium_contracts.errors import TerminalError, VersionGone
+from podium_lakehouse.lakehouse import Lakehouse
+from podium_lakehouse.records.queries import Query, Usage
+
+from libs.cli.tests.conftest import Terminal
+
+HALVES = "select id, price / 2 as half from silver.sales where price > 1 order by id"
+
+
+@pytest.fixture
+def place(terminal: Terminal, after_a_run: Path) -> Path:
+    """Return the lakehouse of a copy of a shop after a run, which the prompt is at."""
+    shutil.copytree(after_a_run, terminal.folder, dirs_exist_ok=True)
+    shutil.rmtree(terminal.folder / "lakehouse" / "_podium" / "queries", ignore_errors=True)
+    return terminal.folder / "lakehouse"
+
+
+def recorded(place: Path) -> list[Query]:
+    return Lakehouse(str(place)).queries.all()
+
+
+def test_a_table_is_scanned_at_its_certified_version(place: Path) -> None:
+    """From a pipeline file or the lakehouse itself, as it was given or found."""
+    wanted = {"id": ["a", "b"], "price": [1.0, 2.0]}
+    for found in (
+        podium.scan("silver.sales"),
+        podium.scan("silver.sales", file="pipeline.yaml"),
+        podium.scan("silver.sales", lakehouse=place),
+        podium.scan("silver.sales", lakehouse="lakehouse/"),
+        podium.scan("silver.sales", version=1),
+        podium.scan("silver.sales", at="2100-01-01"),
+    ):
+        assert isinstance(found, pl.LazyFrame)
+        rows = found.select("id", pl.col("price").cast(float)).sort("id").collect()
+        assert rows.to_dict(as_series=False) == wanted
+
+
+def test_what_was_certified_at_a_time_is_read(place: Path, terminal: Terminal) -> None:
+    """Before anything was, nothing is; between two runs, what the first left."""
+    with pytest.raises(TerminalError, match="was certified at 2001"):
+        podium.scan("silver.sales", at="2001-01-01")
+    between = Lakehouse(str(place)).runs.all("stall")[-1]["requested_at"]
+    terminal.deliver("two.csv", "d,1,4.00")
+    assert terminal.podium("run", "--quiet").code == 0
+    assert podium.scan("silver.sales").collect().height == 3
+    assert podium.scan("silver.sales", at=str(between)).collect().height == 2
+    assert len(terminal.podium("sql", "from silver.sales", "--at", str(between), "-o", "json").json) == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        ({"table": "silver.nope"}, "there is no table silver.nope"),
+        ({"table": "sales"}, "names no table"),
+        ({"table": "silver.sales", "version": 9}, "no version 9"),
+        ({"table": "silver.sales", "version": 1, "at": "2026-01-01"}, "a version and a time"),
+        ({"table": "silver.sales", "lakehouse": "nowhere"}, "no lakehouse"),
+        ({"table": "silver.sales", "lakehouse": "lakehouse", "file": "pipeline.yaml"}, "a lakehouse and"),
+    ],
+)
+def test_what_cannot_be_scanned_is_told(place: Path, asked: dict[str, object], reason: str) -> None:
+    """At once, before anything is collected, with what to do."""
+    del place
+    with pytest.raises(TerminalError, match=reason) as caught:
+        podium.scan(**asked)  # type: ignore[arg-type]
+    assert caught.value.hint
+
+
+def test_a_scan_reads_what_is_asked_and_records_it(place: Path) -> None:
+    """The columns that were filtered, and the rows that the table gave; nothing before it is collected."""
+    frame = podium.scan("silver.sales").filter(pl.col("price") > 1).select("id")
+    assert recorded(place) == []
+    assert frame.collect()["id"].to_list() == ["b"]
+    (query,) = recorded(place)
+    assert (query.reader, query.engine, query.tables, query.rows) == (
+        "scan",
+        "polars",
+        {"silver.sales": 1},
+        1,
+    )
+    assert query.usage == Usage(filtered=("silver.sales.price",))
+
+
+def test_certified_tables_are_asked_in_sql(place: Path, terminal: Terminal) -> None:
+    """The answer is the same as a table, as JSON and as CSV; each time it is recorded what was read."""
+    assert terminal.podium("sql", HALVES).out.split() == ["id", "half", "b", "1.0"]
+    assert terminal.podium("sql", HALVES, "-o", "json").json == [{"id": "b", "half": 1.0}]
+    assert terminal.podium("sql", HALVES, "-o", "csv").out == "id,half\nb,1.0\n"
+    queries = recorded(place)
+    assert len(queries) == 3
+    assert (
+        queries[0].statement == "SELECT id, price / ? AS half FROM silver.sales WHERE price > ? ORDER BY id"
+    )
+    assert queries[0].usage.filtered == ("silver.sales.price",)
+
+
+def test_a_statement_may_come_by_standard_input(
+    place: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For those that are longer than a line."""
+    del place
+    monkeypatch.setattr("sys.stdin", io.StringIO("select count(*) as n\nfrom silver.sales"))
+    assert terminal.podium("sql", "-", "-o", "json").json == [{"n": 2}]
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("from silver.nope", "no certified table silver.nope"),
+        ("from read_csv('pipeline.yaml')", "read_csv may not"),
+        ("from 'pipeline.yaml'", "no certified table pipeline.yaml"),
+        ('select (with "in/one.csv" as (select 1) select 1), * from "in/one.csv"', "Cannot access file"),
+        ("select nope from silver.sales", 'column "nope" not found'),
+        ("from _podium.runs", "no certified table _podium.runs"),
+    ],
+)
+def test_nothing_else_is_asked(place: Path, terminal: Terminal, statement: str, said: str) -> None:
+    """No file, no table without a verdict; the message says what may be, and nothing is recorded."""
+    answer = terminal.podium("sql", statement)
+    assert (answer.code, answer.out) == (1, "")
+    assert said in answer.err
+    assert "next: " in answer.err
+    assert recorded(place) == []
+
+
+def test_what_is_shown_is_recorded_but_for_records(place: Path, terminal: Terminal) -> None:
+    """A look at Podium's own records leaves none."""
+    terminal.podium("show", "silver.sales", "--where", "price = 2")
+    terminal.podium("show", "_podium.runs")
+    (query,) = recorded(place)
+    assert (query.reader, query.rows, query.usage.filtered) == ("show", 1, ("silver.sales.price",))
+
+
+def test_a_read_that_cannot_be_recorded_is_read(place: Path, terminal: Terminal) -> None:
+    """Of a lakehouse that cannot be written; a warning says so."""
+    (place / "_podium" / "queries").write_text("in the way")
+    answer = terminal.podium("sql", HALVES, "-o", "csv")
+    assert (answer.code, answer.out) == (0, "id,half\nb,1.0\n")
+    assert "warning: this read is not recorded" in answer.err
+    with pytest.warns(UserWarning, match="not recorded"):
+        assert podium.scan("silver.sales").collect().height == 2
+
+
+def test_a_version_that_was_vacuumed_says_so(place: Path, terminal: Terminal) -> None:
+    """To whoever scans, asks or shows it: not that some file is missing."""
+    terminal.deliver("two.csv", "a,2,9.00")
+    assert terminal.podium("run", "--quiet").code == 0
+    table = DeltaTable(str(place / "silver" / "sales"))
+    table.optimize.compact()
+    table.vacuum(0, dry_run=False, enforce_retention_duration=False)
+    with pytest.raises(VersionGone, match=r"silver.sales at version 1 was vacuumed: .* files are gone"):
+        podium.scan("silver.sales", version=1).collect()
+    answer = terminal.podium("show", "silver.sales", "--version", "1")
+    assert "error: silver.sales at version 1 was vacuumed" in answer.err
