@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 from deltalake import DeltaTable
+from podium_contracts.events.v1 import QualityEvaluated
 
 from tests.integration.checker import recount
 from tests.integration.conftest import REAL_FILE, RETAIL, Shop
@@ -57,6 +58,18 @@ def test_silver_has_its_change_feed_from_the_first_commit(retail: Shop) -> None:
         row["_change_type"] for batch in feed for row in [{"_change_type": batch["_change_type"][0].as_py()}]
     }
     assert kinds == {"insert"}
+
+
+def test_the_rules_accept_what_is_valid(retail: Shop) -> None:
+    """Of the real lines, 99.5 % and more pass every rule: all but three."""
+    events = retail.open().lakehouse.completions.all("retail")
+    (judged,) = (
+        event.data
+        for event in events
+        if event.subject == "silver.sales" and isinstance(event.data, QualityEvaluated)
+    )
+    (check,) = (check for check in judged.checks if check.metric == "validation_success_percentage")
+    assert (check.actual, check.threshold, check.passed) == (99.99, 99.5, True)
 
 
 def test_keys_are_the_same_after_a_rebuild(retail: Shop) -> None:

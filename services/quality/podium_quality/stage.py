@@ -1,6 +1,5 @@
 """Quality: the verdict on a layer, from measures that cost what is new."""
 
-from collections.abc import Mapping
 from time import monotonic
 
 from podium_contracts.errors import TerminalError
@@ -8,15 +7,13 @@ from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, TableVersion, Timings
 from podium_contracts.names import Layer, Stage, Verdict
 from podium_contracts.pipeline import Pipeline
-from podium_lakehouse.cleansing.columns import declared_columns
-from podium_lakehouse.delta.tables import Snapshot, column_names
-from podium_lakehouse.engines.bounds import bounds, within
-from podium_lakehouse.engines.changes import offer_signed
-from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import ABSENT, Input, Intent, Scope
 
-from podium_quality.measures import Measured, Measures, add, metrics
+from podium_quality.account import accounted
+from podium_quality.measuring import Measuring
+from podium_quality.metrics import metrics
+from podium_quality.references import referred_versions
 from podium_quality.verdict import checks, decide
 
 
@@ -41,10 +38,9 @@ def quality(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
 
     known = lakehouse.metrics.read(scope, intent.after)
     with lakehouse.open_engine() as engine:
-        measures = {
-            name: _measure(engine, name, table, known.get(name, {}), pipeline)
-            for name, table in intent.inputs.items()
-        }
+        measuring = Measuring(engine, intent, pipeline, lakehouse)
+        measures = {name: measuring.measure(name, known.get(name, {})) for name in intent.inputs}
+    measures = {name: values | accounted(name, intent, known, lakehouse) for name, values in measures.items()}
     with lakehouse.step(f"quality {scope.subject} metrics"):
         versioned = {
             (name, judged[name].to_version): dict[str, object](values) for name, values in measures.items()
@@ -56,7 +52,7 @@ def quality(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     results = [
         check
         for name, values in measures.items()
-        for check in checks(name, metrics(values), thresholds.get(name.split(".")[1], {}))
+        for check in checks(name, metrics(values, intent.time), thresholds.get(name.split(".")[1], {}))
     ]
     return [
         lakehouse.complete(
@@ -86,10 +82,12 @@ def _plan(
     assert isinstance(event.data, LayerCompleted)
     last = lakehouse.completions.last(scope)
     seen: dict[str, int] = {}
+    answered: dict[str, int] = {}
     if last is not None and isinstance(last.data, QualityEvaluated):
         seen = {table.name: table.to_version for table in last.data.tables}
         done = lakehouse.intents.read(scope, last.data.sequence)
         again = last.data.verdict == Verdict.FAILED and done.fingerprint != pipeline.fingerprint
+        answered = {name: table.to_batch for name, table in done.inputs.items()}
         if done.overtakes(event.data.sequence):
             return None
         if not again and seen == {name: table.to_version for name, table in judged.items()}:
@@ -101,12 +99,14 @@ def _plan(
             run=event.run,
             traceparent=event.traceparent,
             fingerprint=pipeline.fingerprint,
+            lookups=referred_versions(judged, pipeline, lakehouse),
             answers=(event.id,),
             inputs={
                 name: Input(
                     uri=table.uri,
                     from_version=seen.get(name, ABSENT),
                     to_version=table.to_version,
+                    from_batch=answered.get(name, 0),
                     to_batch=event.data.sequence,
                 )
                 for name, table in judged.items()
@@ -123,42 +123,3 @@ def _refuse_unknown(named: list[str], tables: list[str]) -> None:
             f"there are thresholds for {', '.join(unknown)}, which no dataset or model is called",
             hint=f"correct spec.quality.thresholds; the tables are: {', '.join(tables)}",
         )
-
-
-def _measure(
-    engine: Engine, name: str, table: Input, known: Mapping[str, object], pipeline: Pipeline
-) -> Measures:
-    """Measure what changed in a table since it was last judged; all of it where that is less, or other measures are wanted."""
-    now = Snapshot(table.uri, table.to_version)
-    wanted = _measured(name, column_names(now.open()), pipeline)
-    judged_before = table.from_version != ABSENT and not now.replaced_since(table.from_version)
-    added = judged_before and wanted.names == set(known)
-    offer_signed(engine, "changes", now, table.from_version if added else ABSENT)
-    if added:
-        engine.offer_table("judged", now, _where_values_are(engine, wanted.unique))
-    query = wanted.query("changes", "judged" if added else None, engine.dialect)
-    return add(known if added else {}, engine.records(query)[0])
-
-
-def _where_values_are(engine: Engine, columns: tuple[str, ...]) -> str | None:
-    """Return the condition under which a row may have a value of the changed rows in one of the columns."""
-    ranges = [
-        within(engine, engine.dialect.identifier(column), *bounds(engine, column, "changes"))
-        for column in columns
-    ]
-    return " OR ".join(f"({' AND '.join(ends)})" for ends in ranges) if ranges and all(ranges) else None
-
-
-def _measured(name: str, columns: list[str], pipeline: Pipeline) -> Measured:
-    """Return what is measured of a table: its keys, and whatever a threshold asks to be unique."""
-    layer, table = name.split(".")
-    asked = pipeline.spec.quality.thresholds.get(table, {})
-    wanted = {metric.removesuffix("_uniqueness") for metric in asked if metric.endswith("_uniqueness")}
-    if layer == Layer.SILVER:
-        dataset = pipeline.spec.datasets[table]
-        unique = wanted | set(dataset.duplicates.keys)
-        return Measured(tuple(declared_columns(dataset)), tuple(sorted(unique)), (), scored=True)
-    keys = tuple(column for column in columns if column.endswith("_key"))
-    return Measured(
-        tuple(columns), tuple(sorted(wanted & set(columns))), keys, scored="quality_score" in columns
-    )

@@ -5,18 +5,24 @@ from decimal import Decimal
 
 from podium_contracts.errors import TerminalError
 from podium_contracts.events.v1 import Check
-from podium_contracts.names import Verdict
+from podium_contracts.names import Layer, Verdict
 from podium_contracts.pipeline import Threshold
+
+TOTAL = "total_records"
 
 
 def checks(table: str, metrics: Mapping[str, Decimal], thresholds: Mapping[str, Threshold]) -> list[Check]:
     """Return every metric of a table, held against its threshold where there is one.
 
+    Where there are no rows there is nothing to hold against thresholds, which is no pass: the number of rows is a breach, too.
+
     Raises:
         TerminalError: a threshold names a metric that a table with rows does not have.
     """
+    if not metrics[TOTAL]:
+        return [_no_records(table, thresholds)]
     unknown = [name for name in thresholds if name not in metrics]
-    if unknown and metrics["total_records"]:
+    if unknown:
         raise TerminalError(
             f"{table} has no metric {', '.join(unknown)}; it has {', '.join(metrics)}",
             hint="correct spec.quality.thresholds in the pipeline file",
@@ -48,6 +54,18 @@ def _check(table: str, metric: str, actual: Decimal, threshold: Threshold | None
         passed=passed,
         message="" if passed else f"{metric} ({_plain(actual)}) {side} threshold ({_plain(bound)})",
     )
+
+
+def _no_records(table: str, thresholds: Mapping[str, Threshold]) -> Check:
+    """Return what is said of a table without rows, which warns unless a threshold says how many rows there may be.
+
+    A Gold table that no threshold speaks of may be empty.
+    """
+    check = _check(table, TOTAL, Decimal(0), thresholds.get(TOTAL))
+    if TOTAL in thresholds or not (thresholds or table.startswith(Layer.SILVER)):
+        return check
+    message = f"no records found in {table}: there is nothing to measure, nor to hold against thresholds"
+    return check.model_copy(update={"severity": "WARNING", "passed": False, "message": message})
 
 
 def _plain(value: Decimal) -> str:

@@ -1,6 +1,7 @@
 """Measures: what is measured of the changes adds up to what is measured of the whole table."""
 
 import tempfile
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, ensure
 from podium_lakehouse.engines.changes import offer_signed
 from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
 from podium_lakehouse.expressions.dialects import DUCKDB
-from podium_quality.measures import Measured, Measures, add, metrics
+from podium_quality.measures import BATCH, NEVER, Measured, Measures, add
+from podium_quality.metrics import metrics
 
 SCHEMA = pa.schema(
     [
@@ -59,7 +61,7 @@ def measure(engine: DuckDbEngine, uri: str, version: int, since: int) -> dict[st
     engine.offer_table("judged", Snapshot(uri, version))
     query = MEASURED.query("changes", "judged" if since >= 0 else None, DUCKDB)
     (row,) = engine.connection.sql(query).to_arrow_table().to_pylist()
-    return dict(row)
+    return {name: value for name, value in row.items() if not name.startswith(BATCH)}
 
 
 @settings(max_examples=20, deadline=None)
@@ -101,6 +103,32 @@ def test_the_query_has_a_column_for_every_measure(tmp_path: Path) -> None:
         assert set(measure(engine, uri, 0, -1)) == MEASURED.names
 
 
+def test_the_rows_that_came_are_measured_by_themselves(tmp_path: Path) -> None:
+    """Beside the table as it is, the same query tells of new and corrected rows: two rows came, one of them without a town."""
+    uri = str(tmp_path / "sales")
+    row: Row = {
+        "id": "a",
+        "town": "Bath",
+        "town_key": 7,
+        "quality_score": Decimal(90),
+        "quality_tier": "HIGH",
+    }
+    commit(ensure(uri, SCHEMA, CHANGE_FEED), "append", [row, {**row, "id": "b"}])
+    commit(
+        DeltaTable(uri),
+        "merge",
+        [{**row, "id": "b", "town": None}, {**row, "id": "c", "quality_tier": "LOW"}],
+    )
+    with duckdb_engine() as engine:
+        offer_signed(engine, "changes", Snapshot(uri, 2), 1)
+        engine.offer_table("judged", Snapshot(uri, 2))
+        (found,) = engine.records(MEASURED.query("changes", "judged", DUCKDB))
+        (alone,) = engine.records(MEASURED.batch_query("changes", DUCKDB))
+    assert (found["rows"], found["null.town"]) == (1, 1)
+    assert (found["batch.rows"], found["batch.null.town"], found["batch.tier.LOW"]) == (2, 1, 1)
+    assert alone == {name: value for name, value in found.items() if name.startswith(BATCH)}
+
+
 @pytest.mark.parametrize(
     ("rows_in_all", "distinct", "shown"),
     [
@@ -129,6 +157,23 @@ def test_measures_become_the_metrics_that_thresholds_name() -> None:
         "town_key_known_percentage": Decimal("87.50"),
         "quality_high_percentage": Decimal("50.00"),
         "average_quality_score": Decimal("87.50"),
+    }
+
+
+def test_metrics_of_other_tables_of_time_and_of_rules() -> None:
+    """Consistency is of rows with a value; the age of the newest row in hours; validity of the rows that rules were held against."""
+    counted = {"rows": 8, "null.customer": 2, "found.customer": 3, "newest.sold": 0, "newest.seen": NEVER}
+    counted |= {"evaluated": 1000, "refused": 5, "broken.price": 4}
+    found = metrics(
+        {name: Decimal(value) for name, value in counted.items()}, datetime(1970, 1, 1, 13, 30, tzinfo=UTC)
+    )
+    assert found == {
+        "total_records": Decimal(8),
+        "customer_completeness": Decimal("75.00"),
+        "customer_consistency": Decimal("50.00"),
+        "sold_lag_hours": Decimal("13.50"),
+        "validation_success_percentage": Decimal("99.50"),
+        "price_validity": Decimal("99.60"),
     }
 
 

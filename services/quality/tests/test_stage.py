@@ -10,21 +10,32 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from podium_contracts.errors import TerminalError
 from podium_contracts.events import CloudEvent, envelope
-from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, Run, TableVersion
+from podium_contracts.events.v1 import (
+    Flow,
+    LayerCompleted,
+    Ledger,
+    QualityEvaluated,
+    Run,
+    TableVersion,
+)
 from podium_contracts.names import Layer, Stage
 from podium_contracts.pipeline import Pipeline, PipelineDocument
 from podium_lakehouse.delta.tables import CHANGE_FEED
 from podium_lakehouse.lakehouse import Lakehouse
+from podium_lakehouse.records.intents import Intent, Scope
 from podium_quality.stage import quality
 
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
         ("town", pa.string()),
         ("quality_score", pa.decimal128(4, 1)),
         ("quality_tier", pa.string()),
+        ("sold", pa.timestamp("us", tz="UTC")),
     ]
 )
+HALF_PAST_ONE = datetime(2025, 12, 31, 1, 30, tzinfo=UTC)
 
 
 class Court:
@@ -34,6 +45,7 @@ class Court:
         self.folder = folder
         self.lakehouse = Lakehouse(str(folder / "lakehouse"))
         self.thresholds: dict[str, Any] = {}
+        self.references: dict[str, Any] = {}
 
     @property
     def pipeline(self) -> Pipeline:
@@ -42,11 +54,20 @@ class Court:
             "datasets": {
                 "sales": {
                     "sources": [{"files": {"path": "*.csv"}}],
-                    "columns": {"id": {"type": "string"}, "town": {"type": "string"}},
+                    "columns": {
+                        "id": {"type": "string"},
+                        "town": {"type": "string"},
+                        "sold": {"type": "timestamp"},
+                    },
+                    "duplicates": {"keys": ["id"], "order": ["sold"]},
+                },
+                "towns": {
+                    "sources": [{"files": {"path": "*.csv"}}],
+                    "columns": {"id": {"type": "string"}},
                     "duplicates": {"keys": ["id"]},
-                }
+                },
             },
-            "quality": {"thresholds": self.thresholds},
+            "quality": {"thresholds": self.thresholds, "references": self.references},
         }
         document = {
             "apiVersion": "podium.dev/v1alpha1",
@@ -55,7 +76,7 @@ class Court:
             "spec": spec,
         }
         parsed = PipelineDocument.model_validate(document).spec
-        return Pipeline("shop", parsed, self.folder, str(self.thresholds))
+        return Pipeline("shop", parsed, self.folder, f"{self.thresholds} {self.references}")
 
     def write(
         self, *rows: str, table: str = "silver.sales", mode: Literal["append", "overwrite"] = "append"
@@ -63,9 +84,15 @@ class Court:
         """Write `id town` rows to a table; return the event that says that its layer is complete."""
         layer, name = table.split(".")
         uri = f"{self.lakehouse.uri}/{layer}/{name}"
-        values = [(*row.split(), Decimal("90.0"), "HIGH") for row in rows]
+        values = [(*row.split(), Decimal("90.0"), "HIGH", HALF_PAST_ONE) for row in rows]
         batch = pa.Table.from_pylist([dict(zip(SCHEMA.names, row, strict=True)) for row in values], SCHEMA)
         write_deltalake(uri, batch, mode=mode, configuration=CHANGE_FEED)
+        return self.completed(table)
+
+    def completed(self, table: str = "silver.sales") -> CloudEvent:
+        """Return the event that says that a table's layer is complete, as it is now."""
+        layer, name = table.split(".")
+        uri = f"{self.lakehouse.uri}/{layer}/{name}"
         version = DeltaTable(uri).version()
         subject = "sales" if layer == Layer.SILVER else "shop"
         completed = LayerCompleted(
@@ -80,9 +107,28 @@ class Court:
             stage=Stage.CLEANSE,
             subject=table if layer == Layer.SILVER else "gold",
             sequence=version + 1,
-            traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            traceparent=TRACE,
             causation="",
         )
+
+    def cleansed(self, number: int, flow: Flow) -> None:
+        """Record a completion of cleansing, as that stage does."""
+        scope = Scope(pipeline="shop", stage=Stage.CLEANSE, subject="silver.sales")
+        run = Run(pipeline="shop", id=f"run-{number}", requested_at=datetime(2026, 1, 1, tzinfo=UTC))
+        intent = Intent(
+            scope=scope,
+            sequence=number,
+            after=number - 1,
+            completion=number,
+            run=run,
+            traceparent=TRACE,
+            fingerprint="",
+            answers=("-",),
+        )
+        data = LayerCompleted(
+            run=run, layer=Layer.SILVER, subject="sales", sequence=number, ledger=Ledger(flow=flow)
+        )
+        self.lakehouse.complete(intent, data)
 
     def judge(self, event: CloudEvent) -> QualityEvaluated:
         (announced,) = quality(event, self.pipeline, self.lakehouse)
@@ -203,4 +249,46 @@ def test_thresholds_for_no_table_are_an_error(court: Court) -> None:
         TerminalError, match="thresholds for fact, which no dataset or model is called"
     ) as raised:
         court.judge(court.write("a Bath", table="gold.facts"))
-    assert "sales, facts" in raised.value.hint
+    assert "sales, towns, facts" in raised.value.hint
+
+
+def test_every_column_of_the_table_is_held_complete(court: Court) -> None:
+    """Not only the declared columns: whatever the table has, save the score and the tier."""
+    found = court.metrics(court.write("a Bath"))
+    complete = {name for name in found if name.endswith("_completeness")}
+    assert complete == {"id_completeness", "town_completeness", "sold_completeness"}
+
+
+def test_the_age_of_the_newest_row_is_told_in_hours(court: Court) -> None:
+    """From its time to the run's; also when the row that was the newest has gone."""
+    assert court.metrics(court.write("a Bath"))["sold_lag_hours"] == 22.5
+    table = DeltaTable(f"{court.lakehouse.uri}/silver/sales")
+    table.update(updates={"sold": "to_timestamp_micros(0)"}, predicate="id = 'a'")
+    older = court.metrics(court.completed())["sold_lag_hours"]
+    assert older > 400_000
+    assert court.metrics(court.write("b Bath"))["sold_lag_hours"] == 22.5
+
+
+def test_values_are_looked_for_in_the_table_that_they_refer_to(court: Court) -> None:
+    """New rows are looked up as they come; all of them when the other table has changed. A value that is missing altogether is no matter here."""
+    court.references = {"sales": {"town": "towns.id"}}
+    court.thresholds = {"sales": {"town_consistency": {"type": "minimum", "value": 60}}}
+    judged = court.judge(court.write("a Bath", "b Wells"))
+    found = {check.metric: check.actual for check in judged.checks}
+    assert (found["town_consistency"], judged.verdict) == (0, "warned")
+    court.write("Bath x", table="silver.towns")
+    assert court.metrics(court.write("c Bath"))["town_consistency"] == 66.67
+    assert court.metrics(court.write("d Frome"))["town_consistency"] == 50
+    court.write("Wells x", "Frome x", table="silver.towns")
+    assert court.metrics(court.write("e York"))["town_consistency"] == 80
+
+
+def test_rows_that_rules_refused_are_counted_from_the_ledgers(court: Court) -> None:
+    """Validation success is of all rows that were evaluated, since the beginning: 3 of 403 were refused."""
+    court.cleansed(1, Flow(rows_in=1, inserted=1))
+    court.cleansed(2, Flow(rows_in=203, inserted=200, quarantined=2, dropped={"null": 1}))
+    court.write("a Bath")
+    first = court.metrics(court.write("b Bath"))
+    assert first["validation_success_percentage"] == 99.01
+    court.cleansed(3, Flow(rows_in=200, inserted=200))
+    assert court.metrics(court.write("c Bath"))["validation_success_percentage"] == 99.5

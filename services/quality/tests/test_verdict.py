@@ -79,8 +79,27 @@ def test_a_threshold_for_an_unknown_metric_is_an_error() -> None:
         checks("silver.sales", METRICS, {"town_completness": threshold("minimum", 99)})
 
 
-def test_a_table_without_rows_breaks_no_percentage() -> None:
-    """Where there is nothing to measure, only the number of rows is judged."""
-    bounds = {"town_completeness": threshold("minimum", 99), "total_records": threshold("minimum", 1)}
-    (check,) = checks("silver.sales", {"total_records": Decimal(0)}, bounds)
-    assert not check.passed
+@pytest.mark.parametrize(
+    ("table", "bounds", "passed", "message"),
+    [
+        ("silver.sales", {}, False, "no records found in silver.sales"),
+        (
+            "gold.facts",
+            {"town_completeness": threshold("minimum", 9)},
+            False,
+            "no records found in gold.facts",
+        ),
+        ("silver.sales", {"total_records": threshold("minimum", 1)}, False, "total_records (0) below"),
+        ("silver.sales", {"total_records": threshold("minimum", 0)}, True, ""),
+        ("gold.facts", {}, True, ""),
+    ],
+    ids=["silver", "gold with a threshold", "too few", "few are enough", "gold without a threshold"],
+)
+def test_no_records_are_no_pass(
+    table: str, bounds: dict[str, Threshold], *, passed: bool, message: str
+) -> None:
+    """Where there is nothing to measure the verdict warns, unless a threshold says how many rows there may be."""
+    (check,) = checks(table, {"total_records": Decimal(0)}, bounds)
+    assert (check.metric, check.actual, check.passed) == ("total_records", 0, passed)
+    assert check.message.startswith(message)
+    assert decide([check]) is (Verdict.PASSED if passed else Verdict.WARNED)

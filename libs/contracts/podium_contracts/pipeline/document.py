@@ -57,12 +57,16 @@ class Threshold(Model):
 
 
 Thresholds = Annotated[dict[Name, Threshold], Field(max_length=200)]
+Reference = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}$", max_length=127)]
+References = Annotated[dict[Name, Reference], Field(max_length=64)]
 
 
 class Quality(Model):
-    """Thresholds by table (`sales`, `fact_sale`) and metric, and what a failed verdict does."""
+    """Thresholds by table (`sales`, `fact_sale`) and metric, what refers to what, and what a failed verdict does."""
 
     thresholds: dict[Name, Thresholds] = Field(default_factory=dict, max_length=128)
+    references: dict[Name, References] = Field(default_factory=dict, max_length=128)
+    """By table and column: the column of another table, `customers.customer_id`, that has its values."""
     on_failure: Literal["hold"] = "hold"
 
 

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from datetime import date
 
 from podium_contracts.errors import Path, Problem
-from podium_contracts.pipeline import ColumnType, Dataset, RangeCheck, RangeDeduction, Spec, Threshold
+from podium_contracts.pipeline import ColumnType, Dataset, RangeCheck, RangeDeduction, Spec
 from podium_contracts.pipeline.types import STRING
 
+from podium_lakehouse.cleansing import quality_checks
 from podium_lakehouse.cleansing.columns import (
     BRONZE_POSITION,
     KAFKA_METADATA,
@@ -20,19 +21,13 @@ from podium_lakehouse.cleansing.staging import default_text
 from podium_lakehouse.expressions.compiler import ExpressionError, compile_expression
 from podium_lakehouse.expressions.dialects import DUCKDB
 
-SILVER_METRICS = ("total_records", "average_quality_score")
-_TIER_METRIC = re.compile(r"quality_(high|medium|low|poor)_percentage")
-_COLUMN_METRIC = re.compile(r"(\w+)_(completeness|uniqueness|known_percentage)")
-
 
 def problems(spec: Spec) -> list[Problem]:
     """Return every mistake of a specification."""
     found: list[Problem] = []
     for name, dataset in spec.datasets.items():
         found += _Dataset(("spec", "datasets", name), dataset, spec).problems()
-        thresholds = spec.quality.thresholds.get(name, {})
-        found += _thresholds(("spec", "quality", "thresholds", name), dataset, thresholds)
-    return found
+    return [*found, *quality_checks.problems(spec)]
 
 
 class _Dataset:
@@ -216,16 +211,3 @@ def _widens(kind: ColumnType, wanted: ColumnType) -> bool:
     if wanted.name == "decimal":
         return whole <= wanted.precision - wanted.scale and kind.scale <= wanted.scale
     return kind.name == "integer" and wanted.name == "bigint"
-
-
-def _thresholds(path: Path, dataset: Dataset, thresholds: dict[str, Threshold]) -> Iterator[Problem]:
-    columns = declared_columns(dataset)
-    for metric in thresholds:
-        of_column = _COLUMN_METRIC.fullmatch(metric)
-        if metric in SILVER_METRICS or _TIER_METRIC.fullmatch(metric):
-            continue
-        if of_column is None or of_column[1] not in columns:
-            hint = "metrics are total_records, average_quality_score, quality_<tier>_percentage, "
-            yield Problem(
-                (*path, metric), f"no metric {metric!r}", hint + "<column>_completeness, <column>_uniqueness"
-            )

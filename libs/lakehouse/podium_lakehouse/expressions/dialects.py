@@ -69,6 +69,10 @@ class Dialect(ABC):
         """Return the one text form of a value that content hashes are made of."""
 
     @abstractmethod
+    def seconds(self, moment: str) -> str:
+        """Return a date or a timestamp as whole seconds since 1970."""
+
+    @abstractmethod
     def hash60(self, text: str) -> str:
         """Return the first 60 bits of the text's MD5 as a bigint, 0 to 2^60 - 1."""
 
@@ -129,6 +133,10 @@ class DuckDb(Dialect):
             value = f"epoch_us({value})"
         text = value if kind.name == "string" else f"cast({value} AS VARCHAR)"
         return f"replace({text}, '.', '0.')" if kind.name == "decimal" and not kind.whole else text
+
+    def seconds(self, moment: str) -> str:
+        """See `Dialect`. Seconds with a fraction are a double, which cannot tell the end of the year 9999 from 10000."""
+        return f"cast(epoch(date_trunc('second', {moment})) AS BIGINT)"
 
     def hash60(self, text: str) -> str:
         """See `Dialect`."""
@@ -199,6 +207,10 @@ class Spark(Dialect):
         if kind.name == "timestamp":
             value = f"unix_micros({value})"
         return value if kind.name == "string" else f"cast({value} AS STRING)"
+
+    def seconds(self, moment: str) -> str:
+        """See `Dialect`."""
+        return f"unix_seconds(cast({moment} AS TIMESTAMP))"
 
     def hash60(self, text: str) -> str:
         """See `Dialect`."""

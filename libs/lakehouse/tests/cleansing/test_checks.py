@@ -6,6 +6,7 @@ import pytest
 from podium_contracts.errors import Problem
 from podium_contracts.pipeline import Spec
 from podium_lakehouse.cleansing.checks import problems
+from podium_lakehouse.cleansing.quality_checks import METRICS
 
 
 def spec(quality: dict[str, Any] | None = None, **changes: Any) -> Spec:
@@ -42,10 +43,6 @@ def found(checked: Spec) -> list[tuple[str, str, str]]:
 
 COLUMNS = "the columns are: id, n, price, day, ok, total"
 READ = "the columns are: id, n, price, day, ok"
-METRICS = (
-    "metrics are total_records, average_quality_score, quality_<tier>_percentage, "
-    "<column>_completeness, <column>_uniqueness"
-)
 TOPIC = {"sources": [{"kafka": {"topic": "sales"}}]}
 OFFSET = {"o": {"type": "bigint", "from": "kafka_offset"}}
 ONE_MISTAKE = {
@@ -225,6 +222,9 @@ def test_a_dataset_without_mistakes_has_none() -> None:
                         "quality_high_percentage",
                         "id_completeness",
                         "total_uniqueness",
+                        "source_file_completeness",
+                        "validation_success_percentage",
+                        "updated_at_lag_hours",
                     )
                 }
             }
@@ -262,6 +262,26 @@ def test_an_unknown_metric_is_told(metric: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("references", "message"),
+    [
+        ({"sales": {"id": "other.id"}}, ""),
+        ({"fact_sale": {"customer": "other.id"}}, ""),
+        ({"fact_sale": {"customer": "dim_customer.customer"}}, ""),
+        ({"sales": {"nobody": "other.id"}}, "no column 'nobody' in sales"),
+        ({"sales": {"id": "others.id"}}, "no dataset 'others'"),
+        ({"sales": {"id": "other.nobody"}}, "no column 'nobody' in other"),
+        ({"fact_sale": {"customer": "other.nobody"}}, "no column 'nobody' in other"),
+        ({"sales": {"amount": "other.id"}}, "amount is integer, other.id is string"),
+    ],
+)
+def test_a_reference_to_nothing_is_told(references: dict[str, dict[str, str]], message: str) -> None:
+    """What a column of a dataset refers to is there and of the same type; what a column of Gold is, only its models know."""
+    one = spec(more={"amount": {"type": "integer"}}, quality={"references": references})
+    both = one.model_copy(update={"datasets": {**one.datasets, "other": one.datasets["sales"]}})
+    assert [problem.message for problem in problems(both)] == ([message] if message else [])
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     """One look at the file is enough to correct all of it, in every dataset."""
     bad = spec(
@@ -285,6 +305,6 @@ def test_all_mistakes_are_told_at_once() -> None:
     ]
     assert [problem.where for problem in problems(two)] == [
         *(f"spec.datasets.sales.{where}" for where in first),
-        "spec.quality.thresholds.sales.speed",
         *(f"spec.datasets.other.{where}" for where in first),
+        "spec.quality.thresholds.sales.speed",
     ]
