@@ -1,4 +1,4 @@
-"""Files that an intent has pinned, into data files of Bronze."""
+"""CSV files that an intent has pinned, into data files of Bronze."""
 
 from podium_contracts import ledger as ledgers
 from podium_contracts.errors import BadSource, PodiumError
@@ -23,7 +23,7 @@ from podium_ingest.header import header
 from podium_ingest.rows import Rows, merged_names
 
 
-def read_files(
+def read_csv(
     intent: Intent, source: FileSource, dataset: str, uri: str, files: Files, lakehouse: Lakehouse
 ) -> Rows:
     """Read the pinned files, and hold each one's own lines against the rows that were written.
@@ -50,9 +50,9 @@ def _inputs(intent: Intent, source: FileSource, files: Files) -> list[CsvFile]:
     inputs = []
     for pinned in intent.files:
         path = files.readable(pinned)
-        names = header(path, pinned.path, source.csv)
+        names = header(path, pinned.path, source.csv, source.encoding)
         columns = tuple(storable_name(name) for name in names)
-        inputs.append(CsvFile(path, pinned.path, columns, tuple(names), pinned.etag))
+        inputs.append(CsvFile(path, pinned.path, columns, tuple(names), pinned.etag, source.encoding))
     return inputs
 
 
@@ -91,7 +91,8 @@ def _lines_in(pinned: SourceFile, file: CsvFile, written: Written) -> int:
     Where there is one column only, a blank line is a row without a value.
     """
     one_column, read = len(file.columns) == 1, written.counts[file.name]
-    rows = pinned.lines - 1 - (0 if one_column else pinned.blank)
+    lines, blank = (pinned.lines, pinned.blank) if read.lines is None else (read.lines, read.blank)
+    rows = lines - 1 - (0 if one_column else blank)
     if rows == read.rows + read.corrupt:
         return rows
     breaks = count_line_breaks(written.folders, file.columns, file.name)

@@ -21,8 +21,10 @@ from podium_ingest.listed import Listed, unseen
 COPIED_BYTES = 8 * 10**9
 """Objects that lie on this machine's disk at the same time; a larger one lies there alone."""
 THREADS = 4
-_REWRITTEN: dict[tuple[str, int, str], str] = {}
-"""By name, size and ETag: the content of objects that were written anew as they were, so that a process fetches them once only."""
+_Sight = tuple[str, int, str]
+_REPEATED: dict[_Sight, str] = {}
+"""By what is seen of files and objects without opening them: the content of those that repeat what was ingested, so that a process
+reads each once only."""
 _HINT = "put the file back as it was, or give the new content a new name; then run it again"
 
 
@@ -102,7 +104,7 @@ class Files:
             yield portion
 
     def news(self, found: Iterable[Listed], known: list[SourceFile]) -> list[SourceFile]:
-        """Return the files whose content has not been ingested under their name, as they are now.
+        """Return the files whose content has not been ingested, under whatever name, as they are now; of several with one content the first.
 
         A file whose size and modification time are known is not opened, an object whose size and ETag are is not fetched.
 
@@ -110,17 +112,20 @@ class Files:
             BadSource: a file cannot be read to its end, or the store refuses an object.
             TransientError: no store answers.
         """
-        contents = {(file.path, file.sha256) for file in known}
+        contents = {file.sha256 for file in known}
         suspects = [
-            file
-            for file in unseen(found, known)
-            if (file.name, _REWRITTEN.get((file.name, file.size, file.etag))) not in contents
+            file for file in unseen(found, known) if _REPEATED.get(_sight(file.name, file)) not in contents
         ]
         with ThreadPoolExecutor(THREADS) as pool:
             pinned = [file for file in pool.map(self._pin, suspects) if file]
-        again = [file for file in pinned if (file.path, file.sha256) in contents]
-        _REWRITTEN.update({(file.path, file.size, file.etag): file.sha256 for file in again if file.etag})
-        return [file for file in pinned if file not in again]
+        fresh = []
+        for file in pinned:
+            if file.sha256 in contents:
+                _REPEATED[_sight(file.path, file)] = file.sha256
+            else:
+                contents.add(file.sha256)
+                fresh.append(file)
+        return fresh
 
     def readable(self, pinned: SourceFile) -> Path:
         """Return where this machine reads what was pinned.
@@ -179,6 +184,10 @@ class Files:
     @cached_property
     def _scratch(self) -> Path:
         return self._stack.enter_context(scratch_folder())
+
+
+def _sight(name: str, file: Listed | SourceFile) -> _Sight:
+    return name, file.size, file.etag or str(file.modified_ns)
 
 
 def listed(path: Path, name: str) -> Listed:

@@ -1,23 +1,27 @@
 """The first line of a CSV file: the names of its columns."""
 
+import codecs
 import csv
+import re
 from pathlib import Path
 
 from podium_contracts.errors import BadSource
 from podium_contracts.names import collisions
 from podium_contracts.pipeline import CsvDialect
-from podium_lakehouse.engines.csv_text import open_csv
+from podium_lakehouse.engines.text_files import open_text
 
+LINE_BREAK = re.compile(r"[\r\n]")
 LONGEST_BYTES = 1 << 20
+GZIP = b"\x1f\x8b"
 
 
-def header(path: Path, name: str, dialect: CsvDialect) -> list[str]:
+def header(path: Path, name: str, dialect: CsvDialect, encoding: str = "utf-8") -> list[str]:
     """Return the names in the first line of a CSV file that people know by a name.
 
     Raises:
         BadSource: there is none, it cannot be read, or two names would be one column.
     """
-    names = _names(name, _first_line(path, name), dialect)
+    names = _names(name, _first_line(path, name, encoding), dialect)
     if not any(column.strip() for column in names):
         raise BadSource(f"{name} has no header line", hint="its first line must name the columns")
     if "" in names:
@@ -30,19 +34,28 @@ def header(path: Path, name: str, dialect: CsvDialect) -> list[str]:
     return names
 
 
-def _first_line(path: Path, name: str) -> str:
-    with open_csv(path) as file:
+def _first_line(path: Path, name: str, encoding: str) -> str:
+    with open_text(path, encoding) as file:
         line = file.readline(LONGEST_BYTES)
+    if encoding == "utf-8" and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise BadSource(
+            f"{name} is UTF-16", hint="say so, as encoding: utf-16 in the source, or save it as UTF-8"
+        )
+    if line.startswith(GZIP):
+        raise BadSource(f"{name} is compressed", hint="let its name end in .gz")
     try:
         text = line.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise BadSource(f"{name}: the header is not UTF-8", hint="save the file as UTF-8") from error
+        raise BadSource(
+            f"{name}: the header is not {encoding.upper()}",
+            hint="say what it is, as encoding: windows-1252 in the source, or save the file as UTF-8",
+        ) from error
     if "\0" in text:
-        raise BadSource(f"{name} is no text in UTF-8", hint="save the file as UTF-8")
-    text = text.removesuffix("\n").removesuffix("\r")
-    if "\r" in text:
-        raise BadSource(f"{name}: the lines end in \\r alone", hint="let all lines end in \\n or in \\r\\n")
-    return text
+        raise BadSource(
+            f"{name} is no text in {encoding.upper()}",
+            hint="say what it is, as encoding: utf-16 or format: excel in the source, or save it as UTF-8",
+        )
+    return LINE_BREAK.split(text, 1)[0]
 
 
 def _names(name: str, line: str, dialect: CsvDialect) -> list[str]:

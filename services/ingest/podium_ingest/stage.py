@@ -19,9 +19,10 @@ from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
 from podium_lakehouse.records.intents import Intent, Scope, SourceFile, table_name
 
 from podium_ingest import streams
-from podium_ingest.csv_files import read_files
+from podium_ingest.csv_files import read_csv
 from podium_ingest.files import Files
 from podium_ingest.listed import Listed, unseen
+from podium_ingest.record_files import read_records
 from podium_ingest.rows import Names, Rows, bronze_schema
 
 
@@ -239,7 +240,8 @@ class _Ingestion:
                 intent, source.kafka, self.name, self.uri, pipeline, self.lakehouse, topics
             )
         assert source.files
-        return read_files(intent, source.files, self.name, self.uri, self.files, self.lakehouse)
+        read = read_csv if source.files.format == "csv" else read_records
+        return read(intent, source.files, self.name, self.uri, self.files, self.lakehouse)
 
     def _prepare_table(self, intent: Intent, names: Names) -> None:
         """Create or widen the Bronze table, and record its columns in the catalogue."""

@@ -5,11 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from pathlib import Path
-from typing import Self
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from podium_contracts.errors import BadSource, PodiumError
 from podium_contracts.events.cloudevents import Header
 from podium_contracts.events.v1 import Flow
@@ -21,12 +18,12 @@ from podium_lakehouse.delta.folders import discard, filling, new_folder
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Intent
 
+from podium_ingest.data_files import DataFiles
 from podium_ingest.payloads import Reader, kept_text, reader
 from podium_ingest.payloads.decoded import MOST_FIELDS
 from podium_ingest.rows import SCORE, Names, Rows, bronze_schema, merged_names
 
 INGESTION_SOURCE = "kafka-streaming"
-FILE_BYTES = 64_000_000
 SHARE_ROWS = 20_000
 """Messages that are worth a task of their own."""
 
@@ -227,48 +224,13 @@ def _read_share(
     folder = new_folder(uri)
     taken = 0
     try:
-        with filling(folder) as draft, _DataFiles(draft) as files:
+        with filling(folder) as draft, DataFiles(draft) as files:
             for messages in topics.read(share):
                 taken += len(messages)
                 files.write(_table(messages, reading, intent, source))
     except PodiumError as error:
         return _Part(folder, {}, failed=error)
     return _Part(folder, reading.columns, taken, files.rows)
-
-
-class _DataFiles:
-    """Parquet files of one folder: a new one where the columns change, and where one is large enough."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.rows = 0
-        self._count = 0
-        self._writer: pq.ParquetWriter | None = None
-
-    def __enter__(self) -> Self:
-        self.folder.mkdir()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._close()
-
-    def write(self, table: pa.Table) -> None:
-        """Write rows."""
-        if self._writer is None or self._writer.schema != table.schema or self._is_large():
-            self._close()
-            path = self.folder / f"part-{self._count}.parquet"
-            self._writer = pq.ParquetWriter(path, table.schema, compression="zstd", compression_level=3)
-            self._count += 1
-        self._writer.write_table(table)
-        self.rows += table.num_rows
-
-    def _is_large(self) -> bool:
-        path = self.folder / f"part-{self._count - 1}.parquet"
-        return path.stat().st_size > FILE_BYTES
-
-    def _close(self) -> None:
-        if self._writer:
-            self._writer.close()
 
 
 def _table(messages: Messages, reading: Reader, intent: Intent, source: KafkaSource) -> pa.Table:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from podium_contracts.errors import BadSource
-from podium_lakehouse.engines.csv_text import open_csv
+from podium_lakehouse.engines.text_files import open_bytes
 from podium_lakehouse.records.intents import SourceFile
 
 from podium_ingest.listed import Listed
@@ -51,7 +51,7 @@ def _blank_lines(text: bytes) -> int:
 
 def _decompressed(path: Path, name: str) -> Iterator[bytes]:
     try:
-        with open_csv(path) as file:
+        with open_bytes(path) as file:
             while chunk := file.read(CHUNK_BYTES):
                 yield chunk
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

@@ -30,6 +30,35 @@ class CsvDialect(Model):
         return self
 
 
+class ExcelTable(Model):
+    """Where a workbook's table is: the sheet by its name (by default the first), and the row of it, from 1, that names the columns."""
+
+    sheet: str | None = Field(default=None, min_length=1, max_length=31)
+    header_row: int = Field(default=1, ge=1, le=1_048_576)
+
+
+_TEXT_FORMATS = ("csv", "json", "ndjson")
+FileFormat = Annotated[
+    Literal[
+        "csv",
+        "json",
+        "ndjson",
+        "parquet",
+        "avro",
+        "excel",
+        "CSV",
+        "JSON",
+        "NDJSON",
+        "PARQUET",
+        "AVRO",
+        "EXCEL",
+    ],
+    AfterValidator(str.lower),
+]
+"""What files are written as, in small letters or in capitals."""
+Encoding = Literal["utf-8", "utf-16", "latin-1", "iso-8859-15", "windows-1252"]
+
+
 class Notifications(Model):
     """Where an object store says what is new: a Kafka topic with its notifications, as JSON. They only hasten what `watch_seconds` finds."""
 
@@ -37,23 +66,33 @@ class Notifications(Model):
 
 
 _NOTIFIED = "notifications tell of objects: path must be s3://bucket/key"
+_EXCEL_ONLY = "`excel` says where the table of a workbook is: format must be excel"
+_TEXT_ONLY = "`encoding` is of text: format must be csv, json or ndjson"
 _SWEPT = "notifications may be lost: give watch_seconds, too, to find what none told of"
 
 
 class FileSource(Model):
     """Files by a glob pattern, relative to the pipeline file, or objects of a store that speaks S3: `s3://bucket/in/*.csv.gz`.
 
-    `.gz` files are decompressed. Where the store is, and what it is asked with, the environment says.
+    Text that is in a `.gz` file is decompressed. Where the store is, and what it is asked with, the environment says.
     """
 
     model_config = checked(
         ("!has(self.notifications) || self.path.startsWith('s3://')", _NOTIFIED),
         ("!has(self.notifications) || has(self.watch_seconds)", _SWEPT),
+        ("!has(self.excel) || self.format in ['excel', 'EXCEL']", _EXCEL_ONLY),
+        (
+            "self.encoding == 'utf-8' || self.format in ['csv', 'json', 'ndjson', 'CSV', 'JSON', 'NDJSON']",
+            _TEXT_ONLY,
+        ),
     )
 
     path: Annotated[str, Field(min_length=1), AfterValidator(known_path)]
-    format: Literal["csv"] = "csv"
+    format: FileFormat = "csv"
+    encoding: Encoding = "utf-8"
+    """Of text. A byte order mark is no part of it; UTF-16 without one is little-endian."""
     csv: CsvDialect = CsvDialect()
+    excel: ExcelTable | None = None
     source_system: str = "file_upload"
     watch_seconds: float | None = Field(default=None, gt=0)
     """A service looks for new files every so many seconds; without it, when a run is requested."""
@@ -67,6 +106,14 @@ class FileSource(Model):
             raise ValueError(_NOTIFIED)
         if self.notifications and self.watch_seconds is None:
             raise ValueError(_SWEPT)
+        return self
+
+    @model_validator(mode="after")
+    def _suited(self) -> Self:
+        if self.excel and self.format != "excel":
+            raise ValueError(_EXCEL_ONLY)
+        if self.encoding != "utf-8" and self.format not in _TEXT_FORMATS:
+            raise ValueError(_TEXT_ONLY)
         return self
 
     @property

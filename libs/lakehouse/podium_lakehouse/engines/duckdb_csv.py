@@ -8,16 +8,16 @@ from pathlib import Path
 
 import duckdb
 from podium_contracts.errors import BadSource
-from podium_contracts.pipeline import CsvDialect, is_object
+from podium_contracts.pipeline import CsvDialect
 
 from podium_lakehouse.cleansing.columns import BATCH, CORRUPT_REASON, CORRUPT_RECORD, ROW
 from podium_lakehouse.delta.folders import discard, filling, new_folder, parquet_files
-from podium_lakehouse.engines.csv_text import is_gzip, odd_line
+from podium_lakehouse.engines.csv_text import Plain, odd_line, plain
 from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine, literal_path, read_parquet
 from podium_lakehouse.engines.engine import Engine
+from podium_lakehouse.engines.text_files import is_gzip
 from podium_lakehouse.expressions.dialects import DUCKDB
-from podium_lakehouse.store.objects import fetch
-from podium_lakehouse.store.troubles import SOURCE, in_words
+from podium_lakehouse.store.copies import at_hand
 
 FILES_PER_SCAN = 32
 """Small files share a scan and so a data file; a large one fills several data files anyway."""
@@ -40,6 +40,7 @@ class CsvFile:
     header: tuple[str, ...]
     """The same columns as the file names them."""
     etag: str = ""
+    encoding: str = "utf-8"
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,12 @@ class Ingestion:
 
 @dataclass(frozen=True)
 class Read:
-    """How many rows a file gave, and how many lines of it did not parse."""
+    """How many rows a file gave, and how many lines of it did not parse; and its own lines, where they were counted as it was read."""
 
     rows: int
     corrupt: int
+    lines: int | None = None
+    blank: int = 0
 
 
 @dataclass(frozen=True)
@@ -105,14 +108,23 @@ def _write_chunk(
     try:
         with duckdb_engine() as engine, filling(folder) as draft:
             draft.mkdir()
-            files = [_at_hand(file, engine.scratch / str(index)) for index, file in enumerate(files)]
+            homes = [engine.scratch / str(index) for index in range(len(files))]
+            given = [_at_hand(file, home) for file, home in zip(files, homes, strict=True)]
+            texts = [
+                plain(file.path, file.name, file.encoding, dialect, home.with_suffix(".csv"))
+                for file, home in zip(given, homes, strict=True)
+            ]
+            files = [
+                replace(file, path=text.path, encoding="utf-8")
+                for file, text in zip(given, texts, strict=True)
+            ]
             scans = [_scan(file, columns, dialect, index) for index, file in enumerate(files)]
             engine.copy(_marked(" UNION ALL ".join(scans), columns, mark), draft / "rows")
             for index, file in enumerate(files):
                 _check_kept_whole(engine, file, index)
             rejects = " UNION ALL ".join(_rejects(file, columns, index) for index, file in enumerate(files))
             engine.copy(_marked(rejects, columns, mark), draft / "rejects")
-            counts = _count(engine, draft, files)
+            counts = _count(engine, draft, files, texts)
         return Written((folder,), counts)
     except (BadSource, duckdb.Error) as error:
         if isinstance(error, BadSource):
@@ -123,19 +135,7 @@ def _write_chunk(
 
 
 def _at_hand(file: CsvFile, folder: Path) -> CsvFile:
-    """Return a file that this machine reads: an object is fetched into a folder where whoever pinned it has its copy elsewhere."""
-    if not is_object(file.name) or file.path.exists():
-        return file
-    folder.mkdir()
-    path = folder / file.path.name
-    with in_words(file.name, SOURCE):
-        found = fetch(file.name, path)
-    if found is None or found["e_tag"] != file.etag:
-        raise BadSource(
-            f"{file.name} has changed since it was pinned for ingestion",
-            hint="put it back as it was, or give the new content a new name; then run it again",
-        )
-    return replace(file, path=path)
+    return replace(file, path=at_hand(file.path, file.name, file.etag, folder))
 
 
 def _unreadable(files: Sequence[CsvFile], dialect: CsvDialect, error: Exception) -> BadSource:
@@ -162,7 +162,7 @@ def check_line_ends(files: Sequence[CsvFile], dialect: CsvDialect) -> None:
         BadSource: naming the first line that ends in another way.
     """
     for file in files:
-        if line := odd_line(file.path, dialect):
+        if line := odd_line(file.path, dialect, file.encoding):
             raise BadSource(
                 f"{file.name}:{line}: this line does not end as the first line does",
                 hint="let all lines end alike, in \\n or in \\r\\n; a line break inside a value needs quotes around the value",
@@ -227,8 +227,10 @@ def _marked(rows: str, columns: Sequence[str], mark: Ingestion) -> str:
     )
 
 
-def _count(engine: DuckDbEngine, folder: Path, files: Sequence[CsvFile]) -> dict[str, Read]:
-    counts = {file.name: Read(0, 0) for file in files}
+def _count(
+    engine: DuckDbEngine, folder: Path, files: Sequence[CsvFile], texts: Sequence[Plain]
+) -> dict[str, Read]:
+    counts = {file.name: Read(0, 0, text.lines, text.blank) for file, text in zip(files, texts, strict=True)}
     written = [file.uri for file in parquet_files(str(folder))]
     if written:
         query = (
@@ -236,7 +238,8 @@ def _count(engine: DuckDbEngine, folder: Path, files: Sequence[CsvFile]) -> dict
             f"count({CORRUPT_RECORD}) FROM {read_parquet(written)} GROUP BY source_file"
         )
         for name, rows, corrupt in engine.execute(query):
-            counts[str(name)] = Read(int(str(rows)), int(str(corrupt)))
+            read = counts[str(name)]
+            counts[str(name)] = replace(read, rows=int(str(rows)), corrupt=int(str(corrupt)))
     return counts
 
 

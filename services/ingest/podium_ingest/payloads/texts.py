@@ -46,15 +46,16 @@ def naturals(values: Values) -> pa.Array:
 
 def doubles(values: Values) -> pa.Array:
     """Return the fewest digits that mean the same number of 64 bits."""
-    return _fractions(pa.array(values, pa.float64()))
+    return fractions(pa.array(values, pa.float64()))
 
 
 def singles(values: Values) -> pa.Array:
     """Return the fewest digits that mean the same number of 32 bits."""
-    return _fractions(pa.array(values, pa.float32()))
+    return fractions(pa.array(values, pa.float32()))
 
 
-def _fractions(numbers: pa.Array) -> pa.Array:
+def fractions(numbers: pa.Array) -> pa.Array:
+    """Return the fewest digits that mean the same number of this width."""
     texts = numbers.cast(pa.string())
     if pc.any(pc.match_substring_regex(texts, "[a-z]")).as_py():
         texts = pa.array([None if text is None else _plain(text) for text in texts.to_pylist()], pa.string())

@@ -1,0 +1,120 @@
+"""Excel workbooks: the rows of one sheet below the row that names the columns.
+
+A workbook is held as a whole while it is read; a sheet has at most 1,048,576 rows. Numbers in it are binary ones of 64 bits: they are
+written with the fewest digits that mean the same, without a point where they are whole. What a formula gave when the workbook was saved is its value.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import fastexcel
+import pyarrow as pa
+import pyarrow.compute as pc
+from podium_contracts.errors import BadSource
+from podium_contracts.names import storable_name
+from podium_contracts.pipeline import ExcelTable
+
+from podium_ingest.formats.portions import AT_ONCE, Portion, check_names
+
+_ERRORS = {
+    "Div0": "#DIV/0!",
+    "NA": "#N/A",
+    "Name": "#NAME?",
+    "Null": "#NULL!",
+    "Num": "#NUM!",
+    "Ref": "#REF!",
+    "Value": "#VALUE!",
+    "GettingData": "#GETTING_DATA",
+}
+_TIME_OF_DAY = "^1899-12-(?:30|31) "
+
+
+class Workbook:
+    """The table of a sheet; rows without any value are none. `_row` counts from the first row below the names."""
+
+    def __init__(self, table: pa.RecordBatch, name: str, header_row: int) -> None:
+        self._table = table
+        self._header_row = header_row
+        texts = [None if text is None else str(text) for text in _row(table, header_row - 1)]
+        self._used = [
+            index
+            for index, text in enumerate(texts)
+            if text is not None or table.column(index).null_count < len(table)
+        ]
+        names = [texts[index] or "" for index in self._used]
+        if not any(name.strip() for name in names):
+            raise BadSource(
+                f"{name} names no columns in row {header_row}",
+                hint="say which row names them, as excel: {header_row: 3} in the source",
+            )
+        check_names(name, names)
+        self.columns: Mapping[str, str] = {storable_name(text): text for text in names}
+        self.rows = 0
+
+    @classmethod
+    def open(cls, path: Path, name: str, wanted: ExcelTable | None) -> "Workbook":
+        """Read the sheet that is wanted of a file that Bronze calls by a name.
+
+        Raises:
+            BadSource: it is no workbook, has no such sheet, or its columns cannot be told apart.
+        """
+        wanted = wanted or ExcelTable()
+        try:
+            book = fastexcel.read_excel(path)
+        except fastexcel.FastExcelError as error:
+            raise _unreadable(name, error) from error
+        sheets = book.sheet_names
+        if wanted.sheet is not None and wanted.sheet not in sheets:
+            raise BadSource(
+                f"{name} has no sheet {wanted.sheet!r}", hint=f"its sheets are: {', '.join(sheets)}"
+            )
+        try:
+            sheet = book.load_sheet(wanted.sheet or 0, header_row=None, dtypes="string")
+            table, errors = sheet.to_arrow_with_errors()
+        except fastexcel.FastExcelError as error:
+            raise _unreadable(name, error) from error
+        return cls(_completed(table, errors), name, wanted.header_row)
+
+    def portions(self) -> Iterator[Portion]:
+        """See `Records`."""
+        body = self._table.slice(self._header_row)
+        columns = [_texts(body.column(index)) for index in self._used]
+        places = pa.array(range(1, len(body) + 1), pa.int64())
+        there = columns[0].is_valid()
+        for column in columns[1:]:
+            there = pc.or_(there, column.is_valid())
+        rows = pa.table([*columns, places], names=[*self.columns, ""]).filter(there)
+        self.rows = rows.num_rows
+        for batch in rows.to_batches(AT_ONCE):
+            yield Portion(dict(zip(self.columns, batch.columns, strict=False)), batch.columns[-1])
+
+
+def _row(table: pa.RecordBatch, index: int) -> list[object]:
+    return [column[index].as_py() for column in table.columns] if index < len(table) else []
+
+
+def _completed(table: pa.RecordBatch, errors: "fastexcel.CellErrors | None") -> pa.RecordBatch:
+    """Put the names of errors where cells hold them: they are no values, and not nothing either."""
+    if errors is None:
+        return table
+    columns = [column.to_pylist() for column in table.columns]
+    for error in errors.errors:
+        row, column = error.position
+        kind = error.detail.rpartition("Error(")[2].rstrip(")'\"")
+        columns[column][row] = _ERRORS.get(kind, error.detail)
+    return pa.RecordBatch.from_arrays(
+        [pa.array(column, pa.string()) for column in columns], table.schema.names
+    )
+
+
+def _texts(column: pa.Array) -> pa.Array:
+    """Return a column's texts: a time of day without the day that Excel counts from, and an empty text as null."""
+    times = pc.replace_substring_regex(column, _TIME_OF_DAY, "")
+    return pc.if_else(pc.equal(times, ""), None, times)
+
+
+def _unreadable(name: str, error: Exception) -> BadSource:
+    return BadSource(
+        f"{name} cannot be read as an Excel workbook: {str(error).splitlines()[0]}",
+        hint="check `format` in the source, and that the file is complete; a workbook with a password is not read",
+    )

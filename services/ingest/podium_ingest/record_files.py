@@ -1,0 +1,140 @@
+"""Files that are not CSV and that an intent has pinned, into data files of Bronze."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+from podium_contracts import ledger as ledgers
+from podium_contracts.errors import PodiumError
+from podium_contracts.events.v1 import Flow, Ledger
+from podium_contracts.names import Layer
+from podium_contracts.pipeline import FileSource
+from podium_lakehouse.cleansing.columns import BATCH, CORRUPT_REASON, CORRUPT_RECORD, ROW
+from podium_lakehouse.delta.folders import discard, filling, new_folder
+from podium_lakehouse.engines.scratch import scratch_folder
+from podium_lakehouse.lakehouse import Lakehouse
+from podium_lakehouse.records.intents import Intent, SourceFile
+from podium_lakehouse.store.copies import at_hand
+
+from podium_ingest.data_files import DataFiles
+from podium_ingest.files import Files
+from podium_ingest.formats import Portion, open_records
+from podium_ingest.rows import SCORE, Names, Rows, bronze_schema, merged_names
+
+INGESTION_SOURCE = "file"
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file to read: where it is, and what was pinned of it."""
+
+    path: Path
+    pinned: SourceFile
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What came of files: a folder with their rows, their columns, and why one of them could not be read, if so."""
+
+    folder: str
+    names: list[Names] = field(default_factory=list)
+    rows_in: int = 0
+    rows: int = 0
+    failed: PodiumError | None = None
+
+
+def read_records(
+    intent: Intent, source: FileSource, dataset: str, uri: str, files: Files, lakehouse: Lakehouse
+) -> Rows:
+    """Read the pinned files, each as one task of the engine, and hold what each says that it has against the rows that were written.
+
+    Raises:
+        BadSource: a file cannot be read as declared, or is not what was pinned; nothing is left behind.
+        LedgerImbalance: rows were lost or made up.
+    """
+    known = lakehouse.catalogue.source_names(Layer.BRONZE, dataset)
+    inputs = [_File(files.readable(pinned), pinned) for pinned in intent.files]
+    with lakehouse.open_engine() as engine:
+        size = max(1, len(inputs) // (engine.parallelism * TASKS_EACH))
+        shares = [inputs[start : start + size] for start in range(0, len(inputs), size)]
+        parts = engine.each(partial(_read_share, intent, source, known, uri), shares)
+    try:
+        names = _checked(parts, dataset, known)
+        for file in inputs:
+            files.check_read(file.pinned)
+        flow = Flow(rows_in=sum(part.rows_in for part in parts), inserted=sum(part.rows for part in parts))
+        ledgers.check(Ledger(flow=flow))
+    except PodiumError:
+        discard([part.folder for part in parts])
+        raise
+    return Rows(tuple(part.folder for part in parts), names, flow)
+
+
+TASKS_EACH = 4
+"""Tasks for each that runs at the same time, so that a slow one keeps nobody waiting."""
+
+
+def _checked(parts: Sequence[_Part], dataset: str, known: Names) -> dict[str, str]:
+    """Return the columns that Bronze has with those of all files.
+
+    Raises:
+        PodiumError: a file could not be read, or two columns would be one.
+    """
+    for part in parts:
+        if part.failed:
+            raise part.failed
+    return merged_names(dataset, known, [names for part in parts for names in part.names])
+
+
+def _read_share(intent: Intent, source: FileSource, known: Names, uri: str, inputs: Sequence[_File]) -> _Part:
+    """Read files into a folder of data files; an error is returned, so that it comes whole out of another process."""
+    folder = new_folder(uri)
+    names, rows_in = list[Names](), 0
+    try:
+        with filling(folder) as draft, DataFiles(draft) as data, scratch_folder() as scratch:
+            for index, file in enumerate(inputs):
+                pinned = file.pinned
+                path = at_hand(file.path, pinned.path, pinned.etag, scratch / str(index))
+                with open_records(path, pinned.path, source, known) as records:
+                    before = data.rows
+                    for portion in records.portions():
+                        merged_names(intent.scope.subject, known, [records.columns])
+                        data.write(_table(portion, pinned.path, intent, source))
+                    names.append(records.columns)
+                    rows_in += records.rows
+                    if records.rows != data.rows - before:
+                        ledgers.check(Ledger(flow=Flow(rows_in=records.rows, inserted=data.rows - before)))
+    except PodiumError as error:
+        return _Part(folder, failed=error)
+    return _Part(folder, names, rows_in, data.rows)
+
+
+def _table(portion: Portion, name: str, intent: Intent, source: FileSource) -> pa.Table:
+    """Return the rows of Bronze for a portion of a file."""
+    rows = len(portion.places)
+    refused = [portion.refused.get(index) for index in range(rows)] if portion.refused else None
+    same: dict[str, object] = {
+        "ingestion_timestamp": intent.time,
+        "source_file": name,
+        "ingestion_batch_id": intent.batch_id,
+        "ingestion_source": INGESTION_SOURCE,
+        "source_system": source.source_system,
+        SCORE: None,
+        BATCH: intent.sequence,
+        CORRUPT_RECORD: None,
+        CORRUPT_REASON: None,
+    }
+    each: dict[str, object] = {**portion.columns, ROW: portion.places}
+    if refused:
+        each[CORRUPT_RECORD] = [found and found[0] for found in refused]
+        each[CORRUPT_REASON] = [found and found[1] for found in refused]
+    schema = bronze_schema(portion.columns, kafka=False)
+    columns = [
+        pa.array(each[field.name], field.type)
+        if field.name in each
+        else pa.repeat(pa.scalar(same[field.name], field.type), rows)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
