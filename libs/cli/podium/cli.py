@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import typer
 
 from podium.commands.accounts import events, ledger, quarantine, report
+from podium.commands.advising import advise, explain
 from podium.commands.bundling import bundle
 from podium.commands.definitions import compile_, lineage, validate
 from podium.commands.querying import sql
@@ -29,7 +30,21 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-for command in (run, validate, tables, show, sql, history, ledger, events, report, lineage, bundle):
+for command in (
+    run,
+    validate,
+    tables,
+    show,
+    sql,
+    history,
+    ledger,
+    events,
+    report,
+    lineage,
+    explain,
+    advise,
+    bundle,
+):
     app.command()(command)
 app.command("compile")(compile_)
 app.add_typer(quarantine, name="quarantine")

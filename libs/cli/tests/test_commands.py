@@ -16,6 +16,12 @@ READING = {
     "tables": ("tables",),
     "show": ("show", "silver.sales"),
     "sql": ("sql", "from silver.sales"),
+    "explain": (
+        "explain",
+        "select id from silver.sales where price > 1 and id in (from bronze.sales select id)",
+    ),
+    "explain of cleansing": ("explain", "silver.sales"),
+    "advise": ("advise", "--table", "silver.sales"),
     "history": ("history", "silver.sales"),
     "ledger": ("ledger",),
     "events": ("events",),

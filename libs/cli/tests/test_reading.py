@@ -162,3 +162,29 @@ def test_a_version_that_was_vacuumed_says_so(place: Path, terminal: Terminal) ->
         podium.scan("silver.sales", version=1).collect()
     answer = terminal.podium("show", "silver.sales", "--version", "1")
     assert "error: silver.sales at version 1 was vacuumed" in answer.err
+
+
+def test_a_plan_is_explained_with_findings(place: Path, terminal: Terminal) -> None:
+    """The statement's, or of each statement that cleanses a dataset; nothing is recorded, as nothing is read."""
+    found = terminal.podium("explain", HALVES, "-o", "json").json["statement"]
+    assert (found["engine"], found["scan_operations"]) == ("duckdb", 1)
+    assert found["recommendations"][0]["priority"] == "MEDIUM"
+    for name in ("sales", "silver.sales"):
+        steps = terminal.podium("explain", name, "--run", "-o", "json").json
+        assert list(steps) == ["staged", "repeated", "exceptions"]
+        assert "4 rows" in steps["staged"]["plan"][-1]
+    assert recorded(place) == []
+    assert terminal.podium("explain", "nothing").code == 1
+
+
+def test_queries_that_were_recorded_are_advised_on(place: Path, terminal: Terminal) -> None:
+    """By how often their columns are used; a small table gains little."""
+    del place
+    assert "no query of it is recorded" in terminal.podium("advise", "-t", "silver.sales").out
+    for _ in range(2):
+        terminal.podium("sql", HALVES)
+    (advice,) = terminal.podium("advise", "-t", "silver.sales", "-o", "json").json
+    assert (advice["queries"], advice["most_filtered_columns"]) == (2, ["price"])
+    assert advice["recommended_partition_columns"] == ["price"]
+    assert advice["recommendations"][0]["priority"] == "LOW"
+    assert "gain: little as long as it is" in terminal.podium("advise").out
