@@ -17,6 +17,7 @@ MEASURED = Measured(
     complete=("id", "town"),
     unique=("town",),
     keys=("town_key",),
+    binned=("town_key", "quality_score"),
     newest=("sold", "day"),
     references={
         "town": Referred("towns", "name"),

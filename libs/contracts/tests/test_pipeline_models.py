@@ -9,6 +9,7 @@ import pytest
 from podium_contracts.pipeline import (
     FULL_SCORE,
     TIERS,
+    Anomalies,
     Column,
     CsvDialect,
     Dataset,
@@ -269,6 +270,12 @@ def test_a_bound_is_a_number(bound: object) -> None:
     """Nothing is above infinity, and nothing can be compared with what is not a number."""
     assert "min" in mistakes(RangeCheck, {"type": "range_check", "column": "a", "min": bound})
     assert "value" in mistakes(Threshold, {"type": "minimum", "value": bound})
+
+
+def test_anomalies_need_no_more_history_than_they_look_at() -> None:
+    """Otherwise nothing would ever be unusual."""
+    assert "minimum_history" in mistakes(Anomalies, {"history": 5, "minimum_history": 6})
+    assert Anomalies(history=7) == Anomalies(history=7, minimum_history=7, deviations=3.5)
 
 
 def test_a_bound_is_decimal() -> None:

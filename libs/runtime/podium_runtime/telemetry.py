@@ -18,6 +18,14 @@ EVENTS = Counter(
 )
 ANNOUNCED = Counter("podium_announced_events", "Events announced.", ["stage", "type"])
 RETRIES = Counter("podium_retries", "Calls of a stage that were made again.", ["stage", "reason"])
+VERDICTS = Counter(
+    "podium_verdicts", "Verdicts that the service of quality heard of.", ["pipeline", "subject", "verdict"]
+)
+BREACHES = Counter(
+    "podium_breaches",
+    "Checks of those verdicts that were not passed.",
+    ["pipeline", "table", "metric", "severity"],
+)
 DEAD = Counter("podium_dead_letters", "Records given up.", ["stage", "reason"])
 STOPPED_STREAMS = Gauge(
     "podium_stopped_streams",

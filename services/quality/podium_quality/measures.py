@@ -5,7 +5,7 @@ that went. What does not add up that way is looked for in the table: distinct va
 one; and the newest value where the row that had it has gone.
 
 The names of measures: `rows`; `null.<column>`; `unknown.<key>`, rows of the unknown member; `distinct.<column>`; `found.<column>`, rows whose
-value the table that the column refers to has; `newest.<column>`, seconds since 1970; `tier.<tier>` and `quality_score.sum`;
+value the table that the column refers to has; `bin.<column>.<place>`, of which order of magnitude; `newest.<column>`, seconds since 1970; `tier.<tier>` and `quality_score.sum`;
 `evaluated`, `refused`, and `broken.<rule>`, of the ledgers. What begins with `batch.` is of the rows that came or changed since the verdict before.
 """
 
@@ -16,6 +16,8 @@ from decimal import Decimal
 from podium_contracts.names import UNKNOWN_MEMBER
 from podium_contracts.pipeline import TIERS
 from podium_lakehouse.expressions.dialects import DUCKDB, Dialect
+
+from podium_quality.histogram import BIN, BINS, condition
 
 ROWS = "rows"
 SCORE = "quality_score.sum"
@@ -44,13 +46,14 @@ class Referred:
 class Measured:
     """What is measured of a table.
 
-    `complete` columns for nulls, `unique` ones for distinct values, `keys` for the unknown member, `newest` ones for their newest
-    value, `references` for values that another table has.
+    `complete` columns for nulls, `unique` ones for distinct values, `keys` for the unknown member, `binned` ones for their distribution,
+    `newest` ones for their newest value, `references` for values that another table has.
     """
 
     complete: tuple[str, ...]
     unique: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    binned: tuple[str, ...] = ()
     newest: tuple[str, ...] = ()
     references: Mapping[str, Referred] = field(default_factory=dict)
     scored: bool = False
@@ -61,6 +64,7 @@ class Measured:
         named = {f"null.{name}" for name in self.complete} | {f"unknown.{name}" for name in self.keys}
         named |= {f"distinct.{name}" for name in self.unique} | {f"{NEWEST}{name}" for name in self.newest}
         named |= {f"found.{name}" for name in self.references}
+        named |= {f"{BIN}{name}.{place}" for name in self.binned for place in BINS}
         tiers = {f"tier.{tier}" for tier, _ in TIERS}
         return {ROWS, *named, *(tiers | {SCORE} if self.scored else ())}
 
@@ -106,6 +110,9 @@ class Measured:
             parts[f"null.{name}"] = _weighted(f"{dialect.identifier(name)} IS NULL", weight)
         for name in self.keys:
             parts[f"unknown.{name}"] = _weighted(f"{dialect.identifier(name)} = {UNKNOWN_MEMBER}", weight)
+        for name in self.binned:
+            for place in BINS:
+                parts[f"{BIN}{name}.{place}"] = _weighted(condition(dialect.identifier(name), place), weight)
         if self.scored:
             for tier, _ in TIERS:
                 parts[f"tier.{tier}"] = _weighted(f"quality_tier = {dialect.text(tier)}", weight)
@@ -118,12 +125,12 @@ def _select(parts: Mapping[str, str], relation: str, dialect: Dialect) -> str:
     return f"SELECT {', '.join(selected)} FROM {relation}"
 
 
-def _weighted(condition: str, weight: str) -> str:
-    return f"coalesce(sum(CASE WHEN {condition} THEN {weight} ELSE 0 END), 0)"
+def _weighted(held: str, weight: str) -> str:
+    return f"coalesce(sum(CASE WHEN {held} THEN {weight} ELSE 0 END), 0)"
 
 
-def _newest(seconds: str, condition: str) -> str:
-    return f"coalesce(max(CASE WHEN {condition} THEN {seconds} END), {NEVER})"
+def _newest(seconds: str, held: str) -> str:
+    return f"coalesce(max(CASE WHEN {held} THEN {seconds} END), {NEVER})"
 
 
 def _found(dialect: Dialect, name: str, referred: Referred, changes: str, whole: str | None) -> str:

@@ -38,7 +38,8 @@ class Measuring:
         before = add({measure: value for measure, value in known.items() if measure in wanted.names}, {})
         judged_before = table.from_version != ABSENT and not now.replaced_since(table.from_version)
         if judged_before and wanted.names == set(before):
-            return self._add(wanted, now, table.from_version, before)
+            kept = _batch(known) if table.from_batch == table.to_batch else {}
+            return self._add(wanted, now, table.from_version, before) | kept
         measures = self._all(wanted, now)
         return measures | (
             self._news(wanted, now, table.from_version) if judged_before else _as_batch(measures, wanted)
@@ -77,6 +78,7 @@ class Measuring:
         """Return what is measured of a table: every column, its keys, and whatever a threshold asks for."""
         layer, table = name.split(".")
         columns = column_names(now.open())
+        watched = self.pipeline.spec.quality.anomalies
         asked = self.pipeline.spec.quality.thresholds.get(table, {})
         unique = _asked(asked, "_uniqueness") & set(columns)
         newest = _asked(asked, LAG) & set(columns)
@@ -94,6 +96,7 @@ class Measuring:
             complete=tuple(column for column in columns if column not in SCORED),
             unique=tuple(sorted(unique)),
             keys=keys,
+            binned=watched.distributions.get(table, ()) if watched and layer == Layer.SILVER else (),
             newest=tuple(sorted(newest)),
             references=self._references(name),
             scored=set(SCORED) <= set(columns),
@@ -122,6 +125,11 @@ def _asked(thresholds: Mapping[str, object], ending: str) -> set[str]:
 
 def _without_gone(found: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in found.items() if not name.startswith("gone.")}
+
+
+def _batch(known: Mapping[str, object]) -> Measures:
+    """Return what was new in a version that is judged again: what was new when it was judged first."""
+    return add({name: value for name, value in known.items() if name.startswith(BATCH)}, {})
 
 
 def _as_batch(measures: Measures, wanted: Measured) -> Measures:

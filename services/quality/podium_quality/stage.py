@@ -1,16 +1,20 @@
 """Quality: the verdict on a layer, from measures that cost what is new."""
 
+from collections.abc import Iterator
 from time import monotonic
 
 from podium_contracts.errors import TerminalError
 from podium_contracts.events import CloudEvent
-from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, TableVersion, Timings
+from podium_contracts.events.v1 import Check, LayerCompleted, QualityEvaluated, TableVersion, Timings
 from podium_contracts.names import Layer, Stage, Verdict
 from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import ABSENT, Input, Intent, Scope
 
 from podium_quality.account import accounted
+from podium_quality.anomalies import Judged, anomalies
+from podium_quality.history import History
+from podium_quality.measures import Measures
 from podium_quality.measuring import Measuring
 from podium_quality.metrics import metrics
 from podium_quality.references import referred_versions
@@ -54,6 +58,7 @@ def quality(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
         for name, values in measures.items()
         for check in checks(name, metrics(values, intent.time), thresholds.get(name.split(".")[1], {}))
     ]
+    results += _unusual(judged, measures, intent, pipeline, lakehouse)
     return [
         lakehouse.complete(
             intent,
@@ -69,6 +74,30 @@ def quality(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
             ),
         )
     ]
+
+
+def _unusual(
+    judged: dict[str, TableVersion],
+    measures: dict[str, Measures],
+    intent: Intent,
+    pipeline: Pipeline,
+    lakehouse: Lakehouse,
+) -> Iterator[Check]:
+    """Yield the checks of the judged tables against what earlier verdicts found in them, where the pipeline asks for that.
+
+    A table that the completion left as it was has nothing new that could be unusual.
+    """
+    wanted = pipeline.spec.quality.anomalies
+    if wanted is None:
+        return
+    history = History.of(intent, lakehouse, wanted.history)
+    for name, table in judged.items():
+        pinned = intent.inputs[name]
+        if pinned.from_version == pinned.to_version and pinned.from_batch != pinned.to_batch:
+            continue
+        now = Judged(measures[name], intent.time, table.schema_fingerprint)
+        past = history.past(name, table.to_version, wanted.history)
+        yield from anomalies(name, now, past, history.before(name, table.to_version), wanted)
 
 
 def _plan(

@@ -46,6 +46,7 @@ class Court:
         self.lakehouse = Lakehouse(str(folder / "lakehouse"))
         self.thresholds: dict[str, Any] = {}
         self.references: dict[str, Any] = {}
+        self.anomalies: dict[str, Any] | None = None
 
     @property
     def pipeline(self) -> Pipeline:
@@ -67,7 +68,11 @@ class Court:
                     "duplicates": {"keys": ["id"]},
                 },
             },
-            "quality": {"thresholds": self.thresholds, "references": self.references},
+            "quality": {
+                "thresholds": self.thresholds,
+                "references": self.references,
+                **({"anomalies": self.anomalies} if self.anomalies is not None else {}),
+            },
         }
         document = {
             "apiVersion": "podium.dev/v1alpha1",
@@ -76,7 +81,7 @@ class Court:
             "spec": spec,
         }
         parsed = PipelineDocument.model_validate(document).spec
-        return Pipeline("shop", parsed, self.folder, f"{self.thresholds} {self.references}")
+        return Pipeline("shop", parsed, self.folder, f"{self.thresholds} {self.references} {self.anomalies}")
 
     def write(
         self, *rows: str, table: str = "silver.sales", mode: Literal["append", "overwrite"] = "append"
@@ -89,24 +94,27 @@ class Court:
         write_deltalake(uri, batch, mode=mode, configuration=CHANGE_FEED)
         return self.completed(table)
 
-    def completed(self, table: str = "silver.sales") -> CloudEvent:
-        """Return the event that says that a table's layer is complete, as it is now."""
-        layer, name = table.split(".")
-        uri = f"{self.lakehouse.uri}/{layer}/{name}"
-        version = DeltaTable(uri).version()
-        subject = "sales" if layer == Layer.SILVER else "shop"
+    def completed(self, *tables: str) -> CloudEvent:
+        """Return the event that says that the layer of tables is complete, as they are now."""
+        layer, name = tables[0].split(".")
+        versions = [
+            TableVersion(name=table, uri=uri, to_version=DeltaTable(uri).version())
+            for table in tables
+            for uri in [f"{self.lakehouse.uri}/{table.replace('.', '/')}"]
+        ]
+        number = sum(table.to_version for table in versions) + 1
         completed = LayerCompleted(
-            run=Run(pipeline="shop", id=f"run-{version}", requested_at=datetime(2026, 1, 1, tzinfo=UTC)),
+            run=Run(pipeline="shop", id=f"run-{number}", requested_at=datetime(2026, 1, 1, tzinfo=UTC)),
             layer=layer,
-            subject=subject,
-            sequence=version + 1,
-            tables=(TableVersion(name=table, uri=uri, to_version=version),),
+            subject=name if layer == Layer.SILVER else "shop",
+            sequence=number,
+            tables=tuple(versions),
         )
         return envelope(
             completed,
             stage=Stage.CLEANSE,
-            subject=table if layer == Layer.SILVER else "gold",
-            sequence=version + 1,
+            subject=tables[0] if layer == Layer.SILVER else "gold",
+            sequence=number,
             traceparent=TRACE,
             causation="",
         )
@@ -264,7 +272,7 @@ def test_the_age_of_the_newest_row_is_told_in_hours(court: Court) -> None:
     assert court.metrics(court.write("a Bath"))["sold_lag_hours"] == 22.5
     table = DeltaTable(f"{court.lakehouse.uri}/silver/sales")
     table.update(updates={"sold": "to_timestamp_micros(0)"}, predicate="id = 'a'")
-    older = court.metrics(court.completed())["sold_lag_hours"]
+    older = court.metrics(court.completed("silver.sales"))["sold_lag_hours"]
     assert older > 400_000
     assert court.metrics(court.write("b Bath"))["sold_lag_hours"] == 22.5
 
@@ -292,3 +300,33 @@ def test_rows_that_rules_refused_are_counted_from_the_ledgers(court: Court) -> N
     assert first["validation_success_percentage"] == 99.01
     court.cleansed(3, Flow(rows_in=200, inserted=200))
     assert court.metrics(court.write("c Bath"))["validation_success_percentage"] == 99.5
+
+
+def test_what_earlier_batches_did_not_have_is_part_of_the_verdict(court: Court) -> None:
+    """After three batches of two rows, one of forty is told; nothing is while there is no history, and a batch is not its own history."""
+    court.anomalies = {"minimum_history": 3, "severity": "CRITICAL"}
+    verdicts = [court.judge(court.write(f"{number} Bath", f"{number}x Wells")).verdict for number in range(4)]
+    event = court.write(*(f"new{number} Bath" for number in range(40)))
+    held = court.judge(event)
+    assert [*verdicts, held.verdict] == ["passed"] * 4 + ["failed"]
+    (check,) = (check for check in held.checks if not check.passed)
+    assert check.message.startswith(
+        "rows: 40 is 38.0 robust deviations above the median 2 of the last 4 verdicts"
+    )
+    court.anomalies["deviations"] = 30
+    assert [check.actual for check in court.judge(event).checks if not check.passed] == [check.actual]
+    court.anomalies["deviations"] = 50
+    assert court.judge(event).verdict == "passed"
+
+
+def test_a_table_without_news_has_no_anomaly(court: Court) -> None:
+    """A Gold table that a run left as it was has not shrunk; the one beside it is held against its history."""
+    court.anomalies = {"minimum_history": 3}
+    for number in range(4):
+        court.write(f"{number} Bath", table="gold.facts")
+        court.write(f"{number} Bath", table="gold.more")
+        court.judge(court.completed("gold.facts", "gold.more"))
+    court.write(*(f"new{number} Bath" for number in range(40)), table="gold.more")
+    judged = court.judge(court.completed("gold.facts", "gold.more"))
+    assert {check.table for check in judged.checks if "anomaly" in check.metric} == {"gold.more"}
+    assert [check.metric for check in judged.checks if not check.passed] == ["volume_anomaly"]

@@ -1,5 +1,6 @@
 """The pipeline file's models: what `podium run -f` and `kubectl apply -f` both read."""
 
+from podium_contracts.pipeline.anomalies import Anomalies
 from podium_contracts.pipeline.dataset import (
     Column,
     CsvDialect,
@@ -38,6 +39,7 @@ from podium_contracts.pipeline.types import ColumnType
 __all__ = [
     "FULL_SCORE",
     "TIERS",
+    "Anomalies",
     "Column",
     "ColumnType",
     "CsvDialect",

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, FiniteFloat, model_validator
 
 from podium_contracts.model import Model, checked
 from podium_contracts.names import EngineWish, Name, ResourceName
+from podium_contracts.pipeline.anomalies import Anomalies
 from podium_contracts.pipeline.dataset import Dataset
 from podium_contracts.pipeline.objects import SCHEME, known_lakehouse
 from podium_contracts.resources.pipeline import Cron, Scheduling
@@ -67,6 +68,8 @@ class Quality(Model):
     thresholds: dict[Name, Thresholds] = Field(default_factory=dict, max_length=128)
     references: dict[Name, References] = Field(default_factory=dict, max_length=128)
     """By table and column: the column of another table, `customers.customer_id`, that has its values."""
+    anomalies: Anomalies | None = None
+    """Without it nothing is held against earlier verdicts."""
     on_failure: Literal["hold"] = "hold"
 
 

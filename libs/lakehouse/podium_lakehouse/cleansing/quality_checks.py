@@ -29,6 +29,12 @@ def problems(spec: Spec) -> Iterator[Problem]:
         for column, reference in references.items():
             path: Path = (*_QUALITY, "references", table, column)
             yield from _reference(path, table, column, reference, spec)
+    watched = spec.quality.anomalies.distributions if spec.quality.anomalies else {}
+    for table, columns in watched.items():
+        for index, column in enumerate(columns):
+            yield from _distribution(
+                (*_QUALITY, "anomalies", "distributions", table, index), table, column, spec
+            )
 
 
 def _metrics(dataset: Dataset, references: Mapping[str, str]) -> set[str]:
@@ -61,6 +67,16 @@ def _reference(path: Path, table: str, column: str, reference: str, spec: Spec) 
             f"{column} is {source[column]}, {reference} is {wanted[key]}",
             "declare both as the same type",
         )
+
+
+def _distribution(path: Path, table: str, column: str, spec: Spec) -> Iterator[Problem]:
+    columns = _columns(table, spec)
+    if columns is None:
+        yield Problem(path, f"no dataset {table!r}", f"the datasets are: {', '.join(spec.datasets)}")
+    elif column not in columns:
+        yield Problem(path, f"no column {column!r} in {table}", f"the columns are: {', '.join(columns)}")
+    elif not columns[column].numeric:
+        yield Problem(path, f"a distribution is of numbers, {column} is {columns[column]}")
 
 
 def _columns(table: str, spec: Spec) -> dict[str, ColumnType] | None:

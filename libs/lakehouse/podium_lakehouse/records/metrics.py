@@ -56,3 +56,12 @@ class Metrics:
         for row in rows:
             found.setdefault(str(row["table_name"]), {})[str(row["measure"])] = row["value"]
         return found
+
+    def after(self, scope: Scope, sequence: int) -> dict[int, dict[str, Measures]]:
+        """Return the measures of every verdict after a number: by number and table."""
+        rows = self.table.rows(pipeline=scope.pipeline, subject=scope.subject, above=("sequence", sequence))
+        found: dict[int, dict[str, Measures]] = {}
+        for row in rows:
+            tables = found.setdefault(int(str(row["sequence"])), {})
+            tables.setdefault(str(row["table_name"]), {})[str(row["measure"])] = row["value"]
+        return found

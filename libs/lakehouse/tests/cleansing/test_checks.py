@@ -282,6 +282,21 @@ def test_a_reference_to_nothing_is_told(references: dict[str, dict[str, str]], m
     assert [problem.message for problem in problems(both)] == ([message] if message else [])
 
 
+@pytest.mark.parametrize(
+    ("distributions", "message"),
+    [
+        ({"sales": ["n", "price", "total"]}, ""),
+        ({"towns": ["n"]}, "no dataset 'towns'"),
+        ({"sales": ["nobody"]}, "no column 'nobody' in sales"),
+        ({"sales": ["id"]}, "a distribution is of numbers, id is string"),
+    ],
+)
+def test_a_distribution_of_nothing_is_told(distributions: dict[str, list[str]], message: str) -> None:
+    """What is watched is a column of a dataset, with numbers."""
+    found = problems(spec(quality={"anomalies": {"distributions": distributions}}))
+    assert [problem.message for problem in found] == ([message] if message else [])
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     """One look at the file is enough to correct all of it, in every dataset."""
     bad = spec(

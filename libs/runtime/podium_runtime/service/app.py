@@ -26,7 +26,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from podium_runtime.kafka.clients import LARGEST_DEAD_LETTER
 from podium_runtime.kafka.dead_letters import replayed_for
 from podium_runtime.kafka.records import Origin, Record
-from podium_runtime.service import calls
+from podium_runtime.service import calls, verdicts
 from podium_runtime.service.answering import Answering
 from podium_runtime.service.calls import Failure, Hosted
 from podium_runtime.service.credentials import credentials
@@ -96,6 +96,8 @@ class Consumption:
         except MalformedEvent as error:
             self.app.add_future(self._refuse(delivery, error))
             return
+        if self.stage == Stage.QUALITY:
+            verdicts.tell(event)
         run = dict(record.headers).get(RUN_HEADER)
         if not self._answers(event, record):
             delivery.settle()
