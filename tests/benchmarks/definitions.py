@@ -8,10 +8,12 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from types import SimpleNamespace
 
+import yaml
 from jinja2 import Environment
 
 ROOT = Path(__file__).resolve().parents[2]
-MODELS = ROOT / "examples/retail/dbt/models"
+PROJECT = ROOT / "examples/retail/dbt"
+MODELS = PROJECT / "models"
 FUNCTIONS = ROOT / "services/model/podium_model/dbt_package/macros/functions.sql"
 
 
@@ -23,12 +25,22 @@ def statements(engine: str, now: str) -> dict[str, str]:
     rendered: dict[str, str] = {}
     upstream: dict[str, list[str]] = {}
     for path in MODELS.glob("*.sql"):
-        upstream[path.stem] = []
-        rendered[path.stem] = _render(path, engine, now, upstream[path.stem].append)
+        refers: list[str] = []
+        text = _render(path, engine, now, refers.append)
+        if text is not None:
+            rendered[path.stem], upstream[path.stem] = text, refers
     return {name: rendered[name] for name in TopologicalSorter(upstream).static_order()}
 
 
-def _render(path: Path, engine: str, now: str, refer: Callable[[str], None]) -> str:
+def _render(path: Path, engine: str, now: str, refer: Callable[[str], None]) -> str | None:
+    """Return a model's text, None where the project's variables leave it out."""
+    variables = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
+    settings: dict[str, object] = {}
+
+    def config(**given: object) -> str:
+        settings.update(given)
+        return ""
+
     environment = Environment(extensions=["jinja2.ext.do"])
 
     def ref(name: str) -> str:
@@ -37,7 +49,8 @@ def _render(path: Path, engine: str, now: str, refer: Callable[[str], None]) -> 
 
     macros: dict[str, Callable[..., str]] = {}
     environment.globals |= {
-        "config": lambda **_: "",
+        "config": config,
+        "var": lambda name, default=None: variables.get(name, default),
         "source": lambda schema, table: f"{schema}_{table}",
         "ref": ref,
         "return": lambda value: value,
@@ -46,7 +59,8 @@ def _render(path: Path, engine: str, now: str, refer: Callable[[str], None]) -> 
     }
     macros |= vars(environment.from_string(FUNCTIONS.read_text()).module)
     macros |= {"incremental": lambda: False, "run_time": lambda: now}
-    return environment.from_string(path.read_text()).render()
+    text = environment.from_string(path.read_text()).render()
+    return text if settings.get("enabled", True) else None
 
 
 def wanted_measures(columns: Sequence[str]) -> dict[str, str]:

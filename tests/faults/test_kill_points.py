@@ -16,7 +16,10 @@ GOLD = (
     "dim_product",
     "dim_time",
     "fact_sale",
+    "agg_daily_sales",
     "agg_daily_sales_summary",
+    "agg_monthly_customer",
+    "agg_product_performance",
 )
 STEPS = {
     "ingest": ("intent", "commit bronze", "completion", "event"),

@@ -23,6 +23,9 @@ GOLD = (
     "gold/dim_country",
     "gold/dim_date",
     "gold/dim_time",
+    "gold/agg_daily_sales",
+    "gold/agg_monthly_customer",
+    "gold/agg_product_performance",
     "gold/agg_daily_sales_summary",
 )
 

@@ -68,6 +68,7 @@ class DbtProject:
         """
         if self._made_of not in _parsed:
             manifest = self._invoke("parse").result
+            manifest.disabled.clear()  # a build needs none of it, and dbt 1.11 fails to copy it
             _parsed.clear()
             _parsed[self._made_of] = manifest
         self._manifest = _parsed[self._made_of].deepcopy()  # a build leaves its marks on what it is given

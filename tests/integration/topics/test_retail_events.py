@@ -20,7 +20,10 @@ pytestmark = pytest.mark.integration
 
 FILES = "- files: {path: data/*.csv*, format: csv}"
 GOLD = (
+    "agg_daily_sales",
     "agg_daily_sales_summary",
+    "agg_monthly_customer",
+    "agg_product_performance",
     "dim_country",
     "dim_customer",
     "dim_date",

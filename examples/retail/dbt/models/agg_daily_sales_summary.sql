@@ -39,7 +39,9 @@ daily as (
     cast(count(distinct invoice_no) as bigint) as order_count,
     cast(count(distinct nullif(customer_key, -1)) as bigint) as unique_customers,
     {{ podium.ratio('sum(total_amount)', 'count(distinct invoice_no)') }} as avg_order_value,
+    {{ podium.ratio('sum(total_amount)', 'count(*)') }} as avg_line_value,
     {{ podium.ratio('sum(unit_price)', 'count(*)') }} as avg_unit_price,
+    {{ podium.ratio('sum(cast(margin_percentage as decimal(20,4)))', 'count(margin_percentage)') }} as avg_margin_percentage,
     {{ podium.ratio('sum(quality_score)', 'count(*)') }} as avg_quality_score,
     cast(sum(case when quality_tier = 'HIGH' then 1 else 0 end) as bigint) as high_quality_transactions,
     cast(count(distinct product_key) as bigint) as unique_products
@@ -69,7 +71,7 @@ select
   daily.country_key,
   d.full_date as sale_date,
   l.country_name,
-  l.region,
+  {{ 'r' if var('snowflake', false) else 'l' }}.region,
   daily.daily_revenue,
   daily.daily_profit,
   daily.daily_quantity,
@@ -77,12 +79,15 @@ select
   daily.order_count,
   daily.unique_customers,
   daily.avg_order_value,
+  daily.avg_line_value,
   daily.avg_unit_price,
+  daily.avg_margin_percentage,
   daily.avg_quality_score,
   daily.high_quality_transactions,
   daily.unique_products,
   d.day_name,
   d.is_weekend,
+  d.is_holiday,
   d.season,
   cast(daily.daily_revenue - moving.yesterday_revenue as decimal(28,3)) as revenue_growth_abs,
   {{ podium.ratio('(daily.daily_revenue - moving.yesterday_revenue) * 100', 'moving.yesterday_revenue') }} as revenue_growth_pct,
@@ -94,4 +99,5 @@ from daily
 inner join moving on moving.date_key = daily.date_key and moving.country_key = daily.country_key
 left join {{ ref('dim_date') }} d on d.date_key = daily.date_key
 left join {{ ref('dim_country') }} l on l.country_key = daily.country_key
-{% if podium.incremental() %}where daily.date_key in {{ podium.affected() }}{% endif %}
+{% if var('snowflake', false) %}left join {{ ref('dim_region') }} r on r.region_key = l.region_key
+{% endif %}{% if podium.incremental() %}where daily.date_key in {{ podium.affected() }}{% endif %}

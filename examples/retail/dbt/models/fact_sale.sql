@@ -1,3 +1,4 @@
+{% set laid_out = var('fact_layout', false) %}
 {{ config(
   unique_key='sale_id', affect_key='sale_id', affected_from={'sales': 'sale_id'},
   control_totals={
@@ -5,6 +6,9 @@
     'quantity': {'this': 'sum(quantity)', 'from': 'sales', 'equals': 'sum(quantity)'},
     'revenue': {'this': 'sum(total_amount)', 'from': 'sales', 'equals': 'sum(total_amount)'},
   },
+  partition_by={'field': 'created_at', 'data_type': 'timestamp', 'granularity': 'day'} if laid_out else none,
+  cluster_by=['country_key', 'product_key'] if laid_out else [],
+  zorder_by=['customer_key', 'date_key'] if laid_out else [],
 ) }}
 
 select

@@ -38,6 +38,16 @@
 {# The time of the run, the only time that a model writes. #}
 {% macro run_time() %}(select max(run_time) from {{ podium.relation('podium_context', '') }}){% endmacro %}
 
+{# The day as of which ages are counted: the day of the run, or the dbt variable `as_of`. #}
+{% macro as_of() -%}
+  {%- if var('as_of', none) -%}cast('{{ var('as_of') }}' as date){%- else -%}cast({{ podium.run_time() }} as date){%- endif -%}
+{%- endmacro %}
+
+{# A quotient of whole numbers that are not negative, without its remainder. #}
+{% macro div(dividend, divisor) %}{{ return(adapter.dispatch('div', 'podium')(dividend, divisor)) }}{% endmacro %}
+{% macro duckdb__div(dividend, divisor) %}(({{ dividend }}) // ({{ divisor }})){% endmacro %}
+{% macro spark__div(dividend, divisor) %}(({{ dividend }}) div ({{ divisor }})){% endmacro %}
+
 {# The date of a date_key. #}
 {% macro key_date(key) %}{{ return(adapter.dispatch('key_date', 'podium')(key)) }}{% endmacro %}
 {% macro duckdb__key_date(key) %}make_date({{ key }} // 10000, ({{ key }} // 100) % 100, {{ key }} % 100){% endmacro %}

@@ -68,6 +68,12 @@
   {{ return('(select ' ~ config.require('affect_key') ~ ' from ' ~ podium.relation('keys') ~ ')') }}
 {% endmacro %}
 
+{# Old and new images of the rows of a source or model that changed, for a model that runs incrementally. #}
+{% macro changed(table) %}{{ return(podium.relation('changed', table)) }}{% endmacro %}
+
+{# The model's own certified rows, for a model that runs incrementally. #}
+{% macro certified() %}{{ return(podium.relation('cert')) }}{% endmacro %}
+
 {# The first and the last affected key, where keys are numbers: with them a model lets the engine leave out files and row groups. #}
 {% macro affected_bounds() %}
   {%- set ends = podium.affected_ends() -%}
@@ -95,16 +101,19 @@
 {% macro stage_keys() %}
   {%- set key = config.require('affect_key') -%}
   {%- set changed = podium.affected_sql() or ('select ' ~ key ~ ' from ' ~ podium.relation('cert') ~ ' where false') -%}
-  {% do run_query('create table if not exists ' ~ podium.relation('keys') ~ ' as select distinct ' ~ key ~ ' from (' ~ changed ~ ') q') %}
+  {% do run_query('create table if not exists ' ~ podium.relation('keys') ~ ' as select distinct ' ~ key ~ ' from (' ~ changed ~ ') q where ' ~ key ~ ' is not null') %}
 {% endmacro %}
 
-{# `affected_from` maps a source or model to the expression, or expressions, of the affected keys over its changed rows. #}
+{#
+  `affected_from` maps a source or model to the expression, or expressions, of the affected keys over its changed rows; null is no key.
+  `this` stands for the model's own certified rows: those that change without news of their own, as a day passes or others change.
+#}
 {% macro affected_sql() %}
   {%- set key = config.require('affect_key') -%}
   {%- set selects = [] -%}
   {%- for table, expressions in config.require('affected_from').items() -%}
     {%- for expression in ([expressions] if expressions is string else expressions) -%}
-      {%- do selects.append('select ' ~ expression ~ ' as ' ~ key ~ ' from ' ~ podium.relation('changed', table)) -%}
+      {%- do selects.append('select ' ~ expression ~ ' as ' ~ key ~ ' from ' ~ (podium.relation('cert') if table == 'this' else podium.relation('changed', table))) -%}
     {%- endfor -%}
   {%- endfor -%}
   {{ return(selects | join(' union ')) }}

@@ -1,4 +1,28 @@
-{# Every row that this run stages keeps the condition; certified rows were tested when they were staged. #}
+{# Tests look at the rows that this run stages: what is certified was tested when it was staged. #}
+{% macro staged(model) %}{{ return(model.incorporate(path={'identifier': 'stage__' ~ model.identifier})) }}{% endmacro %}
+
+{# Every row keeps the condition. #}
 {% test holds(model, condition) %}
-select * from {{ model.incorporate(path={'identifier': 'stage__' ~ model.identifier}) }} where not ({{ condition }})
+select * from {{ podium.staged(model) }} where not ({{ condition }})
+{% endtest %}
+
+{# The column has a value. #}
+{% test not_null(model, column_name) %}
+select * from {{ podium.staged(model) }} where {{ column_name }} is null
+{% endtest %}
+
+{# The column's values lie between the bounds that are given, in the rows that `applies_to` chooses. #}
+{% test accepted_range(model, column_name, min_value=none, max_value=none, applies_to='true') %}
+{%- set outside = [] -%}
+{%- if min_value is not none %}{% do outside.append(column_name ~ ' < ' ~ min_value) %}{% endif -%}
+{%- if max_value is not none %}{% do outside.append(column_name ~ ' > ' ~ max_value) %}{% endif %}
+select * from {{ podium.staged(model) }} where ({{ applies_to }}) and ({{ outside | join(' or ') }})
+{% endtest %}
+
+{# Each of the column's values is one of the other model's. #}
+{% test relationships(model, column_name, to, field) %}
+select s.{{ column_name }}
+from {{ podium.staged(model) }} s
+left join {{ to }} t on t.{{ field }} = s.{{ column_name }}
+where s.{{ column_name }} is not null and t.{{ field }} is null
 {% endtest %}
