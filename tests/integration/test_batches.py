@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import random
 import tempfile
 from collections.abc import Callable
 from itertools import islice, pairwise
@@ -146,6 +147,43 @@ def test_gold_follows_corrected_rows(shop: Callable[..., Shop]) -> None:
         assert cut.rows(table) == whole.rows(table), table
     assert len(cut.rows("gold/agg_daily_sales_summary")) == 6
     assert balanced(cut)
+
+
+def spread_lines(every: int) -> list[Line]:
+    """Return every so manieth of the real lines, of all days and countries."""
+    with gzip.open(RETAIL / "data/online_retail_2009_2010.csv.gz", "rt", newline="") as file:
+        return list(islice(csv.reader(file), 1, None, every))
+
+
+def check_shuffles(shop: Callable[..., Shop], lines: list[Line], seeds: range, *, cuts: int) -> None:
+    """Deliver the lines at once, and for each seed in another order and cut; compare every row of Silver and Gold."""
+    whole = shop()
+    whole.deliver("all.csv", lines)
+    whole.run()
+    expected = {table: whole.rows(table) for table in ("silver/sales", *GOLD)}
+    for seed in seeds:
+        chance, cut = random.Random(seed), shop()
+        shuffled = chance.sample(lines, len(lines))
+        edges = [0, *sorted(chance.sample(range(1, len(lines)), cuts)), len(lines)]
+        for number, (start, end) in enumerate(pairwise(edges)):
+            cut.deliver(f"part{number}.csv", shuffled[start:end])
+            cut.run()
+        for table, rows in expected.items():
+            assert cut.rows(table) == rows, f"{table} of seed {seed}"
+        assert balanced(cut)
+
+
+@pytest.mark.timeout(400)
+def test_shuffled_runs_make_the_same_gold(shop: Callable[..., Shop]) -> None:
+    """Lines of all days in any order, in two runs: the same customers' scores, ranks, growth and averages."""
+    check_shuffles(shop, spread_lines(211), range(3), cuts=1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_ten_shuffled_runs_make_the_same_gold(shop: Callable[..., Shop]) -> None:
+    """Ten times, of more lines and in four runs each."""
+    check_shuffles(shop, spread_lines(53), range(100, 110), cuts=3)
 
 
 def test_a_second_run_without_news_changes_nothing(shop: Callable[..., Shop]) -> None:

@@ -237,7 +237,9 @@ class GoldTable:
         on = " AND ".join(f"s.{key} = c.{key}" for key in keys)
         columns = self.engine.schema(self._staged).names
         differs = " OR ".join(
-            f"s.{col} IS DISTINCT FROM c.{col}" for col in columns if col not in NOT_COMPARED
+            f"s.{col} IS DISTINCT FROM c.{col}"
+            for col in columns
+            if col not in (*NOT_COMPARED, *self._written_once())
         )
         self.engine.materialise(
             f"diff__{name}",
@@ -267,10 +269,18 @@ class GoldTable:
             transaction,
             base=self.base,
             metadata=self.intent.commit_metadata,
-            keep=WRITTEN_ONCE,
+            keep=self._written_once(),
             delete_where=f"s.{DELETED}",
         )
         return Change(committed, inserted, removed)
+
+    def _written_once(self) -> tuple[str, ...]:
+        """Return the columns that an update leaves as they are."""
+        declared = self.model.layout.partition_by
+        partition = (
+            (declared.column,) if declared and self.partitioned and declared.field in WRITTEN_ONCE else ()
+        )
+        return (*WRITTEN_ONCE, *partition)
 
     def _rows(self, relation: str) -> int:
         return int(str(self.engine.execute(f"SELECT count(*) FROM {relation}")[0][0]))
