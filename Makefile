@@ -65,6 +65,7 @@ lint: .venv/dev.stamp ## Check style, types, imports, generated files and locks
 	$(bin)/python charts/crds.py --check
 	$(bin)/python charts/readme.py --check
 	$(bin)/python scripts/functions.py --check
+	$(bin)/python scripts/star_schema.py --check
 	$(bin)/python scripts/lock.py --check
 
 .PHONY: format
@@ -78,6 +79,7 @@ generate: .venv/dev.stamp ## Write the generated files anew
 	$(bin)/python charts/crds.py
 	$(bin)/python charts/readme.py
 	$(bin)/python scripts/functions.py
+	$(bin)/python scripts/star_schema.py
 
 .PHONY: lock
 lock: ## Write the locks anew (make lock UPGRADE=--upgrade moves every pin)

@@ -92,6 +92,18 @@ def pairs(db: duckdb.DuckDBPyConnection) -> dict[str, tuple[object, object]]:
             "select count(*) from (select distinct sold::date, country from kept)",
             "select count(*) from gold_agg_daily_sales_summary",
         ),
+        "aggregated money": (
+            f"select {money}, count(*) from kept",
+            "select sum(daily_quantity), sum(daily_revenue), sum(transaction_count) from gold_agg_daily_sales",
+        ),
+        "months' money": (
+            f"select {money}, count(*) from kept",
+            "select sum(monthly_quantity), sum(monthly_spending), sum(transaction_count) from gold_agg_monthly_customer",
+        ),
+        "products' money": (
+            f"select {money}, count(*) from kept",
+            "select sum(quantity_sold), sum(revenue), sum(transaction_count) from gold_agg_product_performance",
+        ),
         "daily revenue": (
             "select sum(hash(d, r)::hugeint) from (select sold::date d, sum(quantity * price)::decimal(28,3) r from kept group by 1)",
             (

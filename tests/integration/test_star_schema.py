@@ -1,16 +1,20 @@
 """The retail example's Gold, column by column, against other arithmetic than the models'."""
 
+import csv
+from bisect import bisect_left
 from calendar import day_name, month_name
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pytest
+import yaml
 from deltalake import DeltaTable
 
-from tests.integration.conftest import Shop
+from tests.integration.conftest import RETAIL, Shop
 
 KEY, WHOLE, COUNT, TEXT, FLAG, DAY = pa.int64(), pa.int32(), pa.int64(), pa.string(), pa.bool_(), pa.date32()
 MONEY, RATIO, MOMENT = pa.decimal128(28, 3), pa.float64(), pa.timestamp("us", tz="UTC")
@@ -280,3 +284,235 @@ def test_a_day_sums_up_its_facts(gold: duckdb.DuckDBPyConnection) -> None:
         """
     ).fetchall()
     assert differing == [(0,)]
+
+
+HOLIDAYS = {
+    date(2009, 1, 1): "New Year's Day",
+    date(2009, 4, 10): "Good Friday",
+    date(2009, 4, 13): "Easter Monday",
+    date(2009, 5, 4): "Early May bank holiday",
+    date(2009, 5, 25): "Spring bank holiday",
+    date(2009, 8, 31): "Summer bank holiday",
+    date(2009, 12, 25): "Christmas Day",
+    date(2009, 12, 28): "Boxing Day",
+    date(2010, 1, 1): "New Year's Day",
+    date(2010, 4, 2): "Good Friday",
+    date(2010, 4, 5): "Easter Monday",
+    date(2010, 5, 3): "Early May bank holiday",
+    date(2010, 5, 31): "Spring bank holiday",
+    date(2010, 8, 30): "Summer bank holiday",
+    date(2010, 12, 27): "Christmas Day",
+    date(2010, 12, 28): "Boxing Day",
+}
+"""In England, as gov.uk lists them."""
+AS_OF, DAYS = date(2010, 12, 10), timedelta(90)
+
+
+def test_bank_holidays_are_those_of_england(gold: duckdb.DuckDBPyConnection) -> None:
+    """Both years' holidays and no other days, with substitutes for those on a weekend; the summary says it, too."""
+    found = gold.sql(
+        "SELECT full_date, holiday_name, is_holiday FROM dim_date WHERE holiday_name IS NOT NULL OR is_holiday"
+    )
+    days = found.fetchall()
+    assert {day: name for day, name, _ in days if day} == HOLIDAYS
+    flagged = gold.sql("SELECT DISTINCT sale_date FROM agg_daily_sales_summary WHERE is_holiday").fetchall()
+    assert {day for (day,) in flagged} <= HOLIDAYS.keys()
+    assert date(2010, 5, 3) not in {day for (day,) in flagged}  # the shop was closed
+    assert gold.sql("SELECT count(*) FROM dim_date WHERE is_holiday IS NULL").fetchall() == [(1,)]
+
+
+def test_fiscal_periods_begin_in_april(gold: duckdb.DuckDBPyConnection) -> None:
+    """31 March ends one fiscal year, 1 April begins the next."""
+    for day, year, quarter in gold.sql(
+        "SELECT full_date, fiscal_year, fiscal_quarter FROM dim_date WHERE date_key <> -1"
+    ).fetchall():
+        begun = day.year if day.month >= 4 else day.year - 1
+        assert year == f"{begun}/{(begun + 1) % 100:02d}"
+        assert quarter == f"Q{(day.month - 4) % 12 // 3 + 1}"
+
+
+def test_scores_are_quintiles_of_buyers(gold: duckdb.DuckDBPyConnection) -> None:
+    """A score counts the buyers with strictly less; equal values have equal scores, who never bought has none."""
+    columns = (
+        "last_purchase_date, total_orders, lifetime_value, recency_score, frequency_score, monetary_score"
+    )
+    rows = gold.sql(f"SELECT {columns} FROM dim_customer WHERE customer_key <> -1").fetchall()
+    buyers = [row for row in rows if row[1]]
+    assert all(row[3:] == (None, None, None) for row in rows if not row[1])
+    for value, score in ((0, 3), (1, 4), (2, 5)):
+        ordered = sorted(row[value] for row in buyers)
+        assert [row[score] for row in buyers] == [
+            1 + 5 * bisect_left(ordered, row[value]) // len(ordered) for row in buyers
+        ]
+
+
+def test_segments_follow_from_scores(gold: duckdb.DuckDBPyConnection) -> None:
+    """Every combination of scores has the documented segment; activity counts days back from `as_of`."""
+    columns = "recency_score, frequency_score, monetary_score, rfm_segment, customer_segment, is_active, last_purchase_date"
+    seen = set()
+    for recency, frequency, monetary, segment, value, active, last in gold.sql(
+        f"SELECT {columns} FROM dim_customer WHERE customer_key <> -1"
+    ).fetchall():
+        seen.add(segment)
+        assert active == (last is not None and last >= AS_OF - DAYS)
+        if recency is None:
+            assert (segment, value) == ("No purchase", "No purchase")
+            continue
+        both = frequency + monetary
+        names = {
+            3: ("Champion", "Potential loyalist", "New or occasional"),
+            2: ("Loyal", "Needs attention", "Needs attention"),
+            1: ("At risk", "Hibernating", "Lost"),
+        }[3 if recency >= 4 else 2 if recency == 3 else 1]
+        assert segment == names[0 if both >= 8 else 1 if both >= 5 else 2]
+        assert value == ("High value" if monetary == 5 else "Mid value" if monetary >= 3 else "Low value")
+    assert len(seen) == 9
+
+
+def test_a_product_sums_up_its_sales(gold: duckdb.DuckDBPyConnection) -> None:
+    """Prices and days are those of its sales; what is estimated says so, brand and cost are not made up."""
+    differing = gold.sql(
+        f"""
+        WITH mine AS (
+          SELECT stock_code, max(unit_price) FILTER (transaction_type = 'sale') AS price,
+            min(invoice_date) FILTER (transaction_type = 'sale')::date AS first, max(invoice_date) FILTER (transaction_type = 'sale')::date AS last
+          FROM sales GROUP BY 1
+        )
+        SELECT count(*) FROM mine m FULL JOIN (FROM dim_product WHERE product_key <> -1) p USING (stock_code)
+        WHERE (p.recommended_price, p.launch_date, p.last_sold_date) IS DISTINCT FROM (m.price, m.first, m.last)
+          OR p.is_active <> coalesce(m.last >= DATE '{AS_OF}' - 90, false)
+          OR p.discontinue_date IS DISTINCT FROM CASE WHEN m.last < DATE '{AS_OF}' - 90 THEN m.last END
+          OR p.estimated NOT LIKE 'category, %' OR p.brand IS NOT NULL OR p.category IS NULL OR p.subcategory IS NULL
+        """
+    ).fetchall()
+    assert differing == [(0,)]
+    kinds = dict(gold.sql("SELECT stock_code, category FROM dim_product").fetchall())
+    expected = {
+        "POST": "Postage and carriage",
+        "BANK CHARGES": "Fees",
+        "M": "Manual entries",
+        "85048": "Merchandise",
+    }
+    assert {code: kinds[code] for code in expected} == expected
+    words = dict(gold.sql("SELECT stock_code, subcategory FROM dim_product").fetchall())
+    assert words["85123A"] == "Lighting"  # WHITE HANGING HEART T-LIGHT HOLDER
+
+
+def test_countries_are_as_the_lookup_has_them(retail: Shop, gold: duckdb.DuckDBPyConnection) -> None:
+    """Population, GDP and VAT come from the file; what it leaves empty is null."""
+    with (retail.folder / "lookups/countries.csv").open(newline="") as file:
+        wanted = {row["country_code"]: row for row in csv.DictReader(file)}
+    rows = gold.sql("FROM dim_country WHERE country_key <> -1").to_arrow_table().to_pylist()
+    assert {row["country_code"] for row in rows} == wanted.keys()
+    for row in rows:
+        for column in ("population", "gdp_per_capita", "tax_rate"):
+            text = wanted[row["country_code"]][column]
+            assert row[column] == (Decimal(text) if text else None)
+    assert sum(row["tax_rate"] is not None for row in rows) == 18
+
+
+def test_daily_sales_sum_up_their_facts(gold: duckdb.DuckDBPyConnection) -> None:
+    """A day, country and product has the revenue, orders and customers of its facts."""
+    differing = gold.sql(
+        """
+        WITH mine AS (
+          SELECT date_key, country_key, product_key, sum(total_amount) AS revenue, sum(quantity) AS quantity, count(*) AS facts,
+            count(DISTINCT invoice_no) AS orders, count(DISTINCT customer_key) FILTER (customer_key <> -1) AS customers
+          FROM fact_sale GROUP BY ALL
+        )
+        SELECT count(*) FROM mine m FULL JOIN agg_daily_sales a USING (date_key, country_key, product_key)
+        WHERE (a.daily_revenue, a.daily_quantity, a.transaction_count, a.order_count, a.unique_customers)
+            IS DISTINCT FROM (m.revenue, m.quantity, m.facts, m.orders, m.customers)
+          OR abs(a.avg_order_value - m.revenue / m.orders) > 0.0001 OR a.profit_amount IS NOT NULL OR a.margin_percentage IS NOT NULL
+        """
+    ).fetchall()
+    assert differing == [(0,)]
+
+
+def test_products_are_ranked_within_their_day(gold: duckdb.DuckDBPyConnection) -> None:
+    """Ranks of a day are 1, 2, 3 …; by revenue, then quantity, then key, and by quantity, then revenue, then key."""
+    facts = gold.sql(
+        "SELECT date_key, product_key, sum(total_amount), sum(quantity)::bigint, count(*) FROM fact_sale GROUP BY ALL"
+    ).fetchall()
+    performance = gold.sql(
+        "SELECT date_key, product_key, revenue, quantity_sold, transaction_count, rank_by_revenue, rank_by_quantity "
+        "FROM agg_product_performance"
+    ).fetchall()
+    assert {row[:5] for row in performance} == set(facts)
+    days: dict[int, list[tuple[Any, ...]]] = {}
+    for row in performance:
+        days.setdefault(row[0], []).append(row)
+    for rows in days.values():
+        by_revenue = sorted(rows, key=lambda row: (-row[2], -row[3], row[1]))
+        by_quantity = sorted(rows, key=lambda row: (-row[3], -row[2], row[1]))
+        assert (
+            [row[5] for row in by_revenue] == [row[6] for row in by_quantity] == list(range(1, len(rows) + 1))
+        )
+
+
+def test_a_month_sums_up_its_customer(gold: duckdb.DuckDBPyConnection) -> None:
+    """Spending and orders of a customer's month are those of its facts, and its key is a day of the calendar."""
+    differing = gold.sql(
+        """
+        WITH mine AS (
+          SELECT customer_key, date_key // 100 * 100 + 1 AS month_key, sum(total_amount) AS spending, sum(quantity) AS quantity, count(*) AS facts,
+            count(DISTINCT invoice_no) FILTER (transaction_type = 'sale') AS orders,
+            sum(total_amount) FILTER (transaction_type = 'sale') AS spent
+          FROM fact_sale GROUP BY ALL
+        )
+        SELECT count(*) FROM mine m FULL JOIN agg_monthly_customer a USING (customer_key, month_key)
+        LEFT JOIN dim_date d ON d.date_key = a.month_key
+        WHERE (a.monthly_spending, a.monthly_quantity, a.transaction_count, a.monthly_orders)
+            IS DISTINCT FROM (m.spending, m.quantity, m.facts, m.orders)
+          OR abs(a.avg_monthly_order_value - m.spent / m.orders) > 0.0001
+          OR (a.avg_monthly_order_value IS NULL) <> (m.orders = 0) OR d.day_of_month IS DISTINCT FROM 1
+        """
+    ).fetchall()
+    assert differing == [(0,)]
+
+
+def test_a_month_is_churned_once_it_is_known(gold: duckdb.DuckDBPyConnection) -> None:
+    """No purchase in the 90 days after the month's end; null while they are not over, and of the unknown customer."""
+    bought: dict[int, list[date]] = {}
+    for key, day in gold.sql(
+        "SELECT DISTINCT customer_key, full_date FROM fact_sale JOIN dim_date USING (date_key) WHERE transaction_type = 'sale'"
+    ).fetchall():
+        bought.setdefault(key, []).append(day)
+    found = {True: 0, False: 0, None: 0}
+    for key, month, churned in gold.sql(
+        "SELECT customer_key, last_day(full_date), is_churned FROM agg_monthly_customer a JOIN dim_date ON date_key = month_key"
+    ).fetchall():
+        again = any(month < day <= month + DAYS for day in bought.get(key, ()))
+        known = False if again else True if month + DAYS < AS_OF else None
+        assert churned is (None if key == UNKNOWN else known)
+        found[churned] += 1
+    assert min(found.values()) > 1000
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "dimension", "column"),
+    [
+        ("agg_daily_sales", "date_key", "dim_date", "date_key"),
+        ("agg_daily_sales", "country_key", "dim_country", "country_key"),
+        ("agg_daily_sales", "product_key", "dim_product", "product_key"),
+        ("agg_monthly_customer", "customer_key", "dim_customer", "customer_key"),
+        ("agg_monthly_customer", "month_key", "dim_date", "date_key"),
+        ("agg_product_performance", "product_key", "dim_product", "product_key"),
+        ("agg_product_performance", "date_key", "dim_date", "date_key"),
+    ],
+)
+def test_aggregates_lead_to_their_dimensions(
+    gold: duckdb.DuckDBPyConnection, table: str, key: str, dimension: str, column: str
+) -> None:
+    """Every key of an aggregate is one of its dimension's."""
+    strays = gold.sql(f"SELECT count(*) FROM {table} WHERE {key} NOT IN (SELECT {column} FROM {dimension})")
+    assert strays.fetchall() == [(0,)]
+
+
+def test_every_column_is_described() -> None:
+    """The project's schema.yml describes each column of each table, in order."""
+    models = yaml.safe_load((RETAIL / "dbt/models/schema.yml").read_text())["models"]
+    described = {model["name"]: [column["name"] for column in model["columns"]] for model in models}
+    assert described.pop("dim_region") == ["region_key", "region", "continent", *WRITTEN]
+    assert described == {table: list(columns) for table, columns in COLUMNS.items()}
+    assert all(item["description"] for model in models for item in (model, *model["columns"]))

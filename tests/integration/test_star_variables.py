@@ -116,6 +116,40 @@ def test_gold_of_several_days_is_that_of_the_last(shop: Callable[..., Shop]) -> 
     assert balanced(cut)
 
 
+PROCLAIMED = {
+    1995: {(1, 2), (4, 14), (4, 17), (5, 8), (5, 29), (8, 28), (12, 25), (12, 26)},
+    1999: {(1, 1), (4, 2), (4, 5), (5, 3), (5, 31), (8, 30), (12, 27), (12, 28), (12, 31)},
+    2002: {(1, 1), (3, 29), (4, 1), (5, 6), (6, 3), (6, 4), (8, 26), (12, 25), (12, 26)},
+    2011: {(1, 3), (4, 22), (4, 25), (4, 29), (5, 2), (5, 30), (8, 29), (12, 26), (12, 27)},
+    2012: {(1, 2), (4, 6), (4, 9), (5, 7), (6, 4), (6, 5), (8, 27), (12, 25), (12, 26)},
+    2020: {(1, 1), (4, 10), (4, 13), (5, 8), (5, 25), (8, 31), (12, 25), (12, 28)},
+    2022: {(1, 3), (4, 15), (4, 18), (5, 2), (6, 2), (6, 3), (8, 29), (9, 19), (12, 26), (12, 27)},
+    2023: {(1, 2), (4, 7), (4, 10), (5, 1), (5, 8), (5, 29), (8, 28), (12, 25), (12, 26)},
+}
+"""Bank holidays of England in years with days of their own."""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_holidays_follow_proclamations(unjudged: Shop, engine: EngineName) -> None:
+    """Days that were moved or added by proclamation are known, and before 1978 nothing is claimed; so are the first and the last year."""
+    years = [1, 1977, *PROCLAIMED, 9999]
+    lines = [
+        (f"{490000 + year}", "85048", "LAMP", "1", f"{year:04d}-03-03 09:00:00", "2.00", "13085", "France")
+        for year in years
+    ]
+    unjudged.deliver("years.csv", lines)
+    unjudged.run(engine)
+    days = gold(unjudged, "dim_date", "full_date")
+    found: dict[int, set[tuple[int, int]]] = {}
+    for day, row in days.items():
+        if isinstance(day, date) and row["is_holiday"]:
+            assert row["holiday_name"]
+            found.setdefault(day.year, set()).add((day.month, day.day))
+    assert {year: found[year] for year in PROCLAIMED} == PROCLAIMED
+    assert {row["is_holiday"] for row in days.values() if row["year"] in (1, 1977)} == {None}
+    assert len(found[9999]) == 8
+
+
 BROKEN = {
     "coalesce(p.product_key, -1)": "case when s.country <> 'France' then p.product_key + 1 end",
     "coalesce(l.country_key, -1)": "case when s.country <> 'France' then l.country_key + 1 end",

@@ -1,0 +1,57 @@
+"""Write the tables of the retail example's star schema into docs/reference/star-schema.md, or check that they have not drifted.
+
+python scripts/star_schema.py           writes them between the two marks
+python scripts/star_schema.py --check   exits 1 if they are not what schema.yml says
+
+The descriptions are those of examples/retail/dbt/models/schema.yml; what surrounds them is written by hand.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "examples/retail/dbt/models/schema.yml"
+TARGET = ROOT / "docs/reference/star-schema.md"
+START, END = "<!-- tables: `make generate` writes them -->\n", "<!-- end of tables -->\n"
+
+
+def tables(models: list[Mapping[str, Any]]) -> str:
+    """Return every model with its columns."""
+    return "\n".join(line for model in models for line in _section(model))
+
+
+def _section(model: Mapping[str, Any]) -> Iterator[str]:
+    yield f"## {model['name']}\n"
+    yield f"{model['description']}\n"
+    yield "| column | |\n|---|---|"
+    for column in model["columns"]:
+        tests = ", ".join(f"`{test[kind]['name']}`" for test in column.get("data_tests", ()) for kind in test)
+        yield f"| `{column['name']}` | {column['description']}{f' Tests: {tests}.' if tests else ''} |"
+    yield ""
+
+
+def renewed(text: str) -> str:
+    """Return the page with the tables as they should be."""
+    before, _, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise SystemExit(f"{TARGET.name} lacks the lines {START.strip()} and {END.strip()}")
+    models = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))["models"]
+    return f"{before}{START}\n{tables(models)}\n{END}{after}"
+
+
+def main() -> None:
+    """Write the page, or with `--check` compare it."""
+    text = TARGET.read_text(encoding="utf-8")
+    if "--check" not in sys.argv:
+        TARGET.write_text(renewed(text), encoding="utf-8")
+    elif renewed(text) != text:
+        raise SystemExit(f"{TARGET.name} is not what {SOURCE.name} says: run `make generate`")
+
+
+if __name__ == "__main__":
+    main()
