@@ -15,7 +15,8 @@ from podium_ingest.stage import ingest
 from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.cleansing import outcome
 from podium_lakehouse.cleansing.dispatch import Dispatch
-from podium_lakehouse.cleansing.staging import BRONZE, lookup_relation, staging_statement
+from podium_lakehouse.cleansing.judging import lookup_relation
+from podium_lakehouse.cleansing.staging import BRONZE, staging_statement
 from podium_lakehouse.delta.tables import Snapshot
 from podium_lakehouse.engines.duckdb import duckdb_engine
 from podium_lakehouse.expressions.dialects import DUCKDB, SPARK, Dialect

@@ -89,15 +89,45 @@ class Variant:
         shop.file.write_text(text)
 
 
-SHORT = {"keyed by line": Variant((KEYED_BY_LINE,))}
+EVERY_RULE = (
+    ("missing: quarantine", "missing: keep"),
+    ("customer_id: {strategy: flag}", "customer_id: {strategy: flag, default_value: none}"),
+    (
+        "price_not_negative: {type: range_check, column: unit_price, min: 0}",
+        """price_not_negative: {type: range_check, column: unit_price, min: 0.01, on_failure: correct}
+        known_country: {type: reference_data_check, column: country, lookup: countries, on_failure: correct, correction: "'France'"}
+        country_is_known: {type: reference_data_check, column: country, lookup: countries, required: true}
+        few: {type: range_check, column: quantity, min: -10, max: 24, on_failure: warn}
+        whole_parcel: {type: custom_logic, expression: "quantity * unit_price < 50 or quantity > 11", on_failure: warn}
+        no_post: {type: custom_logic, expression: "stock_code <> 'POST' or quantity < 2"}
+        never: {type: custom_logic, expression: "quantity > -99999999", on_failure: fail}
+        named: {type: format_validation, column: description, pattern: "[A-Z].*", on_failure: correct, correction: "upper(description)"}""",
+    ),
+    (
+        "      scoring:",
+        """      scoring:
+        details: true""",
+    ),
+    (
+        "bulk: {condition",
+        """odd_price: {condition: robust_z_score, column: unit_price, median: 2.1, mad: 1.26, threshold: 3.5, deduction: 7.5}
+          bulk: {condition""",
+    ),
+)
+"""Every kind of rule, every outcome, every condition of a score."""
+SHORT = {"keyed by line, every rule": Variant((KEYED_BY_LINE, *EVERY_RULE))}
 VARIANTS = {
     "as shipped": Variant(),
     **SHORT,
+    "keyed by line": Variant((KEYED_BY_LINE,)),
     "customers dropped": Variant((("customer_id: {strategy: flag}", "customer_id: {strategy: drop}"),)),
     "customers filled in": Variant(
         (("customer_id: {strategy: flag}", "customer_id: {strategy: default, default_value: '0'}"),)
     ),
     "countries kept": Variant((("missing: quarantine", "missing: keep"),)),
+    "the first kept": Variant(
+        (("keys: [sale_id], order: [invoice_date], strategy: keep_latest", "keys: [invoice_no, stock_code], order: [invoice_date], strategy: keep_first"),)
+    ),
     "no order of versions": Variant((("keys: [sale_id], order: [invoice_date]", "keys: [invoice_no, stock_code]"),)),
     "ordered by two columns": Variant(
         (("keys: [sale_id], order: [invoice_date]", "keys: [invoice_no, stock_code], order: [quantity, invoice_date]"),)
@@ -209,5 +239,5 @@ def test_a_lakehouse_may_change_engine(tmp_path: Path, order: tuple[EngineName, 
 
 
 def test_the_variants_differ() -> None:
-    """No two pipelines of the list are the same, and there are twelve of them."""
-    assert len({variant.changes for variant in VARIANTS.values()}) == len(VARIANTS) == 12
+    """No two pipelines of the list are the same, and there are fourteen of them."""
+    assert len({variant.changes for variant in VARIANTS.values()}) == len(VARIANTS) == 14

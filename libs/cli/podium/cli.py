@@ -8,6 +8,7 @@ import typer
 
 from podium.commands.accounts import events, ledger, quarantine, report
 from podium.commands.advising import advise, explain
+from podium.commands.baselines import baseline
 from podium.commands.bundling import bundle
 from podium.commands.definitions import compile_, lineage, validate
 from podium.commands.querying import sql
@@ -43,6 +44,7 @@ for command in (
     lineage,
     explain,
     advise,
+    baseline,
     bundle,
 ):
     app.command()(command)

@@ -30,6 +30,7 @@ READING = {
     "validate": ("validate",),
     "compile": ("compile",),
     "lineage": ("lineage", "silver.sales"),
+    "baseline": ("baseline", "sales.price"),
 }
 LETTERS = [("dead-letters", name) for name in ("ls", "show", "replay")]
 COMMANDS = [*READING.values(), ("run",), ("report",), ("bundle",), ("request",), *LETTERS]
@@ -304,3 +305,25 @@ def test_a_reader_that_has_seen_enough_is_no_error(terminal: Terminal, form: str
     assert subprocess.run(command, shell=True, cwd=terminal.folder, check=False).returncode == 0
     assert len((terminal.folder / "line").read_text().splitlines()) == 1
     assert "Error" not in (terminal.folder / "errors").read_text()
+
+
+def test_a_baseline_is_the_median_and_the_distance_from_it(terminal: Terminal) -> None:
+    """Both are values of certified Silver, as the pipeline file wants them; a column that has none is told."""
+    terminal.deliver(
+        "one.csv", *(f"{place},1,{price}" for place, price in enumerate(["1", "2", "4", "9.50", ""]))
+    )
+    assert terminal.podium("run", "--quiet").code == 0
+    answer = terminal.podium("baseline", "sales.price")
+    assert answer.out.splitlines() == [
+        "condition: robust_z_score",
+        "column: price",
+        "median: 2.00",
+        "mad: 1.00",
+    ]
+    assert terminal.podium("baseline", "sales.price", "-o", "json").json == {
+        "rows": 4,
+        "median": "2.00",
+        "mad": "1.00",
+    }
+    refused = terminal.podium("baseline", "sales.id")
+    assert (refused.code, "those are: at, price" in refused.err) == (1, True)

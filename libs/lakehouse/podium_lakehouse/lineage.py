@@ -10,7 +10,8 @@ from sqlglot import exp
 from sqlglot.lineage import Node, lineage
 
 from podium_lakehouse.cleansing import columns as names
-from podium_lakehouse.cleansing.staging import BRONZE, bronze_columns, lookup_relation, staging_statement
+from podium_lakehouse.cleansing.judging import lookup_relation
+from podium_lakehouse.cleansing.staging import BRONZE, bronze_columns, staging_statement
 from podium_lakehouse.engines.engine import ROW_DIALECT
 
 

@@ -334,7 +334,7 @@ def test_whatever_the_file_holds_its_mistakes_are_listed(write: Write, text: str
             Problem(
                 ("spec", "datasets", "sales", "rules", "in_range"),
                 "field 'type' is missing",
-                "possible here: range_check, format_validation",
+                "possible here: range_check, format_validation, reference_data_check, custom_logic",
                 18,
             ),
             id="a rule without a kind",
@@ -366,7 +366,7 @@ def test_whatever_the_file_holds_its_mistakes_are_listed(write: Write, text: str
             Problem(
                 ("spec", "datasets", "sales", "rules", "in_range", "pattern"),
                 "unknown field 'pattern'",
-                "possible here: type, column, min, max",
+                "possible here: on_failure, correction, required, type, column, min, max",
                 18,
             ),
             id="a field of another kind of rule",

@@ -1,6 +1,5 @@
 """Cleanse: new Bronze rows into Silver or quarantine, each exactly once, whatever the batches."""
 
-from dataclasses import dataclass
 from time import monotonic
 
 from deltalake import DataType, Schema
@@ -22,8 +21,10 @@ from podium_contracts.pipeline import Dataset, Pipeline
 from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.cleansing import outcome
 from podium_lakehouse.cleansing.compiled import compiled_exceptions, compiled_staging
+from podium_lakehouse.cleansing.counts import Counts
 from podium_lakehouse.cleansing.dispatch import Dispatch
-from podium_lakehouse.cleansing.staging import BRONZE, lookup_relation
+from podium_lakehouse.cleansing.judging import lookup_relation
+from podium_lakehouse.cleansing.staging import BRONZE
 from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import Committed
 from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, arrow_schema, current, ensure
@@ -31,6 +32,8 @@ from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import ROW_DIALECT, Engine
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
 from podium_lakehouse.records.intents import Input, Intent, Scope, table_name
+
+from podium_cleanse.rules import left_out, notes, pin_lookups, refuse_failing, tell, without
 
 ACCEPTED = "accepted"
 
@@ -42,7 +45,7 @@ def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
 
     Raises:
         LedgerImbalance: a row was lost or made up; nothing was completed.
-        TerminalError: the pipeline file declares other columns than Silver has.
+        TerminalError: the pipeline file declares other columns than Silver has, or a row broke a rule for which the stage fails.
     """
     name = event.subject.split(".", 1)[1]
     started = monotonic()
@@ -53,7 +56,9 @@ def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
         return [last] if last and not isinstance(event.data, QualityEvaluated) else []
 
     pipeline = lakehouse.pipelines.as_pinned(pipeline, intent.fingerprint)
-    dataset = pipeline.spec.datasets[name]
+    declared = pipeline.spec.datasets[name]
+    skipped = left_out(declared, intent)
+    dataset = without(declared, skipped)
     with lakehouse.open_engine() as engine:
         _offer_inputs(engine, intent, lakehouse)
         source_names = lakehouse.catalogue.source_names(Layer.BRONZE, name)
@@ -66,7 +71,8 @@ def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
             outcome.EXCEPTIONS, compiled_exceptions(dataset, engine.dialect, with_base=with_base)
         )
         dispatch = Dispatch(dataset, ROW_DIALECT, intent.time)
-        counts = _Counts.of(engine.execute(dispatch.counts()))
+        counts = Counts.of(engine.execute(dispatch.counts()))
+        refuse_failing(f"silver.{name}", dataset, counts, engine, dispatch)
         accepted = _commit_silver(engine, intent, dispatch, counts, lakehouse, silver)
         quarantine = lakehouse.quarantine_uri(name)
         refused = _commit_quarantine(engine, intent, dispatch, lakehouse, quarantine)
@@ -75,6 +81,8 @@ def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
         table_version(f"silver.{name}", silver, intent.bases[silver], accepted.version),
         table_version(f"quarantine.{name}", quarantine, intent.bases[quarantine], refused.version),
     )
+    validation = counts.validation(dataset, skipped)
+    tell(f"silver.{name}", validation)
     ledger = _ledger(intent, counts, tables[0].rows, tables[1].rows, silver, quarantine)
     return [
         lakehouse.complete(
@@ -87,6 +95,8 @@ def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
                 tables=tables,
                 ledger=ledgers.check(ledger),
                 timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
+                notes=notes(declared, skipped),
+                validation=validation,
             ),
         )
     ]
@@ -125,7 +135,7 @@ def _plan(
             answers=tuple(dict.fromkeys((bronze.id, event.id))),
             inputs={BRONZE: news},
             bases={uri: lakehouse.version(uri) for uri in uris},
-            lookups=_pin_lookups(pipeline.spec.datasets[name], pipeline, lakehouse),
+            lookups=pin_lookups(name, pipeline, lakehouse),
         ),
         pipeline,
     )
@@ -168,11 +178,6 @@ def _described(kind: DataType | None) -> str:
     return "bigint" if kind.type == "long" else kind.type
 
 
-def _pin_lookups(dataset: Dataset, pipeline: Pipeline, lakehouse: Lakehouse) -> dict[str, int]:
-    wanted = {rule.lookup for rule in dataset.standardise.values() if rule.lookup}
-    return {name: lakehouse.load_lookup(name, pipeline) for name in sorted(wanted)}
-
-
 def _offer_inputs(engine: Engine, intent: Intent, lakehouse: Lakehouse) -> None:
     """Offer the news of Bronze and the lookups, at the pinned versions."""
     news = intent.inputs[BRONZE]
@@ -184,7 +189,7 @@ def _offer_inputs(engine: Engine, intent: Intent, lakehouse: Lakehouse) -> None:
 
 def _offer_base(engine: Engine, silver: Snapshot, dataset: Dataset) -> bool:
     """Offer the part of Silver that may hold the batch's keys; return whether there is any."""
-    if silver.version < 1:
+    if silver.version < 1 or not dataset.duplicates.keys:
         return False
     key = dataset.duplicates.keys[0]
     ends = bounds(engine, key, f"(SELECT * FROM {outcome.STAGED} WHERE NOT {names.REFUSED})")
@@ -193,32 +198,11 @@ def _offer_base(engine: Engine, silver: Snapshot, dataset: Dataset) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class _Counts:
-    """Rows by disposition, and the dropped ones by rule."""
-
-    by: dict[str, int]
-    dropped: dict[str, int]
-
-    @classmethod
-    def of(cls, rows: list[tuple[object, ...]]) -> "_Counts":
-        by: dict[str, int] = {}
-        dropped: dict[str, int] = {}
-        for disposition, rule, count in rows:
-            by[str(disposition)] = by.get(str(disposition), 0) + int(str(count))
-            if disposition == outcome.DROPPED:
-                dropped[f"nulls.{rule}"] = int(str(count))
-        return cls(by, dropped)
-
-    def __getitem__(self, disposition: str) -> int:
-        return self.by.get(disposition, 0)
-
-
 def _commit_silver(
     engine: Engine,
     intent: Intent,
     dispatch: Dispatch,
-    counts: _Counts,
+    counts: Counts,
     lakehouse: Lakehouse,
     uri: str,
 ) -> Committed:
@@ -246,7 +230,7 @@ def _commit_silver(
     return committed
 
 
-def _check_merge(committed: Committed, counts: _Counts) -> None:
+def _check_merge(committed: Committed, counts: Counts) -> None:
     """Hold Delta's own count of a merge against the dispositions."""
     pairs = {
         "num_target_rows_inserted": counts[outcome.INSERT],
@@ -275,7 +259,7 @@ def _commit_quarantine(
 
 
 def _ledger(
-    intent: Intent, counts: _Counts, silver_rows: int, quarantine_rows: int, silver: str, quarantine: str
+    intent: Intent, counts: Counts, silver_rows: int, quarantine_rows: int, silver: str, quarantine: str
 ) -> Ledger:
     news = intent.inputs[BRONZE]
     return Ledger(

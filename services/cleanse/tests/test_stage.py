@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 import pytest
-from podium_contracts.errors import TerminalError
+from podium_contracts.errors import BadSource, TerminalError
 from podium_contracts.events.v1 import Flow, LayerCompleted, QualityEvaluated
 from podium_contracts.ledger import imbalances
 from podium_contracts.names import Stage
@@ -189,3 +189,91 @@ def test_changed_columns_are_refused(
         desk.deliver("b,1,1.00,Bath")
     assert sorted(desk.silver()) == ["a"]
     assert desk.lakehouse.intents.next_sequence(SCOPE) == 2
+
+
+def rules(desk: Desk, **declared: dict[str, object]) -> None:
+    """Let the dataset have these rules alone."""
+    desk.spec["datasets"]["sales"]["rules"] = declared
+
+
+def test_a_rule_may_fail_the_stage(desk: Desk) -> None:
+    """Nothing is written; the error names the rule, its rows and where they stand, and the same call passes once the rule is another one."""
+    rule = {"type": "range_check", "column": "price", "min": 0, "on_failure": "fail"}
+    rules(desk, not_negative=rule)
+    event = desk.ingest("a,1,1.00,Bath", "b,1,-1.00,Bath", "c,1,-2.00,Bath")
+    with pytest.raises(TerminalError) as raised:
+        desk.cleanse(event)
+    assert str(raised.value).startswith(
+        "silver.sales: rule.not_negative is broken by 2 row(s), as in/1.csv row 2: {"
+    )
+    assert not (desk.folder / "lakehouse/silver/sales").exists()
+    rules(desk, not_negative={**rule, "on_failure": "quarantine"})
+    (event,) = desk.cleanse(event)
+    assert isinstance(event.data, LayerCompleted)
+    assert (flow_of(event.data).inserted, flow_of(event.data).quarantined) == (1, 2)
+
+
+def test_a_required_rule_that_says_nothing_fails_the_stage(desk: Desk) -> None:
+    """Where a required condition is null, the rule could not be evaluated."""
+    rules(desk, sane={"type": "custom_logic", "expression": "town <> 'Ely'", "required": True})
+    with pytest.raises(TerminalError, match=r"rule\.sane is required, and says nothing of 1 row"):
+        desk.deliver("a,1,1.00,Bath", "b,1,1.00,")
+
+
+def test_a_rule_whose_lookup_cannot_be_read_is_left_out(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    """The pass goes on without it, and says so; the next one, with the lookup mended, asks it again."""
+    sales = desk.spec["datasets"]["sales"]
+    sales["standardise"] = {}
+    rules(desk, known={"type": "reference_data_check", "column": "town", "lookup": "towns"})
+    (desk.folder / "towns.csv").write_text("variant,town\nBath\n")
+    completed = desk.deliver("a,1,1.00,Ely")
+    assert completed.notes == ("rule.known was left out: its lookup towns could not be read",)
+    assert completed.validation is not None
+    assert [(rule.rule, rule.evaluated, rule.broken) for rule in completed.validation.rules] == [
+        ("rule.known", 0, 0)
+    ]
+    assert "rule.known of sales is left out" in caplog.text
+    desk.towns("Bath,Bath")
+    assert flow_of(desk.deliver("b,1,1.00,Ely")).quarantined == 1
+
+
+def test_a_required_rule_needs_its_lookup(desk: Desk) -> None:
+    """`required: true` fails the stage where the lookup cannot be read."""
+    desk.spec["datasets"]["sales"]["standardise"] = {}
+    rules(desk, known={"type": "reference_data_check", "column": "town", "lookup": "towns", "required": True})
+    (desk.folder / "towns.csv").write_text("variant,town\nBath\n")
+    with pytest.raises(BadSource, match="not as many values"):
+        desk.deliver("a,1,1.00,Ely")
+
+
+def test_a_completion_says_what_each_rule_found(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    """Rows evaluated, broken, corrected and with a warning, by rule; and those that keep all that refuses."""
+    rules(
+        desk,
+        not_negative={"type": "range_check", "column": "price", "min": 0, "on_failure": "correct"},
+        cheap={"type": "range_check", "column": "price", "max": 5, "on_failure": "warn"},
+        early={"type": "custom_logic", "expression": "at < 5"},
+    )
+    caplog.set_level("INFO", logger="podium.cleanse")
+    completed = desk.deliver("a,1,-1.00,Bath", "b,1,9.00,Bath", "c,7,1.00,Bath", "d,x,1.00,Bath")
+    validation = completed.validation
+    assert validation is not None
+    assert (validation.evaluated, validation.passed) == (4, 2)
+    assert [
+        (r.rule, r.on_failure, r.evaluated, r.broken, r.corrected, r.warned) for r in validation.rules
+    ] == [
+        ("rule.not_negative", "correct", 4, 1, 1, 0),
+        ("rule.cheap", "warn", 4, 1, 0, 1),
+        ("rule.early", "quarantine", 4, 1, 0, 0),
+        ("key.at", "quarantine", 4, 1, 0, 0),
+        ("schema.at", "quarantine", 4, 1, 0, 0),
+    ]
+    assert "rule.cheap of silver.sales: 4 rows, 1 broke it, 0 corrected, 1 with a warning" in caplog.text
+
+
+def test_a_dataset_without_keys_only_grows(desk: Desk) -> None:
+    """Nothing is merged: the same line twice, and once more later, is three rows."""
+    desk.spec["datasets"]["sales"]["duplicates"] = {}
+    desk.deliver("a,1,1.00,Bath", "a,1,1.00,Bath")
+    assert flow_of(desk.deliver("a,1,1.00,Bath")).inserted == 1
+    assert desk.table("silver/sales").to_pyarrow_table().num_rows == 3

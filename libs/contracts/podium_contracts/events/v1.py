@@ -54,7 +54,7 @@ class Flow(Message):
     unchanged: Int64 = 0
     """Rows that the table held already, with the same values."""
     deduplicated: Int64 = 0
-    """Rows that another row of the batch stands for."""
+    """Rows that another row stands for: one of the batch, or, where the first is kept, one that the table held."""
     late: Int64 = 0
     """Rows that are older than what the table holds of their key."""
     quarantined: Int64 = 0
@@ -119,6 +119,34 @@ class Ledger(Message):
     """The sums that were compared; Gold only."""
 
 
+class RuleCount(Message):
+    """What a rule found in a batch. A row that breaks several counts in each of them."""
+
+    rule: str = ""
+    """The rule's id, as quarantine has it: `rule.price_not_negative`, `schema.quantity`."""
+    on_failure: str = ""
+    """`quarantine`, `correct`, `warn` or `fail`."""
+    evaluated: Int64 = 0
+    """Rows that it looked at; 0 where it was left out because it could not be evaluated."""
+    broken: Int64 = 0
+    """Rows that broke it, those among them that were corrected, too."""
+    corrected: Int64 = 0
+    """Rows whose value was corrected, so that they keep it now."""
+    warned: Int64 = 0
+    """Rows that stayed with a warning."""
+
+
+class Validation(Message):
+    """How many rows of a batch keep the rules of their dataset."""
+
+    evaluated: Int64 = 0
+    """Rows that the rules looked at: all that came in."""
+    passed: Int64 = 0
+    """Those that keep every rule which refuses rows, or fails the stage."""
+    rules: tuple[RuleCount, ...] = ()
+    """Each declared rule, in the order of the pipeline file; then those that Podium adds by itself and that a row broke."""
+
+
 class Timings(Message):
     """When, and how long."""
 
@@ -154,6 +182,8 @@ class LayerCompleted(Message):
     """When the run was asked for, and how long the stage took."""
     notes: tuple[str, ...] = ()
     """What whoever declared the pipeline should know, in plain words."""
+    validation: Validation | None = None
+    """What the rules found in the rows of the batch; Silver only."""
 
 
 class Check(Message):

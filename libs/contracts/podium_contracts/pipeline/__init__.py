@@ -25,13 +25,20 @@ from podium_contracts.pipeline.document import (
 from podium_contracts.pipeline.objects import ObjectPattern, is_object
 from podium_contracts.pipeline.patterns import portable, shared_pattern
 from podium_contracts.pipeline.resolved import Pipeline, in_project
-from podium_contracts.pipeline.rules import FormatValidation, RangeCheck, Rule
+from podium_contracts.pipeline.rules import (
+    CustomLogic,
+    FormatValidation,
+    RangeCheck,
+    ReferenceDataCheck,
+    Rule,
+)
 from podium_contracts.pipeline.scoring import (
     FULL_SCORE,
     TIERS,
     Deduction,
     NullDeduction,
     RangeDeduction,
+    RobustZScoreDeduction,
     Scoring,
 )
 from podium_contracts.pipeline.types import ColumnType
@@ -43,6 +50,7 @@ __all__ = [
     "Column",
     "ColumnType",
     "CsvDialect",
+    "CustomLogic",
     "Dataset",
     "Deduction",
     "DuckDbDestination",
@@ -61,6 +69,8 @@ __all__ = [
     "Quality",
     "RangeCheck",
     "RangeDeduction",
+    "ReferenceDataCheck",
+    "RobustZScoreDeduction",
     "Rule",
     "Scoring",
     "Source",

@@ -19,9 +19,10 @@ def check_bounds(low: Decimal | None, high: Decimal | None, names: tuple[str, st
         raise ValueError(f"{names[0]} {low} is above {names[1]} {high}")
 
 
-def bounded(low: str, high: str) -> ConfigDict:
-    """Return the configuration of a model with a range, whose fields have these names."""
+def bounded(low: str, high: str, *rules: tuple[str, str]) -> ConfigDict:
+    """Return the configuration of a model with a range, whose fields have these names, and whatever else `rules` say of it."""
     return checked(
+        *rules,
         (f"has(self.{low}) || has(self.{high})", f"give `{low}`, `{high}` or both"),
         (f"!has(self.{low}) || !has(self.{high}) || self.{low} <= self.{high}", f"{low} is above {high}"),
     )

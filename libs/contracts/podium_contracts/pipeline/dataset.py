@@ -10,7 +10,7 @@ from podium_contracts.pipeline.objects import ObjectPattern, is_object, known_pa
 from podium_contracts.pipeline.patterns import Pattern
 from podium_contracts.pipeline.rules import Rule
 from podium_contracts.pipeline.scoring import Scoring
-from podium_contracts.pipeline.types import TypeName
+from podium_contracts.pipeline.types import ColumnType, TypeName
 
 TOPIC_NAME = r"^[a-zA-Z0-9._-]{1,249}$"
 MOST_COLUMNS = 500
@@ -244,11 +244,18 @@ def _written_out(value: Any) -> Any:
 class NullStrategy(Model):
     """What happens where a column is null: `drop` the row, fill in `default_value`, or `flag` it.
 
-    `flag` adds the column `<column>_is_null_flag`, and fills in `default_value` where one is given.
+    `flag` adds the column `<column>_is_null_flag`, and fills in `default_value`; where none is given, 0 in a column of numbers. Texts,
+    booleans, dates and timestamps stay null then: no value of theirs says that there was none.
     """
 
     strategy: Literal["drop", "default", "flag"]
     default_value: Annotated[str | int | bool | None, BeforeValidator(_written_out)] = None
+
+    def default(self, kind: ColumnType) -> str | int | bool | None:
+        """Return what takes the place of null in a column of a type, None where nothing does."""
+        if self.default_value is None and self.strategy == "flag" and kind.numeric:
+            return 0
+        return self.default_value
 
     @model_validator(mode="after")
     def _default_given(self) -> Self:
@@ -282,11 +289,17 @@ class Standardise(Model):
 
 
 class Duplicates(Model):
-    """Which accepted rows are the same thing, and which of them stays: the last by `order`."""
+    """Which accepted rows are the same thing, and which of them stays: the last by `order`, or the first. Without `keys` every row stays."""
 
-    keys: tuple[Name, ...] = Field(min_length=1)
+    keys: tuple[Name, ...] = Field(default=(), min_length=1)
     order: tuple[Name, ...] = ()
-    strategy: Literal["keep_latest"] = "keep_latest"
+    strategy: Literal["keep_latest", "keep_first"] = "keep_latest"
+
+    @model_validator(mode="after")
+    def _keyed(self) -> Self:
+        if self.order and not self.keys:
+            raise ValueError("`order` says which row of the same `keys` stays: give `keys`, too")
+        return self
 
 
 class Dataset(Model):
@@ -297,5 +310,5 @@ class Dataset(Model):
     nulls: dict[Name, NullStrategy] = Field(default_factory=dict, max_length=MOST_COLUMNS)
     standardise: dict[Name, Standardise] = Field(default_factory=dict, max_length=MOST_COLUMNS)
     rules: dict[Name, Rule] = Field(default_factory=dict, max_length=MOST_COLUMNS)
-    duplicates: Duplicates
+    duplicates: Duplicates = Duplicates()
     scoring: Scoring = Scoring()

@@ -1,6 +1,6 @@
 """How much an accepted row is trusted: 100 less each deduction that applies, at least 0, and a tier."""
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -41,10 +41,39 @@ class RangeDeduction(Model):
         return self
 
 
-Deduction = Annotated[NullDeduction | RangeDeduction, Field(discriminator="condition")]
+NORMAL_MAD = Decimal("0.6745")
+"""The median absolute deviation of a normal distribution, in standard deviations: with it, a robust z-score reads like a plain one."""
+
+
+class RobustZScoreDeduction(Model):
+    """Points off where |0.6745 (value - median) / mad| is above `threshold`; null is no deduction.
+
+    `median` and `mad`, the median absolute deviation from it, are those of history; they stand in the file, so that a row's score does
+    not depend on the batch it comes in. `podium baseline` reads them from certified Silver.
+    """
+
+    condition: Literal["robust_z_score"]
+    column: Name
+    deduction: Points
+    median: Decimal
+    mad: Decimal = Field(gt=0)
+    threshold: Decimal = Field(default=Decimal("3.5"), gt=0)
+
+    def bounds(self, scale: int) -> tuple[Decimal, Decimal]:
+        """The lowest and the highest value with so many digits after the point that are no outliers."""
+        reach = self.threshold * self.mad / NORMAL_MAD
+        digit = Decimal(1).scaleb(-scale)
+        low, high = self.median - reach, self.median + reach
+        return low.quantize(digit, ROUND_CEILING), high.quantize(digit, ROUND_FLOOR)
+
+
+Deduction = Annotated[
+    NullDeduction | RangeDeduction | RobustZScoreDeduction, Field(discriminator="condition")
+]
 
 
 class Scoring(Model):
-    """The deductions of a dataset, by name."""
+    """The deductions of a dataset, by name. With `details`, Silver's `quality_details` names those that applied to a row."""
 
     deductions: dict[Name, Deduction] = Field(default_factory=dict, max_length=200)
+    details: bool = False

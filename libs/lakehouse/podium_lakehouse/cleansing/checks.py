@@ -5,16 +5,27 @@ from collections.abc import Iterator
 from datetime import date
 
 from podium_contracts.errors import Path, Problem
-from podium_contracts.pipeline import ColumnType, Dataset, RangeCheck, RangeDeduction, Spec
-from podium_contracts.pipeline.types import STRING
+from podium_contracts.pipeline import (
+    ColumnType,
+    CustomLogic,
+    Dataset,
+    NullDeduction,
+    RangeCheck,
+    ReferenceDataCheck,
+    Rule,
+    Spec,
+)
+from podium_contracts.pipeline.types import BOOLEAN, STRING
 
 from podium_lakehouse.cleansing import quality_checks
 from podium_lakehouse.cleansing.columns import (
     BRONZE_POSITION,
     KAFKA_METADATA,
+    OPTIONAL_METADATA,
     SILVER_METADATA,
     declared_columns,
     null_flag,
+    read_columns,
     topic_columns,
 )
 from podium_lakehouse.cleansing.staging import default_text
@@ -36,9 +47,7 @@ class _Dataset:
         self.dataset = dataset
         self.spec = spec
         self.columns = declared_columns(dataset)
-        self.read = {
-            name: kind for name, kind in self.columns.items() if not dataset.columns[name].expression
-        }
+        self.read = read_columns(dataset)
 
     def problems(self) -> Iterator[Problem]:
         """Yield every mistake of the dataset."""
@@ -54,7 +63,7 @@ class _Dataset:
         return Problem((*self.path, *path), message, hint)
 
     def _names(self) -> Iterator[Problem]:
-        reserved = {*SILVER_METADATA, *BRONZE_POSITION}
+        reserved = {*SILVER_METADATA, *OPTIONAL_METADATA, *BRONZE_POSITION}
         flags = {null_flag(name) for name, rule in self.dataset.nulls.items() if rule.strategy == "flag"}
         for name in self.columns:
             if name in reserved:
@@ -132,24 +141,65 @@ class _Dataset:
             elif rule.expression:
                 yield from self._expression((*path, "expression"), rule.expression, self.read[name])
             elif rule.lookup not in self.spec.lookups:
-                known = ", ".join(self.spec.lookups) or "none"
-                yield self._problem(
-                    (*path, "lookup"), f"no lookup {rule.lookup!r}", f"the lookups are: {known}"
-                )
+                yield from self._lookup((*path, "lookup"), rule.lookup or "")
             elif self.read[name] != STRING:
                 yield self._problem(path, f"a lookup needs a string, {name} is {self.read[name]}")
 
     def _rules(self) -> Iterator[Problem]:
         for identifier, rule in self.dataset.rules.items():
-            path = ("rules", identifier)
-            if rule.column not in self.columns:
-                yield self._unknown((*path, "column"), rule.column, self.columns)
-            elif isinstance(rule, RangeCheck) and not self.columns[rule.column].numeric:
-                yield self._problem((*path, "column"), f"a range_check needs a number, {rule.column} is none")
-            elif not isinstance(rule, RangeCheck) and self.columns[rule.column] != STRING:
+            path: Path = ("rules", identifier)
+            corrects = rule.on_failure == "correct"
+            known = self.read if corrects else self.columns
+            if rule.column is not None and rule.column not in known:
+                yield self._unknown((*path, "column"), rule.column, known)
+                continue
+            yield from self._of_type(path, rule)
+            if isinstance(rule, ReferenceDataCheck):
+                yield from self._lookup((*path, "lookup"), rule.lookup)
+            if isinstance(rule, CustomLogic):
+                yield from self._condition((*path, "expression"), rule.expression, known)
+            if corrects and rule.column:
+                yield from self._correction(path, rule, self.columns[rule.column])
+
+    def _of_type(self, path: Path, rule: Rule) -> Iterator[Problem]:
+        """Yield what is wrong with the type of a rule's column."""
+        if isinstance(rule, CustomLogic):
+            return
+        kind = self.columns[rule.column]
+        if isinstance(rule, RangeCheck) and not kind.numeric:
+            yield self._problem((*path, "column"), f"a range_check needs a number, {rule.column} is none")
+        elif not isinstance(rule, RangeCheck) and kind != STRING:
+            yield self._problem((*path, "column"), f"a {rule.type} needs a string, {rule.column} is none")
+
+    def _correction(self, path: Path, rule: Rule, kind: ColumnType) -> Iterator[Problem]:
+        """Yield what is wrong with the value that takes the place of one that breaks a rule."""
+        if rule.correction:
+            yield from self._expression((*path, "correction"), rule.correction, kind)
+            return
+        for field in ("min", "max"):
+            bound = getattr(rule, field, None)
+            if bound is not None and kind.numeric and not _is_of(f"{bound:f}", kind):
                 yield self._problem(
-                    (*path, "column"), f"a format_validation needs a string, {rule.column} is none"
+                    (*path, field),
+                    f"the nearest bound takes the place of a value, and {bound} is not {kind}",
+                    "give `correction`, an expression for the value",
                 )
+
+    def _condition(self, path: Path, text: str, known: dict[str, ColumnType]) -> Iterator[Problem]:
+        try:
+            kind = compile_expression(text, known, DUCKDB).type
+        except ExpressionError as error:
+            yield self._problem(path, str(error), error.hint)
+            return
+        if kind != BOOLEAN:
+            yield self._problem(
+                path, f"the expression is {kind or 'null'}, not a condition", "compare it with something"
+            )
+
+    def _lookup(self, path: Path, name: str) -> Iterator[Problem]:
+        if name not in self.spec.lookups:
+            known = ", ".join(self.spec.lookups) or "none"
+            yield self._problem(path, f"no lookup {name!r}", f"the lookups are: {known}")
 
     def _references(self) -> Iterator[Problem]:
         for field in ("keys", "order"):
@@ -167,15 +217,15 @@ class _Dataset:
             path = ("scoring", "deductions", identifier, "column")
             if item.column not in self.columns:
                 yield self._unknown(path, item.column, self.columns)
-            elif isinstance(item, RangeDeduction) and not self.columns[item.column].numeric:
+            elif not isinstance(item, NullDeduction) and not self.columns[item.column].numeric:
                 yield self._problem(
-                    path, f"out_of_range needs a number, {item.column} is {self.columns[item.column]}"
+                    path, f"{item.condition} needs a number, {item.column} is {self.columns[item.column]}"
                 )
 
     def _lacking_in_files(self, name: str) -> bool:
         """Whether rows of files have null in a column of Kafka's, and nothing says what becomes of it."""
         rule = self.dataset.nulls.get(name)
-        handled = rule and (rule.strategy == "drop" or rule.default_value is not None)
+        handled = rule and (rule.strategy == "drop" or rule.default(self.columns[name]) is not None)
         files = any(source.files for source in self.dataset.sources)
         return files and not handled and self._message_column(name) is not None
 

@@ -38,21 +38,36 @@ KAFKA_METADATA: dict[str, ColumnType] = {
 """Of a message; null in rows that files brought. A dataset declares those that it wants, like a source's own columns. Bytes that are
 not UTF-8 are `\\xff`; headers are a JSON array of pairs."""
 
+QUALITY_DETAILS = "quality_details"
+QUALITY_WARNINGS = "quality_warnings"
+QUALITY_CORRECTIONS = "quality_corrections"
+OPTIONAL_METADATA = (QUALITY_DETAILS, QUALITY_WARNINGS, QUALITY_CORRECTIONS)
+"""Columns of Silver that a dataset has where its file asks for them: names with commas between them, null where there is none."""
+
 SCORE_TYPE = ColumnType.decimal(4, 1)
-SILVER_METADATA: dict[str, ColumnType] = {
-    "quality_score": SCORE_TYPE,
-    "quality_tier": STRING,
+SCORED: dict[str, ColumnType] = {"quality_score": SCORE_TYPE, "quality_tier": STRING}
+ORIGIN: dict[str, ColumnType] = {
     "source_file": STRING,
     "ingestion_batch_id": STRING,
     "created_at": TIMESTAMP,
     "updated_at": TIMESTAMP,
 }
+SILVER_METADATA: dict[str, ColumnType] = {**SCORED, **ORIGIN}
 
 KEY_HASH = "_key_hash"
 REFUSED = "_refused"
 RULES = "_rules"
 DROPPED_BY = "_dropped_by"
 RAW = "_raw"
+
+
+UNEVALUATED = "unevaluated."
+"""Before the name of a required rule: the id under which a row is listed that the rule says nothing of."""
+
+
+def rule_id(name: str) -> str:
+    """Return the id of a declared rule."""
+    return f"rule.{name}"
 
 
 def null_flag(column: str) -> str:
@@ -70,12 +85,29 @@ def declared_columns(dataset: Dataset) -> dict[str, ColumnType]:
     return {name: column.type for name, column in dataset.columns.items()}
 
 
+def read_columns(dataset: Dataset) -> dict[str, ColumnType]:
+    """Return the declared columns that are read from the source, without those that are computed."""
+    return {name: column.type for name, column in dataset.columns.items() if not column.expression}
+
+
 def business_columns(dataset: Dataset) -> dict[str, ColumnType]:
     """Return the declared columns and the null flags: what a row of Silver says, without where it came from."""
     flags = [name for name, rule in dataset.nulls.items() if rule.strategy == "flag"]
     return {**declared_columns(dataset), **{null_flag(name): BOOLEAN for name in flags}}
 
 
+def quality_columns(dataset: Dataset) -> tuple[str, ...]:
+    """Return the columns that say why a row has its score, which rules it broke and stayed, and which corrected it; those that the file asks for."""
+    outcomes = {rule.on_failure for rule in dataset.rules.values()}
+    asked = {
+        QUALITY_DETAILS: dataset.scoring.details,
+        QUALITY_WARNINGS: "warn" in outcomes,
+        QUALITY_CORRECTIONS: "correct" in outcomes,
+    }
+    return tuple(name for name, wanted in asked.items() if wanted)
+
+
 def silver_columns(dataset: Dataset) -> dict[str, ColumnType]:
     """Return every column of the dataset's Silver table, in order."""
-    return {**business_columns(dataset), **SILVER_METADATA}
+    quality = dict.fromkeys(quality_columns(dataset), STRING)
+    return {**business_columns(dataset), **SCORED, **quality, **ORIGIN}

@@ -35,16 +35,36 @@ class Dispatch:
         self._moment = f"cast({dialect.text(time.isoformat())} AS {dialect.type_name(names.SILVER_METADATA['created_at'])})"
 
     def counts(self) -> exp.Select:
-        """Rows by disposition, and by the rule that dropped them."""
+        """Rows by disposition, by the rule that dropped them, and by the rules that they broke: one pass for all that is counted of a batch."""
         disposition = (
             f"CASE WHEN {names.REFUSED} THEN {self.dialect.text(outcome.QUARANTINED)} "
             f"WHEN {names.DROPPED_BY} IS NOT NULL THEN {self.dialect.text(outcome.DROPPED)} "
             f"ELSE coalesce({outcome.DISPOSITION}, {self.dialect.text(outcome.INSERT)}) END"
         )
-        select = self._select(
-            [f"{disposition} AS disposition", f"{names.DROPPED_BY} AS rule", "count(*) AS rows"]
+        asked = names.quality_columns(self.dataset)
+        remarks = [
+            f"{name if name in asked else f'cast(NULL AS {self._text()})'} AS {name}"
+            for name in (names.QUALITY_WARNINGS, names.QUALITY_CORRECTIONS)
+        ]
+        columns = [
+            f"{disposition} AS disposition",
+            f"{names.DROPPED_BY} AS rule",
+            f"{names.RULES} AS rules",
+            *remarks,
+        ]
+        select = self._select([*columns, "count(*) AS rows"])
+        groups = [str(place) for place in range(1, len(columns) + 1)]
+        return self._with_exceptions(select).group_by(*groups, dialect=self.dialect.name)
+
+    def examples(self, rule: str, most: int) -> exp.Select:
+        """Some rows that a rule refused: where they came from, and what they said."""
+        select = self._select(["source_file", f"{names.ROW} AS source_row", f"{names.RAW} AS raw"])
+        held = f"array_contains({names.RULES}, {self.dialect.text(rule)})"
+        return (
+            select.where(held, dialect=self.dialect.name)
+            .order_by("source_file", names.ROW, dialect=self.dialect.name)
+            .limit(most)
         )
-        return self._with_exceptions(select).group_by("1", "2", dialect=self.dialect.name)
 
     def accepted(self) -> exp.Select:
         """The rows that Silver gets, with its columns."""

@@ -3,8 +3,8 @@
     repeated → ranked ─┐
          matched, held ┴► exceptions
 
-"Latest" is a total order: the declared order columns, then the content hash of the business columns. Neither depends on when or
-in which file a row arrived, so any cut into batches ends in the same Silver. The hash is computed only for the few rows whose
+"Latest" is a total order: the declared order columns, then the content hash of the business columns; `keep_first` turns it round. Neither
+depends on when or in which file a row arrived, so any cut into batches ends in the same Silver. The hash is computed only for the few rows whose
 key occurs twice, and from stored columns, so it takes no room.
 """
 
@@ -47,7 +47,7 @@ def exceptions_statement(dataset: Dataset, dialect: Dialect, *, with_base: bool)
     """
     build = _Outcome(dataset, dialect)
     steps = build.duplicate_steps()
-    if with_base:
+    if with_base and dataset.duplicates.keys:
         steps |= build.base_steps()
         final = build.against_base()
     else:
@@ -62,15 +62,17 @@ def exceptions_statement(dataset: Dataset, dialect: Dialect, *, with_base: bool)
 class _Outcome:
     def __init__(self, dataset: Dataset, dialect: Dialect) -> None:
         self.dialect = dialect
+        self.first = dataset.duplicates.strategy == "keep_first"
         self.keys = [self._name(name) for name in dataset.duplicates.keys]
         self.order = [self._name(name) for name in dataset.duplicates.order]
         business = names.business_columns(dataset)
         self.content = dialect.content_hash([(self._name(name), kind) for name, kind in business.items()])
 
     def duplicate_steps(self) -> dict[str, exp.Select]:
-        """Rows whose key occurs more than once in the batch, ranked from the latest; ties are the same content."""
-        newest = ", ".join(f"{column} DESC" for column in [*self.order, self.content, *ROW_IDENTITY])
-        rank = f"row_number() OVER (PARTITION BY {', '.join(self.keys)} ORDER BY {newest}) AS _rank"
+        """Rows whose key occurs more than once in the batch, ranked from the one that stays; ties are the same content."""
+        direction = "ASC" if self.first else "DESC"
+        best = ", ".join(f"{column} {direction}" for column in [*self.order, self.content, *ROW_IDENTITY])
+        rank = f"row_number() OVER (PARTITION BY {', '.join(self.keys or ROW_IDENTITY)} ORDER BY {best}) AS _rank"
         candidates = f"{ACCEPTED} AND {names.KEY_HASH} IN (SELECT {names.KEY_HASH} FROM {REPEATED})"
         return {"ranked": self.select([*ROW_IDENTITY, rank], STAGED, candidates)}
 
@@ -100,10 +102,10 @@ class _Outcome:
             [*(f"{STAGED}.{name}" for name in self.order)],
             [f"held._base_{index}" for index in range(len(self.order))],
         )
-        newer, equal = "FALSE", "TRUE"
+        newer, equal, sign = "FALSE", "TRUE", "<" if self.first else ">"
         pairs = [*zip(ours, theirs, strict=True), (self._staged(content), "held._base_content")]
         for mine, yours in pairs:
-            newer = f"({newer} OR ({equal} AND {mine} > {yours}))"
+            newer = f"({newer} OR ({equal} AND {mine} {sign} {yours}))"
             equal = f"({equal} AND {mine} = {yours})"
         return [f"{newer} AS _newer", f"{equal} AS _equal"]
 
@@ -120,7 +122,7 @@ class _Outcome:
             f"CASE WHEN ranked._rank > 1 THEN {self.dialect.text(DEDUPLICATED)} "
             f"WHEN matched._newer THEN {self.dialect.text(UPDATE)} "
             f"WHEN matched._equal THEN {self.dialect.text(UNCHANGED)} "
-            f"ELSE {self.dialect.text(LATE)} END AS {DISPOSITION}"
+            f"ELSE {self.dialect.text(DEDUPLICATED if self.first else LATE)} END AS {DISPOSITION}"
         )
         row = [f"coalesce(matched.{name}, ranked.{name}) AS {name}" for name in ROW_IDENTITY]
         same_row = " AND ".join(f"matched.{name} = ranked.{name}" for name in ROW_IDENTITY)

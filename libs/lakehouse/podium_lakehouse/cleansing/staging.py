@@ -1,6 +1,6 @@
 """The statement that types, completes, standardises, judges and scores every row of a batch, a CTE per step.
 
-    source → schema → nulls → standardised → derived → rules → scored → staged
+    source → schema → nulls → standardised → corrected → derived → rules → scored → staged
 
 It reads only its own row (and the lookups), so it streams; what needs other rows, finding duplicates and comparing with what
 Silver holds, is `outcome.py`, over the rows that this statement has staged.
@@ -8,7 +8,6 @@ Silver holds, is `outcome.py`, over the rows that this statement has staged.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
 from podium_contracts.errors import BadSource
 from podium_contracts.names import standard_name, storable_name
@@ -16,29 +15,25 @@ from podium_contracts.pipeline import (
     FULL_SCORE,
     TIERS,
     ColumnType,
+    CustomLogic,
     Dataset,
     Deduction,
     Lookup,
     NullDeduction,
-    RangeCheck,
-    Rule,
+    RobustZScoreDeduction,
     Standardise,
 )
 from podium_contracts.pipeline.types import STRING
 from sqlglot import exp
 
 from podium_lakehouse.cleansing import columns as names
+from podium_lakehouse.cleansing.judging import Judging, lookup_relation, outside
 from podium_lakehouse.expressions.compiler import compile_expression
 from podium_lakehouse.expressions.dialects import Dialect
 
 BRONZE = "bronze"
 Selected = list[tuple[str, str]]
 """(alias, SQL text) pairs in the engine's dialect."""
-
-
-def lookup_relation(name: str) -> str:
-    """Return the name under which the engine offers a lookup."""
-    return f"lookup__{name}"
 
 
 def default_text(value: str | int) -> str:
@@ -103,6 +98,7 @@ class _Staging:
             "schema": self._schema(),
             "nulls": self._nulls(),
             "standardised": self._standardised(),
+            **({"corrected": self._corrected()} if self._judging.correcting else {}),
             "derived": self._derived(),
             "rules": self._rules(),
             "scored": self._scored(),
@@ -165,11 +161,11 @@ class _Staging:
         return (scored | handled) & set(self.stored)
 
     def _filled(self, name: str, column: str) -> str:
-        rule = self.dataset.nulls.get(name)
-        if rule is None or rule.default_value is None:
+        rule, kind = self.dataset.nulls.get(name), self.dataset.columns[name].type
+        given = rule.default(kind) if rule else None
+        if given is None:
             return column
-        kind = self.dataset.columns[name].type
-        value = self.dialect.text(default_text(rule.default_value))
+        value = self.dialect.text(default_text(given))
         default = value if kind == STRING else self.dialect.try_cast(f"trim({value})", kind)
         if not self._is_read(name):
             return f"coalesce({column}, {default})"
@@ -212,6 +208,21 @@ class _Staging:
         lowered = compile_expression(expression, self._read_types(), self.dialect)
         return f"cast({lowered.sql} AS {self.dialect.type_name(kind)})"
 
+    @property
+    def _judging(self) -> Judging:
+        return Judging(self.dataset, self.lookups, self.dialect)
+
+    def _corrected(self) -> exp.Select:
+        """The values that rules correct, and a mark for each that has: what is derived is made of corrected values."""
+        selected = {name: self._name(name) for name in self.stored}
+        marks: Selected = []
+        for column, value, applied in self._judging.corrections():
+            selected[column] = value
+            marks += [(f"_corrected_{rule}", f"({condition})") for rule, condition in applied]
+        columns = [*selected.items(), *marks, *self._flags(), *self._unknown(), *self._kept()]
+        select = self._select(columns, "standardised")
+        return self._judging.joined(select, "standardised", self._judging.correcting)
+
     def _derived(self) -> exp.Select:
         selected: Selected = []
         for name, column in self.dataset.columns.items():
@@ -219,7 +230,11 @@ class _Staging:
                 selected.append((name, self._computed(column.expression, column.type)))
             else:
                 selected.append((name, self._name(name)))
-        return self._select([*selected, *self._flags(), *self._unknown(), *self._kept()], "standardised")
+        marks = [
+            (f"_corrected_{rule}", self._name(f"_corrected_{rule}")) for rule in self._judging.correcting
+        ]
+        columns = [*selected, *marks, *self._flags(), *self._unknown(), *self._kept()]
+        return self._select(columns, "corrected" if marks else "standardised")
 
     def _rules(self) -> exp.Select:
         corrupt = f"{self._name(names.CORRUPT_RECORD)} IS NOT NULL"
@@ -239,7 +254,33 @@ class _Staging:
             (names.RULES, f"CASE WHEN {refused} THEN {listed} END"),
             (names.DROPPED_BY, f"CASE WHEN NOT ({refused}) THEN cast({dropped_by} AS {self._string()}) END"),
         ]
-        return self._select([*selected, *self._kept()], "derived")
+        selected += self._remarks()
+        select = self._select([*selected, *self._kept()], "derived")
+        return self._judging.joined(select, "derived", self.dataset.rules)
+
+    def _remarks(self) -> Selected:
+        """The rules that a row broke and stays, and those that corrected it."""
+        rules = self.dataset.rules
+        broken = {
+            name: f"coalesce({self._judging.broken(name, rule)}, FALSE)" for name, rule in rules.items()
+        }
+        remarks = {
+            names.QUALITY_WARNINGS: {
+                name: broken[name] for name, rule in rules.items() if rule.on_failure == "warn"
+            },
+            names.QUALITY_CORRECTIONS: {
+                name: f"({self._name(f'_corrected_{name}')} AND NOT {broken[name]})"
+                for name in self._judging.correcting
+            },
+        }
+        return [(title, self._listed(marked)) for title, marked in remarks.items() if marked]
+
+    def _listed(self, marked: Mapping[str, str]) -> str:
+        """Return the names whose condition holds, with commas between them; null where none does."""
+        texts = [
+            f"CASE WHEN {condition} THEN {self.dialect.text(name)} END" for name, condition in marked.items()
+        ]
+        return f"nullif(concat_ws(',', {', '.join(texts)}), '')"
 
     def _conditions(self) -> dict[str, str]:
         """Each rule's id and the condition under which a row breaks it; never null."""
@@ -251,27 +292,25 @@ class _Staging:
             rule = self.dataset.standardise.get(name)
             if rule and rule.lookup and rule.missing == "quarantine":
                 conditions[f"lookup.{name}"] = self._name(f"_unknown_{name}")
-        for identifier, declared in self.dataset.rules.items():
-            conditions[f"rule.{identifier}"] = f"coalesce({self._broken(declared)}, FALSE)"
+        for name, declared in self.dataset.rules.items():
+            if declared.on_failure != "warn":
+                conditions[names.rule_id(name)] = f"coalesce({self._judging.broken(name, declared)}, FALSE)"
         required = dict.fromkeys([*self.dataset.duplicates.keys, *self.dataset.duplicates.order])
         dropping = {name for name, rule in self.dataset.nulls.items() if rule.strategy == "drop"}
         for name in required:
             expected = f" AND NOT {self._name(f'_null_{name}')}" if name in dropping else ""
             conditions[f"key.{name}"] = f"({self._name(name)} IS NULL AND {intact}{expected})"
-        return conditions
+        return conditions | self._unevaluated(conditions, dropping)
 
-    def _broken(self, rule: Rule) -> str:
-        column = self._name(rule.column)
-        if isinstance(rule, RangeCheck):
-            return self._outside(column, rule.min, rule.max)
-        return f"NOT {self.dialect.matches(column, rule.pattern, whole=True)}"
-
-    def _outside(self, column: str, low: Decimal | None, high: Decimal | None) -> str:
-        sides = [
-            f"{column} < {low:f}" if low is not None else "",
-            f"{column} > {high:f}" if high is not None else "",
-        ]
-        return f"({' OR '.join(side for side in sides if side)})"
+    def _unevaluated(self, conditions: Mapping[str, str], dropping: Iterable[str]) -> dict[str, str]:
+        """The required rules that say nothing of a row which is neither refused nor dropped, with that condition."""
+        otherwise = [*conditions.values(), *(self._name(f"_null_{name}") for name in dropping)]
+        gone = " OR ".join(otherwise) or "FALSE"
+        return {
+            f"{names.UNEVALUATED}{name}": f"({self._judging.unevaluated(rule)} AND NOT ({gone}))"
+            for name, rule in self.dataset.rules.items()
+            if isinstance(rule, CustomLogic) and rule.required
+        }
 
     def _scored(self) -> exp.Select:
         points = [self._deducted(item) for item in self.dataset.scoring.deductions.values()]
@@ -280,18 +319,32 @@ class _Staging:
         sum_ = " - ".join([f"cast({FULL_SCORE} AS {wide})", *points])
         selected: Selected = [(name, self._name(name)) for name in self._business()]
         selected.append(("quality_score", f"cast(greatest({sum_}, cast(0 AS {wide})) AS {kind})"))
-        judged = [(name, name) for name in (names.REFUSED, names.RULES, names.DROPPED_BY)]
+        if self.dataset.scoring.details:
+            applied = {name: self._applies(item) for name, item in self.dataset.scoring.deductions.items()}
+            selected.append(
+                (
+                    names.QUALITY_DETAILS,
+                    self._listed(applied) if applied else f"cast(NULL AS {self._string()})",
+                )
+            )
+        remarks = set(names.quality_columns(self.dataset)) - {names.QUALITY_DETAILS}
+        judged = [(name, name) for name in (names.REFUSED, names.RULES, names.DROPPED_BY, *sorted(remarks))]
         return self._select([*selected, *judged, *self._kept()], "rules")
 
     def _deducted(self, item: Deduction) -> str:
+        wide = self.dialect.type_name(ColumnType.decimal(10, 1))
+        points = f"cast({item.deduction:f} AS {wide})"
+        return f"CASE WHEN {self._applies(item)} THEN {points} ELSE cast(0 AS {wide}) END"
+
+    def _applies(self, item: Deduction) -> str:
         column = self._name(item.column)
         if isinstance(item, NullDeduction):
             watched = item.column in self.stored
-            condition = self._name(f"_null_{item.column}") if watched else f"{column} IS NULL"
-        else:
-            condition = self._outside(column, item.min_value, item.max_value)
-        wide = self.dialect.type_name(ColumnType.decimal(10, 1))
-        return f"CASE WHEN {condition} THEN cast({item.deduction:f} AS {wide}) ELSE cast(0 AS {wide}) END"
+            return self._name(f"_null_{item.column}") if watched else f"{column} IS NULL"
+        if isinstance(item, RobustZScoreDeduction):
+            scale = self.dataset.columns[item.column].type.scale
+            return outside(column, *item.bounds(scale))
+        return outside(column, item.min_value, item.max_value)
 
     def _staged(self) -> Selected:
         *better, (worst, _) = TIERS
@@ -304,10 +357,14 @@ class _Staging:
             *((name, self._name(name)) for name in names.business_columns(self.dataset)),
             ("quality_score", "quality_score"),
             ("quality_tier", f"CASE {tiers} ELSE {self.dialect.text(worst)} END"),
+            *((name, name) for name in names.quality_columns(self.dataset)),
             ("source_file", "source_file"),
             ("ingestion_batch_id", "ingestion_batch_id"),
             (names.ROW, self._name(names.ROW)),
-            (names.KEY_HASH, self.dialect.row_hash(keys)),
+            (
+                names.KEY_HASH,
+                self.dialect.row_hash(keys or ["source_file", "ingestion_batch_id", self._name(names.ROW)]),
+            ),
             (names.REFUSED, refused),
             (names.RULES, self._name(names.RULES)),
             (names.DROPPED_BY, self._name(names.DROPPED_BY)),

@@ -7,12 +7,15 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from podium_contracts.events.v1 import RuleCount
 from podium_contracts.names import storable_name
 from podium_contracts.pipeline import Dataset, Lookup
 from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.cleansing import outcome
+from podium_lakehouse.cleansing.counts import Counts
 from podium_lakehouse.cleansing.dispatch import Dispatch
-from podium_lakehouse.cleansing.staging import BRONZE, lookup_relation, staging_statement
+from podium_lakehouse.cleansing.judging import lookup_relation
+from podium_lakehouse.cleansing.staging import BRONZE, staging_statement
 from podium_lakehouse.delta.tables import arrow_schema
 from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
 from podium_lakehouse.expressions.dialects import DUCKDB
@@ -30,6 +33,8 @@ class Cleansed:
     dropped: dict[str, int]
     silver: list[Row]
     quarantine: list[Row]
+    found: dict[str, RuleCount]
+    """What each rule found, by its id."""
 
     @property
     def rules(self) -> list[list[str]]:
@@ -79,14 +84,13 @@ class Cleanser:
         return self._dispatched(Dispatch(dataset, DUCKDB, TIME))
 
     def _dispatched(self, dispatch: Dispatch) -> Cleansed:
-        counts: dict[str, int] = {}
-        dropped: dict[str, int] = {}
-        for disposition, rule, count in self.engine.execute(dispatch.counts()):
-            assert isinstance(count, int)
-            counts[str(disposition)] = counts.get(str(disposition), 0) + count
-            if rule is not None:
-                dropped[str(rule)] = count
-        return Cleansed(counts, dropped, self._rows(dispatch.accepted()), self._rows(dispatch.refused()))
+        counted = Counts.of(self.engine.execute(dispatch.counts()))
+        counts = {name: rows for name, rows in counted.by.items() if rows}
+        dropped = {rule.removeprefix("nulls."): rows for rule, rows in counted.dropped.items()}
+        found = {count.rule: count for count in counted.validation(dispatch.dataset).rules}
+        return Cleansed(
+            counts, dropped, self._rows(dispatch.accepted()), self._rows(dispatch.refused()), found
+        )
 
     def _rows(self, statement: Any) -> list[Row]:
         found = self.engine.connection.sql(DUCKDB.statement(statement)).to_arrow_table().to_pylist()

@@ -102,6 +102,72 @@ ONE_MISTAKE = {
         {"standardise": {"id": {"lookup": "cities"}}},
         ("standardise.id.lookup", "no lookup 'cities'", "the lookups are: towns"),
     ),
+    "a rule that asks a lookup which is not declared": (
+        {"rules": {"r": {"type": "reference_data_check", "column": "id", "lookup": "cities"}}},
+        ("rules.r.lookup", "no lookup 'cities'", "the lookups are: towns"),
+    ),
+    "reference data of a number": (
+        {"rules": {"r": {"type": "reference_data_check", "column": "n", "lookup": "towns"}}},
+        ("rules.r.column", "a reference_data_check needs a string, n is none", ""),
+    ),
+    "a condition that is none": (
+        {"rules": {"r": {"type": "custom_logic", "expression": "n + 1"}}},
+        (
+            "rules.r.expression",
+            "the expression is decimal(11,0), not a condition",
+            "compare it with something",
+        ),
+    ),
+    "a condition on an unknown column": (
+        {"rules": {"r": {"type": "custom_logic", "expression": "m > 1"}}},
+        ("rules.r.expression", "no column 'm' here", COLUMNS),
+    ),
+    "a correction of a derived column": (
+        {"rules": {"r": {"type": "range_check", "column": "total", "min": 0, "on_failure": "correct"}}},
+        ("rules.r.column", "no column 'total' here", READ),
+    ),
+    "a bound that the column cannot hold": (
+        {"rules": {"r": {"type": "range_check", "column": "n", "min": "0.5", "on_failure": "correct"}}},
+        (
+            "rules.r.min",
+            "the nearest bound takes the place of a value, and 0.5 is not integer",
+            "give `correction`, an expression for the value",
+        ),
+    ),
+    "a correction of another type": (
+        {
+            "rules": {
+                "r": {
+                    "type": "range_check",
+                    "column": "n",
+                    "min": 0,
+                    "on_failure": "correct",
+                    "correction": "id",
+                }
+            }
+        },
+        (
+            "rules.r.correction",
+            "the expression is string, the column integer",
+            "declare the column as string",
+        ),
+    ),
+    "an outlier of a text": (
+        {
+            "scoring": {
+                "deductions": {
+                    "d": {
+                        "condition": "robust_z_score",
+                        "column": "id",
+                        "median": 1,
+                        "mad": 1,
+                        "deduction": 5,
+                    }
+                }
+            }
+        },
+        ("scoring.deductions.d.column", "robust_z_score needs a number, id is string", ""),
+    ),
     "a lookup of a number": (
         {"standardise": {"n": {"lookup": "towns"}}},
         ("standardise.n", "a lookup needs a string, n is integer", ""),

@@ -117,3 +117,37 @@ def test_when_and_whence_a_row_came_is_no_change(cleanser: Any, row: Make) -> No
     dataset = cleanser.dataset(columns=X)
     held = cleanser.run(dataset, [row(x="1")]).silver
     assert cleanser.run(dataset, [{**row(x="1"), "_file": "other.csv"}], base=held).counts == {"unchanged": 1}
+
+
+def test_the_first_of_a_batch_stays(cleanser: Any, row: Make) -> None:
+    """With keep_first the row with the least order column counts, whatever the order of the lines."""
+    dataset = cleanser.dataset(
+        columns=X, duplicates={"keys": ["id"], "order": ["at"], "strategy": "keep_first"}
+    )
+    for lines in permutations([row(at=str(number), x=str(number)) for number in (1, 2, 3)]):
+        done = cleanser.run(dataset, lines)
+        assert ([r["x"] for r in done.silver], done.counts) == ([1], {"inserted": 1, "deduplicated": 2})
+
+
+@pytest.mark.parametrize(
+    ("at", "x", "disposition"),
+    [("0", "9", "updated"), ("1", "5", "unchanged"), ("2", "9", "deduplicated")],
+    ids=["earlier", "the same", "later"],
+)
+def test_an_earlier_row_takes_the_first_place(
+    cleanser: Any, row: Make, at: str, x: str, disposition: str
+) -> None:
+    """What arrives late and is older becomes the first; a later row is a duplicate of the one that Silver holds."""
+    dataset = cleanser.dataset(
+        columns=X, duplicates={"keys": ["id"], "order": ["at"], "strategy": "keep_first"}
+    )
+    held = cleanser.run(dataset, [row(x="5")]).silver
+    assert cleanser.run(dataset, [row(at=at, x=x)], base=held).counts == {disposition: 1}
+
+
+def test_without_keys_every_row_stays(cleanser: Any, row: Make) -> None:
+    """A dataset that says nothing of duplicates has none: the same line twice is two rows."""
+    dataset = cleanser.dataset(columns=X, duplicates={})
+    held = cleanser.run(dataset, [row(x="1")] * 3)
+    assert held.counts == {"inserted": 3}
+    assert cleanser.run(dataset, [row(x="1")], base=held.silver).counts == {"inserted": 1}

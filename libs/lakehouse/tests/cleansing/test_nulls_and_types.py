@@ -112,9 +112,7 @@ def test_a_default_does_not_hide_an_unreadable_value(cleanser: Any, row: Make) -
     assert cleanser.run(dataset, [row(x="seven")]).rules == [["schema.x"]]
 
 
-@pytest.mark.parametrize(
-    ("default", "value"), [(None, None), (7, 7)], ids=["without default", "with default"]
-)
+@pytest.mark.parametrize(("default", "value"), [(None, 0), (7, 7)], ids=["without default", "with default"])
 def test_flag_tells_which_rows_had_none(cleanser: Any, row: Make, default: int | None, value: object) -> None:
     """A column beside it says that the value was missing, also where a default stands in for it."""
     dataset = cleanser.dataset(
@@ -147,3 +145,11 @@ def test_a_key_that_standardising_empties_is_refused(cleanser: Any, row: Make) -
     )
     done = cleanser.run(dataset, [row("-"), row("b")])
     assert (done.counts, done.rules) == ({"quarantined": 1, "inserted": 1}, [["key.id"]])
+
+
+@pytest.mark.parametrize("kind", ["string", "boolean", "date", "timestamp"])
+def test_flag_invents_no_value_where_zero_is_none(cleanser: Any, row: Make, kind: str) -> None:
+    """0 is no text, no truth and no day: without a default such a column stays null, and the flag says so."""
+    dataset = cleanser.dataset(columns={"x": {"type": kind}}, nulls={"x": {"strategy": "flag"}})
+    done = cleanser.run(dataset, [row("a", x=None)])
+    assert [(accepted["x"], accepted["x_is_null_flag"]) for accepted in done.silver] == [(None, True)]

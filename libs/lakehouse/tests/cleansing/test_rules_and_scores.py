@@ -146,3 +146,14 @@ def test_a_value_out_of_range_costs_points(cleanser: Any, row: Make, text: str |
     dataset = cleanser.dataset(columns=X, scoring={"deductions": {"odd": deduction}})
     done = cleanser.run(dataset, [row(x=text)])
     assert [r["quality_score"] for r in done.silver] == [Decimal(score)]
+
+
+@pytest.mark.parametrize(("bounds", "outside"), [({"min_value": 1}, "0.99"), ({"max_value": 9}, "9.01")])
+def test_one_bound_is_enough(cleanser: Any, row: Make, bounds: dict[str, int], outside: str) -> None:
+    """A range may be open to one side."""
+    deduction = {"condition": "out_of_range", "column": "x", "deduction": 20, **bounds}
+    dataset = cleanser.dataset(columns=X, scoring={"deductions": {"odd": deduction}})
+    done = cleanser.run(
+        dataset, [row(name, x=text) for name, text in {"a": outside, "b": "1", "c": "9"}.items()]
+    )
+    assert [r["quality_score"] for r in done.silver] == [Decimal(80), Decimal(100), Decimal(100)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 from podium_contracts.names import storable_name
-from podium_contracts.pipeline import Dataset, RangeCheck
+from podium_contracts.pipeline import CustomLogic, Dataset, FormatValidation, RangeCheck, ReferenceDataCheck
 from podium_lakehouse.delta.tables import Snapshot
 
 SAMPLES = 20
@@ -110,12 +110,17 @@ def meaning(rule: str, dataset: Dataset) -> str:
 
 
 def _broken(name: str, dataset: Dataset) -> str:
-    rule = dataset.rules[name]
-    if not isinstance(rule, RangeCheck):
-        return f"{rule.column} does not have the form that is asked for: {rule.pattern}"
-    bounds = [f"below {rule.min:,}"] if rule.min is not None else []
-    bounds += [f"above {rule.max:,}"] if rule.max is not None else []
-    return f"{rule.column} is {' or '.join(bounds)}."
+    match dataset.rules[name]:
+        case RangeCheck() as rule:
+            bounds = [f"below {rule.min:,}"] if rule.min is not None else []
+            bounds += [f"above {rule.max:,}"] if rule.max is not None else []
+            return f"{rule.column} is {' or '.join(bounds)}."
+        case FormatValidation() as rule:
+            return f"{rule.column} does not have the form that is asked for: {rule.pattern}"
+        case ReferenceDataCheck() as rule:
+            return f"{rule.column} is not in the reference data {rule.lookup}."
+        case CustomLogic() as rule:
+            return f"It is not so that {rule.expression}"
 
 
 def _sample(row: dict[str, object], dataset: Dataset) -> Sample:
@@ -144,7 +149,7 @@ def _source_column(rule: str, dataset: Dataset) -> str | None:
     """Return the source's name of the column that a rule speaks of."""
     kind, _, name = rule.partition(".")
     if kind == "rule" and name in dataset.rules:
-        name = dataset.rules[name].column
+        name = dataset.rules[name].column or ""
     column = dataset.columns.get(name)
     return storable_name(column.source or name) if column else None
 

@@ -1,0 +1,79 @@
+"""What was counted of a batch, in the one pass over it: rows by disposition, dropped ones by rule, and what each rule found."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from podium_contracts.events.v1 import RuleCount, Validation
+from podium_contracts.pipeline import Dataset
+
+from podium_lakehouse.cleansing import columns as names
+from podium_lakehouse.cleansing import outcome
+
+CORRUPT = "csv.corrupt"
+"""The id under which a line or message is refused that does not parse; no rule has looked at it."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Rows by disposition, and the dropped ones and the broken rules by their ids."""
+
+    by: Counter[str]
+    dropped: dict[str, int]
+    refused: Counter[str]
+    warned: Counter[str]
+    corrected: Counter[str]
+
+    @classmethod
+    def of(cls, rows: Iterable[tuple[object, ...]]) -> "Counts":
+        """Return the counts that the rows of `Dispatch.counts` make."""
+        found = cls(Counter(), {}, Counter(), Counter(), Counter())
+        for disposition, dropped_by, rules, warnings, corrections, count in rows:
+            number = int(str(count))
+            found.by[str(disposition)] += number
+            if disposition == outcome.DROPPED:
+                title = f"nulls.{dropped_by}"
+                found.dropped[title] = found.dropped.get(title, 0) + number
+            _add(found.refused, rules, number)
+            _add(found.warned, warnings, number)
+            _add(found.corrected, corrections, number)
+        return found
+
+    def __getitem__(self, disposition: str) -> int:
+        return self.by[disposition]
+
+    def validation(self, dataset: Dataset, skipped: Collection[str] = ()) -> Validation:
+        """Return what the rules found; `skipped` ones have looked at no row."""
+        evaluated = self.by.total() - self.refused[CORRUPT]
+        declared = [
+            RuleCount(
+                rule=names.rule_id(name),
+                on_failure=rule.on_failure,
+                evaluated=0 if name in skipped else evaluated,
+                broken=self.refused[names.rule_id(name)] + self.warned[name] + self.corrected[name],
+                corrected=self.corrected[name],
+                warned=self.warned[name],
+            )
+            for name, rule in dataset.rules.items()
+        ]
+        own = {count.rule for count in declared}
+        others = [
+            RuleCount(
+                rule=rule,
+                on_failure="quarantine",
+                evaluated=self.by.total() if rule == CORRUPT else evaluated,
+                broken=broken,
+            )
+            for rule, broken in sorted(self.refused.items())
+            if rule not in own
+        ]
+        everything = self.by.total()
+        passed = everything - self.by[outcome.QUARANTINED]
+        return Validation(evaluated=everything, passed=passed, rules=(*declared, *others))
+
+
+def _add(counter: Counter[str], named: object, number: int) -> None:
+    """Count rows under each of the names: a list, or a text with commas between them; null is none."""
+    listed = named.split(",") if isinstance(named, str) else named if isinstance(named, Sequence) else []
+    for name in listed:
+        counter[str(name)] += number
