@@ -10,6 +10,7 @@ from podium.commands.accounts import events, ledger, quarantine, report
 from podium.commands.advising import advise, explain
 from podium.commands.baselines import baseline
 from podium.commands.bundling import bundle
+from podium.commands.deciding import reject, replay
 from podium.commands.definitions import compile_, lineage, validate
 from podium.commands.querying import sql
 from podium.commands.running import run
@@ -49,6 +50,8 @@ for command in (
 ):
     app.command()(command)
 app.command("compile")(compile_)
+quarantine.command()(replay)
+quarantine.command()(reject)
 app.add_typer(quarantine, name="quarantine")
 if find_spec("confluent_kafka"):
     from podium.commands.dead_letters import letters

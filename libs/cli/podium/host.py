@@ -1,9 +1,11 @@
 """The host on one machine: the five stages around an in-memory bus, wired as the services are on Kafka."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
 from deltalake import DeltaTable
+from podium_cleanse.decisions import decide as carry_out_decision
 from podium_cleanse.stage import cleanse
 from podium_contracts.errors import PodiumError, TransientError
 from podium_contracts.events import DATA_TYPES, CloudEvent
@@ -16,7 +18,7 @@ from podium_ingest.stage import ingest
 from podium_lakehouse.delta.tables import find
 from podium_lakehouse.hosting import StageFunction
 from podium_lakehouse.lakehouse import Lakehouse
-from podium_lakehouse.records.intents import Scope
+from podium_lakehouse.records.intents import Decision, Scope
 from podium_lakehouse.store.troubles import in_words
 from podium_model.stage import model
 from podium_publish.stage import publish
@@ -66,9 +68,31 @@ def run(
     outcome = Outcome()
     while True:
         done = _Pass(pipeline, lakehouse, outcome, topics, on_completed)
-        done.deliver(requested, on_event)
+        done.deliver([requested], on_event)
         if all(event.correlationid == requested.id for event in done.fresh):
             return outcome
+
+
+def decide(
+    decision: Decision,
+    dataset: str,
+    pipeline: Pipeline,
+    lakehouse: Lakehouse,
+    requested: CloudEvent,
+    *,
+    on_completed: Listener = lambda _event: None,
+) -> Outcome:
+    """Carry out a decision on a dataset's quarantine, and all that follows from it: a verdict, Gold, what is published.
+
+    Raises:
+        PodiumError: as `run`.
+    """
+    outcome = Outcome()
+    done = _Pass(pipeline, lakehouse, outcome, None, on_completed)
+    with in_words(lakehouse.uri):
+        answers = carry_out_decision(decision, dataset, requested, pipeline, lakehouse)
+    done.deliver(done.noted(answers))
+    return outcome
 
 
 class _Pass:
@@ -91,12 +115,13 @@ class _Pass:
         self.fresh: list[CloudEvent] = []
         self.errors: list[PodiumError] = []
 
-    def deliver(self, requested: CloudEvent, on_event: Listener) -> None:
+    def deliver(self, events: Iterable[CloudEvent], on_event: Listener = lambda _event: None) -> None:
         """Deliver until nothing is left; a stage that fails does not keep others from what they have to do."""
         bus = InMemoryBus()
         bus.listen(on_event)
         bus.subscribe(set(DATA_TYPES), self._answer)
-        bus.publish(requested)
+        for event in events:
+            bus.publish(event)
         bus.drain()
         if self.errors:
             raise self.errors[0]
@@ -119,6 +144,10 @@ class _Pass:
                     transient=isinstance(error, TransientError),
                 )
             ]
+        return self.noted(answers)
+
+    def noted(self, answers: list[CloudEvent]) -> list[CloudEvent]:
+        """Note what a stage answers; return it."""
         for answer in answers:
             with self.lakehouse.step(f"{origin(answer)} {answer.subject} event"):
                 self._note(answer)

@@ -10,7 +10,7 @@ from podium_lakehouse.lakehouse import Lakehouse
 
 from podium.console import Form, Row, write_json, write_rows
 
-SHOWN = ("source_file", "source_row", "rules", "reason", "raw")
+SHOWN = ("quarantine_id", "source_file", "source_row", "rules", "reason", "raw")
 
 
 def counted(lakehouse: Lakehouse, datasets: Iterable[str], run: str = "") -> list[Row]:

@@ -122,7 +122,8 @@ def equations(book: Ledger) -> Iterator[tuple[str, list[str]]]:
         )
     if book.quarantine:
         kept = book.quarantine
-        yield "quarantine:", [f"{kept.opening:,}", f"+ {kept.added:,}", f"= {kept.closing:,}"]
+        gone = [f"- {rows:,} {what}" for what in ("replayed", "rejected") if (rows := getattr(kept, what))]
+        yield "quarantine:", [f"{kept.opening:,}", f"+ {kept.added:,}", *gone, f"= {kept.closing:,}"]
     for total in book.control_totals:
         yield f"{total.name}:", [total.actual, f"= {total.expected}"]
 

@@ -32,8 +32,9 @@ READING = {
     "lineage": ("lineage", "silver.sales"),
     "baseline": ("baseline", "sales.price"),
 }
+DECIDING = [("quarantine", "replay"), ("quarantine", "reject")]
 LETTERS = [("dead-letters", name) for name in ("ls", "show", "replay")]
-COMMANDS = [*READING.values(), ("run",), ("report",), ("bundle",), ("request",), *LETTERS]
+COMMANDS = [*READING.values(), ("run",), ("report",), ("bundle",), ("request",), *DECIDING, *LETTERS]
 GROUPS = {"quarantine", "dead-letters"}
 
 
@@ -271,6 +272,30 @@ def test_quarantine_is_counted_and_filtered_by_rule(terminal: Terminal) -> None:
     found = terminal.podium("quarantine", "show", "sales", "-r", "schema.at", "-o", "json").json
     assert [(row["source_file"], row["source_row"]) for row in found] == [("in/one.csv", 1)]
     assert len(terminal.podium("quarantine", "show", "sales", "-n", "1", "-o", "json").json) == 1
+
+
+def test_refused_rows_are_replayed_or_rejected(terminal: Terminal) -> None:
+    """After the file is mended a replay brings them to Silver and judges it; what is rejected is gone, and the ledger says both."""
+    terminal.deliver("one.csv", "a,1,1.00", "b,1,-1.00", "c,1,-2.00", "d,x,1.00")
+    terminal.podium("run", "-q")
+    file = terminal.folder / "pipeline.yaml"
+    file.write_text(file.read_text().replace("min: 0}", "min: -1}"))
+    replayed = terminal.podium("quarantine", "replay", "sales", "--rule", "rule.not_negative", "-o", "json")
+    assert replayed.code == 0
+    assert [stage["stage"] for stage in replayed.json["stages"]] == ["cleanse", "quality"]
+    rejected = terminal.podium("quarantine", "reject", "sales", "--all", "--reason", "typed wrong")
+    assert (rejected.code, "2 row(s) rejected: typed wrong" in rejected.out) == (0, True)
+    books = terminal.podium("ledger").out
+    assert "3 + 1 - 2 replayed = 2" in books
+    assert "2 + 0 - 2 rejected = 0" in books
+    assert terminal.podium("quarantine", "ls", "-o", "json").json == []
+    assert {row["id"] for row in terminal.podium("show", "silver.sales", "-o", "json").json} == {"a", "b"}
+
+
+@pytest.mark.parametrize("words", [(), ("--all", "--rule", "rule.not_negative")], ids=["none", "two ways"])
+def test_a_decision_names_its_rows_in_one_way(terminal: Terminal, words: tuple[str, ...]) -> None:
+    """Nothing is decided on rows that nobody meant."""
+    assert terminal.podium("quarantine", "replay", "sales", *words).code == 2
 
 
 class PressesCtrlC(io.StringIO):

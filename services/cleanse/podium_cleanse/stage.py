@@ -31,8 +31,9 @@ from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, arrow_schema, c
 from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import ROW_DIALECT, Engine
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
-from podium_lakehouse.records.intents import Input, Intent, Scope, table_name
+from podium_lakehouse.records.intents import Decision, Input, Intent, Scope, table_name
 
+from podium_cleanse import quarantined
 from podium_cleanse.rules import left_out, notes, pin_lookups, refuse_failing, tell, without
 
 ACCEPTED = "accepted"
@@ -48,23 +49,30 @@ def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
         TerminalError: the pipeline file declares other columns than Silver has, or a row broke a rule for which the stage fails.
     """
     name = event.subject.split(".", 1)[1]
-    started = monotonic()
     scope = Scope(pipeline=pipeline.name, stage=Stage.CLEANSE, subject=f"{Layer.SILVER}.{name}")
     intent = lakehouse.pending(scope, pipeline) or _plan(event, scope, name, pipeline, lakehouse)
     if intent is None:
         last = lakehouse.completions.last(scope)
         return [last] if last and not isinstance(event.data, QualityEvaluated) else []
+    return [carry_out(intent, pipeline, lakehouse)]
 
+
+def carry_out(intent: Intent, pipeline: Pipeline, lakehouse: Lakehouse) -> CloudEvent:
+    """Bring the rows of an intent where they belong, and complete it; return the event that says so."""
+    started = monotonic()
+    name = intent.scope.subject.split(".", 1)[1]
     pipeline = lakehouse.pipelines.as_pinned(pipeline, intent.fingerprint)
     declared = pipeline.spec.datasets[name]
+    silver, quarantine = lakehouse.table_uri(Layer.SILVER, name), lakehouse.quarantine_uri(name)
+    if intent.decision and intent.decision.action == "reject":
+        return _reject(intent, intent.decision, lakehouse, quarantine)
     skipped = left_out(declared, intent)
     dataset = without(declared, skipped)
     with lakehouse.open_engine() as engine:
-        _offer_inputs(engine, intent, lakehouse)
+        replayed = _offer_inputs(engine, intent, lakehouse, quarantine)
         source_names = lakehouse.catalogue.source_names(Layer.BRONZE, name)
         staging = compiled_staging(dataset, pipeline.spec.lookups, source_names, ROW_DIALECT)
         engine.materialise_rows(outcome.STAGED, staging, BRONZE)
-        silver = lakehouse.table_uri(Layer.SILVER, name)
         with_base = _offer_base(engine, Snapshot(silver, intent.bases[silver]), dataset)
         engine.materialise(outcome.REPEATED, outcome.repeated_statement(engine.dialect))
         engine.materialise(
@@ -74,7 +82,6 @@ def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
         counts = Counts.of(engine.execute(dispatch.counts()))
         refuse_failing(f"silver.{name}", dataset, counts, engine, dispatch)
         accepted = _commit_silver(engine, intent, dispatch, counts, lakehouse, silver)
-        quarantine = lakehouse.quarantine_uri(name)
         refused = _commit_quarantine(engine, intent, dispatch, lakehouse, quarantine)
 
     tables = (
@@ -83,23 +90,57 @@ def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     )
     validation = counts.validation(dataset, skipped)
     tell(f"silver.{name}", validation)
-    ledger = _ledger(intent, counts, tables[0].rows, tables[1].rows, silver, quarantine)
-    return [
-        lakehouse.complete(
-            intent,
-            LayerCompleted(
-                run=intent.run,
-                layer=Layer.SILVER,
-                subject=name,
-                sequence=intent.sequence,
-                tables=tables,
-                ledger=ledgers.check(ledger),
-                timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
-                notes=notes(declared, skipped),
-                validation=validation,
-            ),
-        )
-    ]
+    ledger = _ledger(intent, counts, tables[0].rows, tables[1].rows, silver, quarantine, replayed)
+    return lakehouse.complete(
+        intent,
+        LayerCompleted(
+            run=intent.run,
+            layer=Layer.SILVER,
+            subject=name,
+            sequence=intent.sequence,
+            tables=tables,
+            ledger=ledgers.check(ledger),
+            timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
+            notes=notes(declared, skipped),
+            validation=validation,
+        ),
+    )
+
+
+def _reject(intent: Intent, decision: Decision, lakehouse: Lakehouse, quarantine: str) -> CloudEvent:
+    """Take rows out of quarantine for good; Silver stays as it is, and Bronze keeps what they said."""
+    started = monotonic()
+    name = intent.scope.subject.split(".", 1)[1]
+    with lakehouse.open_engine() as engine:
+        rejected = quarantined.offer(engine, intent, decision, quarantine)
+        left = quarantined.commit(engine, intent, decision, lakehouse, quarantine)
+    last = lakehouse.completions.read(intent.scope, intent.after).data
+    assert isinstance(last, LayerCompleted)
+    unchanged = last.tables[0].model_copy(update={"from_version": last.tables[0].to_version})
+    rows = int(unchanged.rows)
+    tables = (
+        unchanged,
+        table_version(f"quarantine.{name}", quarantine, intent.bases[quarantine], left.version),
+    )
+    opening = rows_at(quarantine, intent.bases[quarantine])
+    ledger = Ledger(
+        flow=Flow(),
+        stocks=(Stock(table=f"silver.{name}", before=rows, after=rows),),
+        quarantine=QuarantineStock(opening=opening, rejected=rejected, closing=tables[1].rows),
+    )
+    return lakehouse.complete(
+        intent,
+        LayerCompleted(
+            run=intent.run,
+            layer=Layer.SILVER,
+            subject=name,
+            sequence=intent.sequence,
+            tables=tables,
+            ledger=ledgers.check(ledger),
+            timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
+            notes=(f"{rejected:,} row(s) rejected: {decision.reason}",),
+        ),
+    )
 
 
 def _plan(
@@ -123,7 +164,7 @@ def _plan(
     if news.from_batch == news.to_batch:
         return None
     silver = lakehouse.table_uri(Layer.SILVER, name)
-    _check_columns(name, pipeline.spec.datasets[name], silver)
+    check_columns(name, pipeline.spec.datasets[name], silver)
     uris = (silver, lakehouse.quarantine_uri(name))
     return lakehouse.pin(
         Intent(
@@ -148,7 +189,7 @@ def _held(scope: Scope, lakehouse: Lakehouse) -> bool:
     return verdict.data.verdict == Verdict.FAILED
 
 
-def _check_columns(name: str, dataset: Dataset, uri: str) -> None:
+def check_columns(name: str, dataset: Dataset, uri: str) -> None:
     """Check that Silver has the declared columns: rows made under other ones would have to be made anew.
 
     Raises:
@@ -178,13 +219,19 @@ def _described(kind: DataType | None) -> str:
     return "bigint" if kind.type == "long" else kind.type
 
 
-def _offer_inputs(engine: Engine, intent: Intent, lakehouse: Lakehouse) -> None:
-    """Offer the news of Bronze and the lookups, at the pinned versions."""
-    news = intent.inputs[BRONZE]
-    new = f"{names.BATCH} > {news.from_batch} AND {names.BATCH} <= {news.to_batch}"
-    engine.offer_table(BRONZE, Snapshot(news.uri, news.to_version), prune=new, where=new)
+def _offer_inputs(engine: Engine, intent: Intent, lakehouse: Lakehouse, quarantine: str) -> int:
+    """Offer the news of Bronze, or what is replayed of it, and the lookups, at the pinned versions; return how many rows are replayed."""
+    replayed = 0
+    if intent.decision:
+        replayed = quarantined.offer(engine, intent, intent.decision, quarantine)
+        quarantined.offer_again(engine, intent, replayed)
+    else:
+        news = intent.inputs[BRONZE]
+        new = f"{names.BATCH} > {news.from_batch} AND {names.BATCH} <= {news.to_batch}"
+        engine.offer_table(BRONZE, Snapshot(news.uri, news.to_version), prune=new, where=new)
     for lookup, version in intent.lookups.items():
         engine.offer_table(lookup_relation(lookup), Snapshot(lakehouse.lookup(lookup).uri, version))
+    return replayed
 
 
 def _offer_base(engine: Engine, silver: Snapshot, dataset: Dataset) -> bool:
@@ -247,6 +294,8 @@ def _commit_quarantine(
     engine: Engine, intent: Intent, dispatch: Dispatch, lakehouse: Lakehouse, uri: str
 ) -> Committed:
     ensure(uri, dispatch.QUARANTINE)
+    if intent.decision:
+        return quarantined.commit(engine, intent, intent.decision, lakehouse, uri, dispatch)
     folders = engine.write_rows(uri, dispatch.refused(), outcome.STAGED)
     with lakehouse.commit(intent, "quarantine"):
         return append_once(
@@ -259,12 +308,18 @@ def _commit_quarantine(
 
 
 def _ledger(
-    intent: Intent, counts: Counts, silver_rows: int, quarantine_rows: int, silver: str, quarantine: str
+    intent: Intent,
+    counts: Counts,
+    silver_rows: int,
+    quarantine_rows: int,
+    silver: str,
+    quarantine: str,
+    replayed: int,
 ) -> Ledger:
     news = intent.inputs[BRONZE]
     return Ledger(
         flow=Flow(
-            rows_in=rows_at(news.uri, news.to_version) - rows_at(news.uri, news.from_version),
+            rows_in=replayed or rows_at(news.uri, news.to_version) - rows_at(news.uri, news.from_version),
             inserted=counts[outcome.INSERT],
             updated=counts[outcome.UPDATE],
             unchanged=counts[outcome.UNCHANGED],
@@ -284,6 +339,7 @@ def _ledger(
         quarantine=QuarantineStock(
             opening=rows_at(quarantine, intent.bases[quarantine]),
             added=counts[outcome.QUARANTINED],
+            replayed=replayed,
             closing=quarantine_rows,
         ),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from podium_contracts.events.v1 import Flow, LayerCompleted
+from podium_contracts.events.v1 import Flow, LayerCompleted, Ledger
 from podium_contracts.names import Layer, Stage
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Intent, Scope
@@ -24,13 +24,15 @@ def accounted(
     for event in completed:
         done = event.data
         if isinstance(done, LayerCompleted) and done.sequence <= judged.to_batch and done.ledger:
-            new = add(new, _counts(done.ledger.flow or Flow()))
+            new = add(new, _counts(done.ledger))
     if not before and not new:
         return {}
     return add(before, new) | {f"{BATCH}{name}": value for name, value in new.items()}
 
 
-def _counts(flow: Flow) -> Mapping[str, object]:
-    """A row is evaluated unless it was left out before the rules, or only says that a key is gone."""
-    evaluated = flow.rows_in - sum(flow.dropped.values()) - flow.deletes
-    return {EVALUATED: evaluated, REFUSED: flow.quarantined}
+def _counts(ledger: Ledger) -> Mapping[str, object]:
+    """A row is evaluated unless it was left out before the rules, or only says that a key is gone; one that is replayed has been before, and was refused."""
+    flow = ledger.flow or Flow()
+    replayed = ledger.quarantine.replayed if ledger.quarantine else 0
+    evaluated = flow.rows_in - replayed - sum(flow.dropped.values()) - flow.deletes
+    return {EVALUATED: evaluated, REFUSED: flow.quarantined - replayed}

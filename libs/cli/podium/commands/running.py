@@ -54,7 +54,7 @@ def run(
     """
     started = monotonic()
     try:
-        with _interruptible():
+        with interruptible():
             opened, outcome = _run(file, overlay, engine, quiet=quiet or form == Form.JSON)
     except KeyboardInterrupt:
         errors.print(
@@ -66,11 +66,11 @@ def run(
         write_json(summary(opened, outcome, seconds))
     else:
         print_summary(opened, outcome, seconds)
-    _refuse_failed(opened, outcome)
+    refuse_failed(opened, outcome)
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Let Ctrl-C end in KeyboardInterrupt, whatever the code that it meets makes of it: of DuckDB's it is a RuntimeError."""
     pressed: list[int] = []
 
@@ -92,15 +92,15 @@ def _interruptible() -> Iterator[None]:
 def _run(
     file: Path, overlay: Path | None, engine: EngineWish | None, *, quiet: bool
 ) -> tuple[Opened, host.Outcome]:
-    with _progress(quiet=quiet) as progress:
-        opened = _on_engine(open_pipeline(file, progress.reached, overlay=overlay), engine, quiet=quiet)
+    with progress(quiet=quiet) as shown:
+        opened = on_engine(open_pipeline(file, shown.reached, overlay=overlay), engine, quiet=quiet)
         requested = request(opened.pipeline)
         outcome = host.run(
             opened.pipeline,
             opened.lakehouse,
             requested,
             topics=_topics(opened.pipeline),
-            on_completed=progress.completed,
+            on_completed=shown.completed,
         )
     if outcome.fresh or not is_there(opened.report):
         write_report(opened.pipeline, opened.lakehouse, opened.report)
@@ -119,7 +119,7 @@ def _topics(pipeline: Pipeline) -> Topics | None:
     return KafkaTopics(settings.load().kafka)
 
 
-def _on_engine(opened: Opened, asked: EngineWish | None, *, quiet: bool) -> Opened:
+def on_engine(opened: Opened, asked: EngineWish | None, *, quiet: bool) -> Opened:
     """Return the pipeline on the engine that was asked for, saying why where that was left open."""
     wish = asked or opened.pipeline.spec.engine
     files = waiting(opened.pipeline, opened.lakehouse) if wish == EngineWish.AUTO else []
@@ -129,7 +129,7 @@ def _on_engine(opened: Opened, asked: EngineWish | None, *, quiet: bool) -> Open
     return replace(opened, lakehouse=replace(opened.lakehouse, engine=choice.engine))
 
 
-def _refuse_failed(opened: Opened, outcome: host.Outcome) -> None:
+def refuse_failed(opened: Opened, outcome: host.Outcome) -> None:
     """End with an error where a verdict holds a layer.
 
     Raises:
@@ -155,7 +155,7 @@ class _Progress:
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[_Progress]:
+def progress(*, quiet: bool) -> Iterator[_Progress]:
     """Show progress on standard error: live on a terminal, elsewhere one line per completion."""
     if quiet:
         yield _Progress()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 import pyarrow as pa
 from podium_contracts.events.v1 import Run
@@ -64,6 +65,16 @@ class Input(Model):
     to_batch: int = 0
 
 
+class Decision(Model):
+    """What a person decided on rows in quarantine: those that a rule refused, or those of these ids; all of them where neither is named."""
+
+    action: Literal["replay", "reject"]
+    rule: str = ""
+    ids: tuple[str, ...] = ()
+    reason: str = ""
+    """Why; of those that are rejected."""
+
+
 class Intent(Model):
     """Everything that a stage's outcome depends on."""
 
@@ -89,6 +100,8 @@ class Intent(Model):
     """By URI: the version of each table that will change."""
     lookups: dict[str, int] = Field(default_factory=dict)
     """By name: the version of each lookup."""
+    decision: Decision | None = None
+    """On rows in quarantine, which this intent carries out; None where it brings news."""
 
     @property
     def time(self) -> datetime:

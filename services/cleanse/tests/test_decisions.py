@@ -1,0 +1,150 @@
+"""Rows in quarantine that somebody decided on: replayed or rejected, each under its own heading, once."""
+
+import pytest
+from podium_cleanse.decisions import decide
+from podium_contracts.errors import TerminalError
+from podium_contracts.events import CloudEvent, envelope
+from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, QuarantineStock, Run, RunRequested
+from podium_lakehouse.lakehouse import Lakehouse
+from podium_lakehouse.records.intents import Decision
+
+from services.cleanse.tests.conftest import START, TRACE, Desk
+from services.cleanse.tests.test_stage import flow_of
+
+REPLAY = Decision(action="replay", rule="lookup.town")
+REJECT = Decision(action="reject", rule="rule.not_negative", reason="test sales")
+POINTS = [
+    f"{when} cleanse silver.sales {step}"
+    for step in ("intent", "commit silver", "commit quarantine", "completion")
+    for when in ("before", "after")
+]
+
+
+class Killed(BaseException):
+    """What ends a call at a point."""
+
+
+@pytest.fixture
+def refused(desk: Desk) -> Desk:
+    """Return a desk with one good row and four in quarantine: two towns that nobody knows, a price below zero, and both in one."""
+    desk.deliver(
+        "a,1,1.00,Bath", "b,1,2.00,Wells", "c,1,-3.00,Bath", "d,1,-4.00,Wells", "e,5,5.00,Wells", "f,1"
+    )
+    return desk
+
+
+def asked(desk: Desk) -> CloudEvent:
+    """Return the request of a run that a decision is made in."""
+    desk.runs += 1
+    run = Run(pipeline="shop", id=f"shop-{desk.runs}", requested_at=START, datasets=("sales",))
+    return envelope(
+        RunRequested(run=run), stage=None, subject="shop", sequence=0, traceparent=TRACE, causation=""
+    )
+
+
+def decided(desk: Desk, decision: Decision) -> LayerCompleted:
+    """Carry out a decision; return the last completion."""
+    data = decide(decision, "sales", asked(desk), desk.pipeline, desk.lakehouse)[-1].data
+    assert isinstance(data, LayerCompleted)
+    return data
+
+
+def kept(desk: Desk) -> list[tuple[str, list[str]]]:
+    """Return what quarantine holds, by row of the file."""
+    rows = desk.table("quarantine/sales").to_pyarrow_table().sort_by("source_row").to_pylist()
+    return [(row["raw"], row["rules"]) for row in rows]
+
+
+def quarantine_of(completed: LayerCompleted) -> QuarantineStock:
+    assert completed.ledger is not None
+    assert completed.ledger.quarantine is not None
+    return completed.ledger.quarantine
+
+
+def test_a_replay_brings_mended_rows_to_silver(refused: Desk) -> None:
+    """What a lookup now knows is inserted; what is refused for another reason goes back; the rest stays where it was."""
+    assert len(kept(refused)) == 5
+    refused.towns("Bath,Bath", "Wells,Wells")
+    completed = decided(refused, REPLAY)
+    assert sorted(refused.silver()) == ["a", "b", "e"]
+    assert (flow_of(completed).rows_in, flow_of(completed).inserted, flow_of(completed).quarantined) == (3, 2, 1)
+    assert quarantine_of(completed) == QuarantineStock(opening=5, added=1, replayed=3, closing=3)
+    assert [rules for _, rules in kept(refused)] == [["rule.not_negative"], ["rule.not_negative"], ["csv.corrupt"]]
+
+
+def test_a_replayed_row_meets_what_has_come_since(refused: Desk) -> None:
+    """An old version of a row that a newer one has overtaken is late, as it would have been."""
+    refused.deliver("b,9,9.00,Bath", "e,5,5.00,Bath")
+    refused.towns("Bath,Bath", "Wells,Wells")
+    assert flow_of(decided(refused, REPLAY)).late >= 1
+    assert refused.silver()["b"] == (9, "9.00", "Bath")
+
+
+def test_rejected_rows_leave_quarantine_for_good(refused: Desk) -> None:
+    """They are counted, with the reason; Silver stays as it was, and news goes on from where it was."""
+    completed = decided(refused, REJECT)
+    assert quarantine_of(completed) == QuarantineStock(opening=5, rejected=2, closing=3)
+    assert completed.notes == ("2 row(s) rejected: test sales",)
+    assert (flow_of(completed).rows_in, sorted(refused.silver())) == (0, ["a"])
+    with pytest.raises(TerminalError, match="has no such row"):
+        decided(refused, REJECT)
+    assert flow_of(refused.deliver("g,1,1.00,Bath")).rows_in == 1
+
+
+def test_rows_are_named_by_their_ids(refused: Desk) -> None:
+    """One row, whatever else the same rule refused."""
+    rows = refused.table("quarantine/sales").to_pyarrow_table().to_pylist()
+    (one,) = (row["quarantine_id"] for row in rows if '"e"' in row["raw"])
+    refused.towns("Bath,Bath", "Wells,Wells")
+    completed = decided(refused, Decision(action="replay", ids=(one,)))
+    assert quarantine_of(completed) == QuarantineStock(opening=5, replayed=1, closing=4)
+    assert sorted(refused.silver()) == ["a", "e"]
+
+
+def test_all_rows_may_be_replayed(refused: Desk) -> None:
+    """A line that did not parse still does not: it comes back as it was."""
+    refused.towns("Bath,Bath", "Wells,Wells")
+    completed = decided(refused, Decision(action="replay"))
+    assert quarantine_of(completed) == QuarantineStock(opening=5, added=3, replayed=5, closing=3)
+
+
+def test_validation_counts_a_row_once(refused: Desk) -> None:
+    """What was refused and is accepted after a replay is one row, which passed."""
+    refused.towns("Bath,Bath", "Wells,Wells")
+    (event,) = decide(REPLAY, "sales", asked(refused), refused.pipeline, refused.lakehouse)
+    verdict = refused.judge(event).data
+    assert isinstance(verdict, QualityEvaluated)
+    said = {check.metric: check.actual for check in verdict.checks}
+    assert said["validation_success_percentage"] == 50.0
+
+
+@pytest.mark.parametrize("decision", [REPLAY, REJECT], ids=["replay", "reject"])
+@pytest.mark.parametrize("point", POINTS)
+def test_a_decision_that_was_interrupted_ends_as_if_it_had_not_been(
+    refused: Desk, decision: Decision, point: str
+) -> None:
+    """Ended at any point and repeated, by the same decision or by the next delivery, rows are moved once."""
+    refused.towns("Bath,Bath", "Wells,Wells")
+    whole = refused.lakehouse
+
+    def die(here: str) -> None:
+        if here == point:
+            raise Killed
+
+    refused.lakehouse = Lakehouse(whole.uri, die)
+    try:
+        decided(refused, decision)
+    except Killed:
+        refused.lakehouse = Lakehouse(whole.uri)
+    else:
+        assert decision.action == "reject"
+        assert point.endswith("commit silver")
+        return
+    if point == "after cleanse silver.sales completion":
+        with pytest.raises(TerminalError, match="has no such row"):
+            decided(refused, decision)
+    else:
+        completed = decided(refused, decision)
+        assert quarantine_of(completed).closing == 3
+    assert sorted(refused.silver()) == (["a", "b", "e"] if decision == REPLAY else ["a"])
+    assert len(kept(refused)) == 3
