@@ -67,9 +67,17 @@ def test_a_replay_brings_mended_rows_to_silver(refused: Desk) -> None:
     refused.towns("Bath,Bath", "Wells,Wells")
     completed = decided(refused, REPLAY)
     assert sorted(refused.silver()) == ["a", "b", "e"]
-    assert (flow_of(completed).rows_in, flow_of(completed).inserted, flow_of(completed).quarantined) == (3, 2, 1)
+    assert (flow_of(completed).rows_in, flow_of(completed).inserted, flow_of(completed).quarantined) == (
+        3,
+        2,
+        1,
+    )
     assert quarantine_of(completed) == QuarantineStock(opening=5, added=1, replayed=3, closing=3)
-    assert [rules for _, rules in kept(refused)] == [["rule.not_negative"], ["rule.not_negative"], ["csv.corrupt"]]
+    assert [rules for _, rules in kept(refused)] == [
+        ["rule.not_negative"],
+        ["rule.not_negative"],
+        ["csv.corrupt"],
+    ]
 
 
 def test_a_replayed_row_meets_what_has_come_since(refused: Desk) -> None:

@@ -12,6 +12,7 @@ from sqlglot.errors import SqlglotError
 
 from podium_lakehouse.advisor.analysis import Analysis, analyse
 from podium_lakehouse.advisor.duckdb_plans import duckdb_plan
+from podium_lakehouse.cleansing.judging import lookup_relation
 from podium_lakehouse.cleansing.outcome import (
     BASE,
     EXCEPTIONS,
@@ -20,7 +21,7 @@ from podium_lakehouse.cleansing.outcome import (
     exceptions_statement,
     repeated_statement,
 )
-from podium_lakehouse.cleansing.staging import BRONZE, lookup_relation, staging_statement
+from podium_lakehouse.cleansing.staging import BRONZE, staging_statement
 from podium_lakehouse.delta.replacing import live_files
 from podium_lakehouse.delta.tables import Snapshot, current
 from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
