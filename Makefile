@@ -86,8 +86,9 @@ lock: ## Write the locks anew (make lock UPGRADE=--upgrade moves every pin)
 	$$(scripts/python) scripts/lock.py $(UPGRADE)
 
 .PHONY: bench
-bench: .venv/dev.stamp ## Measure the retail example beside a script written by hand (10 million rows, some minutes)
-	$(bin)/python tests/benchmarks/retail.py
+bench: .venv/dev.stamp ## Measure the retail example beside two scripts written by hand, and each target (10 million rows, some minutes)
+	$(bin)/python tests/benchmarks/retail.py --json .venv/bench.json
+	$(bin)/python tests/benchmarks/targets.py --retail .venv/bench.json
 
 .PHONY: bench-growth
 bench-growth: .venv/dev.stamp ## Measure how the cost grows with the rows, and an increment on each size (some minutes)

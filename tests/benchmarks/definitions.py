@@ -14,6 +14,8 @@ from jinja2 import Environment
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ROOT / "examples/retail/dbt"
 MODELS = PROJECT / "models"
+SECONDS = {"duckdb": "epoch({})::bigint", "spark": "unix_seconds({})"}
+"""The seconds since 1970 of a moment."""
 FUNCTIONS = ROOT / "services/model/podium_model/dbt_package/macros/functions.sql"
 
 
@@ -63,8 +65,11 @@ def _render(path: Path, engine: str, now: str, refer: Callable[[str], None]) -> 
     return text if settings.get("enabled", True) else None
 
 
-def wanted_measures(columns: Sequence[str]) -> dict[str, str]:
-    """Return what quality thresholds speak of: nulls, unknown members, distinct sales, tiers and the sum of scores; as SQL by name."""
+def wanted_measures(columns: Sequence[str], engine: str) -> dict[str, str]:
+    """Return what quality thresholds speak of: nulls, unknown members, distinct sales, the newest of them, tiers and the sum of scores.
+
+    As SQL by name.
+    """
     wanted = {"rows": "count(*)"}
     wanted |= {f"null.{name}": f"count(*) - count({name})" for name in columns}
     wanted |= {
@@ -72,6 +77,8 @@ def wanted_measures(columns: Sequence[str]) -> dict[str, str]:
     }
     if "sale_id" in columns:
         wanted["distinct.sale_id"] = "count(distinct sale_id)"
+    if "invoice_date" in columns:
+        wanted["newest.invoice_date"] = SECONDS[engine].format("max(invoice_date)")
     if "quality_score" in columns:
         wanted["quality_score.sum"] = "sum(quality_score)"
         wanted |= {

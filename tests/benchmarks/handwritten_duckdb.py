@@ -1,6 +1,6 @@
 """The retail tables as an engineer would write them by hand: DuckDB SQL and delta-rs, one script, no framework.
 
-    python tests/benchmarks/handwritten.py CSV LOOKUP LAKEHOUSE
+    python tests/benchmarks/handwritten_duckdb.py CSV LOOKUP LAKEHOUSE
 
 Bronze, Silver, quarantine, Gold and the quality measures as examples/retail makes them, from nothing. There are no intents, no
 ledgers, no verdicts, no dbt tests and no increments: a second run needs an empty folder.
@@ -9,12 +9,13 @@ ledgers, no verdicts, no dbt tests and no increments: a second run needs an empt
 import json
 import os
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 from definitions import statements, wanted_measures
-from deltalake import WriterProperties, write_deltalake
+from deltalake import DeltaTable, WriterProperties, write_deltalake
 
 RAW = ("Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country")
 BRONZE = {name: name.replace(" ", "_") for name in RAW}
@@ -45,9 +46,8 @@ JUDGED = """
       from bronze_sales raw left join lookup_countries on variant = raw.Country
     ),
     keyed as (
-      select *, invoice_no || '-' || stock_code || '-' || substr(md5(concat_ws(chr(31), description,
-          coalesce(quantity::varchar, chr(30)), coalesce(epoch_us(invoice_date)::varchar, chr(30)),
-          coalesce(unit_price::varchar, chr(30)), coalesce(customer_id, chr(30)), coalesce(country, chr(30)))), 1, 8) as sale_id
+      select *, coalesce(substr(epoch_us(invoice_date)::varchar, 1, 10), '') || '-' || invoice_no || '-' || stock_code
+          || '-' || coalesce(quantity::varchar, '') || '-' || coalesce(unit_price::varchar, '') as sale_id
       from typed
     ),
     ruled as (
@@ -112,21 +112,26 @@ def main(csv: Path, lookup: Path, lakehouse: Path) -> None:
     """Make every table."""
     now = f"timestamptz '{datetime.now(UTC).isoformat()}'"
     lakehouse.mkdir(parents=True)
-    with duckdb.connect() as db:
-        db.execute(
-            f"set TimeZone = 'UTC'; set threads = {len(os.sched_getaffinity(0))}; set memory_limit = '1GB'"
-        )
-        db.execute(f"set temp_directory = '{lakehouse}/spill'")
-        db.execute(
-            f"create table lookup_countries as from read_csv('{lookup}', all_varchar = true, header = true)"
-        )
+    with connect(lakehouse, lookup) as db:
         bronze(db, csv, lakehouse, now)
         silver(db, lakehouse, now)
         gold = statements("duckdb", now)
         for name, sql in gold.items():
             save(db, sql, lakehouse, f"gold/{name}")
-        views = {"silver_sales": "silver.sales"} | {name: f"gold.{name}" for name in gold}
-        (lakehouse / "metrics.json").write_text(json.dumps(measures(db, views)))
+        (lakehouse / "metrics.json").write_text(json.dumps(measures(db, lakehouse, gold)))
+
+
+def connect(lakehouse: Path, lookup: Path) -> duckdb.DuckDBPyConnection:
+    """Open a database in memory, with the lookup in it."""
+    db = duckdb.connect()
+    db.execute(
+        f"set TimeZone = 'UTC'; set threads = {len(os.sched_getaffinity(0))}; set memory_limit = '1GB'"
+    )
+    db.execute(f"set temp_directory = '{lakehouse}/spill'")
+    db.execute(
+        f"create table lookup_countries as from read_csv('{lookup}', all_varchar = true, header = true)"
+    )
+    return db
 
 
 def save(db: duckdb.DuckDBPyConnection, sql: str, lakehouse: Path, table: str) -> None:
@@ -135,7 +140,8 @@ def save(db: duckdb.DuckDBPyConnection, sql: str, lakehouse: Path, table: str) -
     uri = lakehouse / table
     write_deltalake(uri, rows, mode="append", configuration=CHANGE_FEED, writer_properties=ZSTD)
     view = table.removeprefix("gold/").replace("/", "_")
-    db.execute(f"create or replace view {view} as from read_parquet('{uri}/*.parquet')")
+    if any(uri.glob("*.parquet")):
+        db.execute(f"create or replace view {view} as from read_parquet('{uri}/*.parquet')")
 
 
 def bronze(db: duckdb.DuckDBPyConnection, csv: Path, lakehouse: Path, now: str) -> None:
@@ -168,14 +174,27 @@ def silver(db: duckdb.DuckDBPyConnection, lakehouse: Path, now: str) -> None:
     db.execute("drop table judged")
 
 
-def measures(db: duckdb.DuckDBPyConnection, views: dict[str, str]) -> dict[str, str]:
-    """Measure each table, given by the view over it, in one query."""
+def measures(db: duckdb.DuckDBPyConnection, lakehouse: Path, gold: Iterable[str]) -> dict[str, str]:
+    """Measure Silver and each table of Gold in one query each, and say where every row of Bronze went."""
     found: dict[str, str] = {}
-    for view, table in views.items():
-        wanted = wanted_measures(db.sql(f"from {view}").columns)
+    for view, table in ({"silver_sales": "silver.sales"} | {name: f"gold.{name}" for name in gold}).items():
+        wanted = wanted_measures(db.sql(f"from {view}").columns, "duckdb")
         values = db.sql(f"select {', '.join(wanted.values())} from {view}").fetchall()[0]
         found |= {f"{table} {name}": str(value) for name, value in zip(wanted, values, strict=True)}
-    return found
+    rows = {
+        name: DeltaTable(lakehouse / name / "sales").count() for name in ("bronze", "silver", "quarantine")
+    }
+    refused, kept = rows["quarantine"], rows["silver"]
+    flow = {
+        "rowsIn": rows["bronze"],
+        "inserted": kept,
+        "quarantined": refused,
+        "deduplicated": rows["bronze"] - kept - refused,
+    }
+    counts = {"evaluated": rows["bronze"], "refused": refused} | {
+        f"ledger.{name}": count for name, count in flow.items()
+    }
+    return found | {f"silver.sales {name}": str(count) for name, count in counts.items()}
 
 
 if __name__ == "__main__":

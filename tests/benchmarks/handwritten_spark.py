@@ -33,9 +33,8 @@ JUDGED = """
       from bronze_sales raw left join lookup_countries on variant = raw.Country
     ),
     keyed as (
-      select *, invoice_no || '-' || stock_code || '-' || substr(md5(concat_ws(char(31), description,
-          coalesce(cast(quantity as string), char(30)), coalesce(cast(unix_micros(invoice_date) as string), char(30)),
-          coalesce(cast(unit_price as string), char(30)), coalesce(customer_id, char(30)), coalesce(country, char(30)))), 1, 8) as sale_id
+      select *, coalesce(substr(cast(unix_micros(invoice_date) as string), 1, 10), '') || '-' || invoice_no || '-' || stock_code
+          || '-' || coalesce(cast(quantity as string), '') || '-' || coalesce(cast(unit_price as string), '') as sale_id
       from typed
     )
     select *, array_compact(array(
@@ -161,7 +160,7 @@ def measures(spark: SparkSession, views: dict[str, str]) -> dict[str, str]:
     """Measure each table, given by the view over it, in one query."""
     found: dict[str, str] = {}
     for view, table in views.items():
-        wanted = wanted_measures(spark.table(view).columns)
+        wanted = wanted_measures(spark.table(view).columns, "spark")
         values = spark.sql(f"select {', '.join(wanted.values())} from {view}").collect()[0]
         found |= {f"{table} {name}": str(value) for name, value in zip(wanted, values, strict=True)}
     return found

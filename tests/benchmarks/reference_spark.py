@@ -43,9 +43,8 @@ DEDUCTIONS = {
     "quantity not between -1000 and 1000": 5,
 }
 SALE_ID = """
-    invoice_no || '-' || stock_code || '-' || substr(md5(concat_ws(char(31), description,
-      coalesce(cast(quantity as string), char(30)), coalesce(cast(unix_micros(invoice_date) as string), char(30)),
-      coalesce(cast(unit_price as string), char(30)), coalesce(customer_id, char(30)), coalesce(country, char(30)))), 1, 8)
+    coalesce(substr(cast(unix_micros(invoice_date) as string), 1, 10), '') || '-' || invoice_no || '-' || stock_code
+      || '-' || coalesce(cast(quantity as string), '') || '-' || coalesce(cast(unit_price as string), '')
 """
 KIND = """
     case when startswith(invoice_no, 'C') then 'cancellation' when startswith(invoice_no, 'A') then 'adjustment'

@@ -17,10 +17,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from measuring import PODIUM, Run, emptied, measured, rounds, table
 from rich.console import Console
@@ -31,7 +32,7 @@ RETAIL = HERE.parents[1] / "examples" / "retail"
 REAL = RETAIL / "data" / "online_retail_2009_2010.csv.gz"
 REAL_ROWS = 525_461
 SCRIPTS: Mapping[str, Mapping[str, str]] = {
-    "duckdb": {"handwritten": "handwritten_duckdb.py"},
+    "duckdb": {"handwritten": "handwritten_duckdb.py", "polars": "handwritten_polars.py"},
     "spark": {"handwritten": "handwritten_spark.py", "reference": "reference_spark.py"},
 }
 """By engine: the scripts that Podium is held against, by the name of their side."""
@@ -47,16 +48,7 @@ class Bench:
 
     def podium(self) -> Run:
         """Run a copy of the example over the input. It publishes nothing: nor do the scripts."""
-        shop = emptied(self.scratch / PODIUM)
-        for part in ("dbt", "lookups"):
-            shutil.copytree(RETAIL / part, shop / part, ignore=shutil.ignore_patterns("target", "logs"))
-        yaml = YAML()
-        pipeline = yaml.load(RETAIL / "pipeline.yaml")
-        del pipeline["spec"]["publish"]
-        pipeline["spec"]["datasets"]["sales"]["sources"] = [
-            {"files": {"path": str(self.csv), "format": "csv"}}
-        ]
-        yaml.dump(pipeline, shop / "pipeline.yaml")
+        copy_example(emptied(self.scratch / PODIUM), self.csv, lambda spec: spec.pop("publish"))
         return self.again()
 
     def again(self) -> Run:
@@ -87,15 +79,31 @@ class Bench:
                 raise SystemExit(f"Podium and {side} made different tables: their figures cannot be compared")
 
 
+def copy_example(
+    shop: Path, csv: Path, adapt: Callable[[dict[str, Any]], object] = lambda _spec: None
+) -> Path:
+    """Copy the example into a folder, with other files to read and what `adapt` changes in its spec; return the pipeline file."""
+    for part in ("dbt", "lookups"):
+        shutil.copytree(RETAIL / part, shop / part, ignore=shutil.ignore_patterns("target", "logs"))
+    yaml = YAML()
+    pipeline = yaml.load(RETAIL / "pipeline.yaml")
+    pipeline["spec"]["datasets"]["sales"]["sources"] = [{"files": {"path": str(csv), "format": "csv"}}]
+    adapt(pipeline["spec"])
+    file = shop / "pipeline.yaml"
+    yaml.dump(pipeline, file)
+    return file
+
+
 def scaled(rows: int, scratch: Path) -> tuple[Path, int]:
-    """Return the input, made unless an earlier bench did, and its rows: the whole number of copies nearest to `rows`."""
+    """Return the input, made unless an earlier bench did, and its rows: whole copies, as many as come nearest, or the first lines."""
     copies = max(round(rows / REAL_ROWS), 1)
-    csv = scratch / f"online_retail_x{copies}.csv"
+    cut = rows < REAL_ROWS
+    csv = scratch / (f"online_retail_{rows}.csv" if cut else f"online_retail_x{copies}.csv")
     if not csv.exists():
         script: list[str | Path] = [sys.executable, HERE / "scaled.py", REAL, str(copies), csv]
-        if subprocess.run(script, check=False).returncode:
+        if subprocess.run([*script, *(["0", str(rows)] if cut else [])], check=False).returncode:
             raise SystemExit(f"{csv} could not be made")
-    return csv, copies * REAL_ROWS
+    return csv, rows if cut else copies * REAL_ROWS
 
 
 def main() -> None:

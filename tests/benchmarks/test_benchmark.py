@@ -15,6 +15,7 @@ from tests.benchmarks.scaled import COPIES_PER_SUFFIX, scale
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
+REAL = Path(__file__).parents[2] / "examples/retail/data/online_retail_2009_2010.csv.gz"
 HEADER = ["Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country"]
 
 
@@ -30,12 +31,13 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_both_sides_make_the_same_tables(bench: Path) -> None:
-    """Podium and the script by hand make the same rows and measures of the real file, and each has its figures."""
+    """Podium and the scripts by hand make the same rows and measures of the real file, and each has its figures."""
     figures = json.loads((bench / "figures.json").read_text())
     assert figures["rows"] == 525_461
-    for side in ("podium", "handwritten"):
+    for side in ("podium", "handwritten", "polars"):
         assert all(value > 0 for value in figures["rounds"][0][side].values())
-    assert differences(bench / "podium/lakehouse", bench / "handwritten/lakehouse") == []
+    for side in ("handwritten", "polars"):
+        assert differences(bench / "podium/lakehouse", bench / f"{side}/lakehouse") == []
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,32 @@ def test_each_layer_saves_seventy_percent_of_the_bytes(bench: Path, layer: str) 
     """Each layer of the real file, its Delta log included, takes less than 30 % of the bytes of the CSV."""
     figures = json.loads((bench / "figures.json").read_text())
     assert figures["rounds"][0]["podium"][f"{layer}_bytes"] < 0.3 * figures["csv_bytes"]
+
+
+def test_each_target_has_a_figure(bench: Path, tmp_path: Path) -> None:
+    """Every target is measured, is met or missed, and a few bytes of Bronze are left of many appends."""
+    lines = tmp_path / "real.csv"
+    scale(REAL, 1, lines, 0, 20_000)
+    figures = tmp_path / "targets.json"
+    options: list[str | Path] = [
+        "--retail",
+        bench / "figures.json",
+        "--rows",
+        "20000",
+        "--real",
+        lines,
+        "--appends",
+        "10",
+    ]
+    program = Path(__file__).with_name("targets.py")
+    command = [sys.executable, program, *options, "--scratch", tmp_path, "--json", figures]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {target["name"]: target for target in json.loads(figures.read_text())}
+    assert len(found) == 9
+    for target in found.values():
+        assert target["met"] == (target["measured"] <= target["most"])
+    assert 0 < found["Bronze of the CSV, 10 appends and a compaction"]["measured"] < 100
 
 
 def test_copies_share_no_invoice(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from podium_lakehouse.delta import compaction
@@ -47,3 +48,23 @@ def test_a_table_is_compacted_once_in_so_many_commits(tmp_path: Path) -> None:
     assert compacted[0] - compacted[1] == compaction.EVERY_COMMITS
     assert len(compacted) == 2
     assert len(DeltaTable(uri).file_uris()) <= compaction.EVERY_COMMITS + 1
+
+
+def test_compacted_rows_fill_row_groups(tmp_path: Path) -> None:
+    """A hundred files become one with one row group, in their order, and numbers of lines take next to no room in it."""
+    uri, rows, files = str(tmp_path / "table"), 500, 100
+    for number in range(files):
+        content = {
+            "line": list(range(1, rows + 1)),
+            "file": [f"file {number}"] * rows,
+            "tags": [["a", None]] * rows,
+        }
+        write_deltalake(uri, pa.table(content), mode="append")
+    before = DeltaTable(uri).to_pyarrow_table()
+    compaction.put_together(uri)
+    (file,) = DeltaTable(uri).file_uris()
+    footer = pq.read_metadata(file)
+    assert footer.num_row_groups == 1
+    assert footer.row_group(0).column(0).total_compressed_size < rows * files * 0.1
+    keys = [("file", "ascending"), ("line", "ascending")]
+    assert DeltaTable(uri).to_pyarrow_table().sort_by(keys) == before.sort_by(keys)

@@ -1,11 +1,13 @@
 """Putting the small files of many commits into fewer. No row changes: for readers, ledgers and change feeds it is no news."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
 from zlib import crc32
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
@@ -30,6 +32,11 @@ def compact(uri: str, since: int, small_bytes: int = SMALL_BYTES) -> None:
     table = current(uri)
     if table is None or since < 0 or _turn(uri, table.version()) == _turn(uri, since):
         return
+    put_together(uri, small_bytes)
+
+
+def put_together(uri: str, small_bytes: int = SMALL_BYTES) -> None:
+    """Write the small files of a table into fewer."""
     table = DeltaTable(uri)
     groups = list(_groups(live_files(table), small_bytes))
     if not groups:
@@ -62,16 +69,61 @@ def _groups(files: Sequence[LiveFile], small_bytes: int) -> Iterator[list[LiveFi
 
 
 def _merge(uri: str, table: DeltaTable, files: Sequence[LiveFile], folder: Path, number: int) -> None:
-    """Write the rows of files into one, in their order."""
+    """Write the rows of files into one, in their order, in full row groups: many small ones would take twice the bytes."""
     home = partition_folder(folder, files[0])
     home.mkdir(parents=True, exist_ok=True)
     outside = {column for column, _ in files[0].partition}
     schema = pa.schema([field for field in pa.schema(table.schema().to_arrow()) if field.name not in outside])
-    with pq.ParquetWriter(home / f"part-{number}.parquet", schema, compression="zstd") as writer:
-        for file in files:
-            with opened(file.uri(uri)) as parquet:
-                for batch in parquet.iter_batches(ROW_GROUP_ROWS):
-                    writer.write_batch(_as_declared(batch, schema))
+    with ExitStack() as stack:
+        writer: pq.ParquetWriter | None = None
+        for rows in _row_groups(uri, files, schema):
+            writer = writer or stack.enter_context(_writer(home / f"part-{number}.parquet", rows))
+            writer.write_table(rows, ROW_GROUP_ROWS)
+
+
+def _row_groups(uri: str, files: Sequence[LiveFile], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yield the rows of files, so many at a time as fill a row group, or somewhat more."""
+    held: list[pa.RecordBatch] = []
+    for file in files:
+        with opened(file.uri(uri)) as parquet:
+            for batch in parquet.iter_batches(ROW_GROUP_ROWS):
+                held.append(_as_declared(batch, schema))
+                if sum(map(len, held)) >= ROW_GROUP_ROWS:
+                    yield pa.Table.from_batches(held)
+                    held = []
+    if held:
+        yield pa.Table.from_batches(held)
+
+
+def _writer(path: Path, rows: pa.Table) -> pq.ParquetWriter:
+    """Open a file for rows such as these: without a dictionary for numbers that count up, of which it would hold each."""
+    counting = [field.name for field in rows.schema if _counts_up(rows.column(field.name))]
+    coded = [path for path in _leaves(rows.schema) if path not in counting]
+    encodings = dict.fromkeys(counting, "DELTA_BINARY_PACKED")
+    return pq.ParquetWriter(
+        path,
+        rows.schema,
+        compression="zstd",
+        compression_level=3,
+        use_dictionary=coded,
+        column_encoding=encodings,
+    )
+
+
+def _counts_up(column: pa.ChunkedArray) -> bool:
+    """Whether most values are the one before plus 1, as the numbers of lines are."""
+    if not pa.types.is_integer(column.type) or len(column) == 0:
+        return False
+    steps = pc.pairwise_diff(column.combine_chunks())
+    return int(pc.sum(pc.equal(steps, 1)).as_py() or 0) > len(column) / 2
+
+
+def _leaves(schema: pa.Schema) -> list[str]:
+    """Return the paths of the columns that Parquet has for these: of a list those of its elements."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(schema.empty_table(), sink)
+    footer = pq.read_metadata(pa.BufferReader(sink.getvalue()))
+    return [footer.schema.column(index).path for index in range(footer.num_columns)]
 
 
 def _as_declared(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -162,10 +162,16 @@ class DuckDbEngine:
         """Write a statement's rows as data files into a new folder of this machine."""
         pattern = "part-{i}"
         partitions = f", PARTITION_BY ({DUCKDB.identifier(partition_by)})" if partition_by else ""
+        text = _text(statement)
         self.execute(
-            f"COPY ({_text(statement)}) TO {DUCKDB.text(str(folder))} "
-            f"({PARQUET}, FILE_SIZE_BYTES '{FILE_BYTES}', FILENAME_PATTERN '{pattern}'{partitions})"
+            f"COPY ({text}) TO {DUCKDB.text(str(folder))} ({PARQUET}, PARQUET_VERSION {self._parquet_version(text)}, "
+            f"FILE_SIZE_BYTES '{FILE_BYTES}', FILENAME_PATTERN '{pattern}'{partitions})"
         )
+
+    def _parquet_version(self, text: str) -> str:
+        """Return the version whose encodings every reader knows: the second has better ones, but for doubles one that Spark cannot read."""
+        kinds = {str(kind) for kind in self.connection.sql(text).types}
+        return "v1" if kinds & {"DOUBLE", "FLOAT"} else "v2"
 
     def draft(self, table_uri: str) -> str:
         """See `Engine`."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 from podium_contracts.errors import CommitConflict
@@ -172,3 +173,16 @@ def test_a_column_may_be_called_as_a_word_of_sql(engine: DuckDbEngine, tmp_path:
         uri, """SELECT 'a' AS "order", 2::BIGINT AS "group" """, ["order"], SECOND, base=1, metadata={}
     )
     assert DeltaTable(uri).to_pyarrow_table().to_pylist() == [{"order": "a", "group": 2}]
+
+
+@pytest.mark.parametrize("column", ["n", "n::DOUBLE AS n"])
+def test_every_reader_knows_the_encodings(engine: DuckDbEngine, tmp_path: Path, column: str) -> None:
+    """Numbers that count up and long texts take little room, and nothing is written in the encoding that Spark cannot read."""
+    engine.copy(
+        f"SELECT {column}, 'a longer text ' || n AS made FROM range(50000) AS r(n)", tmp_path / "data"
+    )
+    (file,) = (tmp_path / "data").glob("*.parquet")
+    chunks = pq.read_metadata(file).row_group(0)
+    encodings = {code for index in range(chunks.num_columns) for code in chunks.column(index).encodings}
+    assert "BYTE_STREAM_SPLIT" not in encodings
+    assert ("DELTA_BINARY_PACKED" in encodings) == (column == "n")
