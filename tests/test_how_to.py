@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 GUIDES = ROOT / "docs" / "how-to"
 EXAMPLE = ROOT / "examples" / "retail"
 RETAIL = str(EXAMPLE / "pipeline.yaml")
-GROUPS = ("quarantine", "dead-letters")
+GROUPS = ("quarantine", "schema", "dead-letters")
 """Of which each command has a help of its own."""
 PROGRAMS = {"podium": podium, "kubectl podium": kubectl_podium}
 PAGES = {

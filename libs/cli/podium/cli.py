@@ -14,6 +14,7 @@ from podium.commands.deciding import reject, replay
 from podium.commands.definitions import compile_, lineage, validate
 from podium.commands.querying import sql
 from podium.commands.running import run
+from podium.commands.schemas import audit, schema
 from podium.commands.tables import history, show, tables
 from podium.commands.without_kafka import ANYTHING, refuse
 from podium.ending import ended
@@ -41,6 +42,7 @@ for command in (
     history,
     ledger,
     events,
+    audit,
     report,
     lineage,
     explain,
@@ -53,6 +55,7 @@ app.command("compile")(compile_)
 quarantine.command()(replay)
 quarantine.command()(reject)
 app.add_typer(quarantine, name="quarantine")
+app.add_typer(schema, name="schema")
 if find_spec("confluent_kafka"):
     from podium.commands.dead_letters import letters
     from podium.commands.requesting import request

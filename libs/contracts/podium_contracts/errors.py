@@ -6,6 +6,7 @@
     │   ├── MalformedEvent     a Kafka record that is none of Podium's events
     │   ├── MissingEvents      completions that were announced and did not reach a consumer
     │   ├── BadSource          a source that cannot be read as declared
+    │   │   └── SchemaChanged  a source whose new schema the dataset's policy refuses
     │   ├── LedgerImbalance    rows in and rows accounted for differ
     │   ├── BundleUnreadable   a bundle that is not there, or is not the one that was asked for
     │   ├── QualityHold        a failed verdict holds the dataset
@@ -81,6 +82,10 @@ class MissingEvents(TerminalError):
 
 class BadSource(TerminalError):
     """A source that cannot be read as the pipeline declares it."""
+
+
+class SchemaChanged(BadSource):
+    """A source's new schema cannot hold what the old one held, and the dataset's policy refuses such a change."""
 
 
 class LedgerImbalance(TerminalError):

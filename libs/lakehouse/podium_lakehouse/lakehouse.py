@@ -22,6 +22,7 @@ from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.engines.opening import open_engine
 from podium_lakehouse.records import (
     announcements,
+    audit,
     catalogue,
     completions,
     intents,
@@ -29,6 +30,7 @@ from podium_lakehouse.records import (
     pipelines,
     queries,
     runs,
+    schema_history,
 )
 from podium_lakehouse.records.intents import ABSENT, Intent, Scope
 from podium_lakehouse.records.lookups import LookupTable
@@ -115,8 +117,18 @@ class Lakehouse:
 
     @cached_property
     def catalogue(self) -> catalogue.Catalogue:
-        """The columns of every table."""
+        """Every table as it was left last."""
         return catalogue.Catalogue(self._records("catalogue", catalogue.SCHEMA))
+
+    @cached_property
+    def schema_history(self) -> schema_history.SchemaHistory:
+        """What new schemas of sources have changed."""
+        return schema_history.SchemaHistory(self._records("schema_history", schema_history.SCHEMA))
+
+    @cached_property
+    def audit(self) -> audit.Audit:
+        """What stages have read and committed."""
+        return audit.Audit(self._records("audit", audit.SCHEMA))
 
     @cached_property
     def metrics(self) -> metrics.Metrics:

@@ -24,7 +24,7 @@ from podium_lakehouse.cleansing.compiled import compiled_exceptions, compiled_st
 from podium_lakehouse.cleansing.counts import Counts
 from podium_lakehouse.cleansing.dispatch import Dispatch
 from podium_lakehouse.cleansing.judging import lookup_relation
-from podium_lakehouse.cleansing.staging import BRONZE
+from podium_lakehouse.cleansing.staging import BRONZE, SCHEMAS, quarantines_schemas
 from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import Committed
 from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, arrow_schema, current, ensure
@@ -32,6 +32,8 @@ from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import ROW_DIALECT, Engine
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
 from podium_lakehouse.records.intents import Decision, Input, Intent, Scope, table_name
+from podium_lakehouse.records.schema_history import Outcome
+from podium_lakehouse.registering import register
 
 from podium_cleanse import quarantined
 from podium_cleanse.rules import left_out, notes, pin_lookups, refuse_failing, tell, without
@@ -65,11 +67,11 @@ def carry_out(intent: Intent, pipeline: Pipeline, lakehouse: Lakehouse) -> Cloud
     declared = pipeline.spec.datasets[name]
     silver, quarantine = lakehouse.table_uri(Layer.SILVER, name), lakehouse.quarantine_uri(name)
     if intent.decision and intent.decision.action == "reject":
-        return _reject(intent, intent.decision, lakehouse, quarantine)
+        return _reject(intent, intent.decision, pipeline, lakehouse, quarantine)
     skipped = left_out(declared, intent)
     dataset = without(declared, skipped)
     with lakehouse.open_engine() as engine:
-        replayed = _offer_inputs(engine, intent, lakehouse, quarantine)
+        replayed = _offer_inputs(engine, intent, dataset, lakehouse, quarantine)
         source_names = lakehouse.catalogue.source_names(Layer.BRONZE, name)
         staging = compiled_staging(dataset, pipeline.spec.lookups, source_names, ROW_DIALECT)
         engine.materialise_rows(outcome.STAGED, staging, BRONZE)
@@ -91,23 +93,24 @@ def carry_out(intent: Intent, pipeline: Pipeline, lakehouse: Lakehouse) -> Cloud
     validation = counts.validation(dataset, skipped)
     tell(f"silver.{name}", validation)
     ledger = _ledger(intent, counts, tables[0].rows, tables[1].rows, silver, quarantine, replayed)
-    return lakehouse.complete(
-        intent,
-        LayerCompleted(
-            run=intent.run,
-            layer=Layer.SILVER,
-            subject=name,
-            sequence=intent.sequence,
-            tables=tables,
-            ledger=ledgers.check(ledger),
-            timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
-            notes=notes(declared, skipped),
-            validation=validation,
-        ),
+    done = LayerCompleted(
+        run=intent.run,
+        layer=Layer.SILVER,
+        subject=name,
+        sequence=intent.sequence,
+        tables=tables,
+        ledger=ledgers.check(ledger),
+        timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
+        notes=notes(declared, skipped),
+        validation=validation,
     )
+    register(intent, done, pipeline, lakehouse)
+    return lakehouse.complete(intent, done)
 
 
-def _reject(intent: Intent, decision: Decision, lakehouse: Lakehouse, quarantine: str) -> CloudEvent:
+def _reject(
+    intent: Intent, decision: Decision, pipeline: Pipeline, lakehouse: Lakehouse, quarantine: str
+) -> CloudEvent:
     """Take rows out of quarantine for good; Silver stays as it is, and Bronze keeps what they said."""
     started = monotonic()
     name = intent.scope.subject.split(".", 1)[1]
@@ -128,19 +131,18 @@ def _reject(intent: Intent, decision: Decision, lakehouse: Lakehouse, quarantine
         stocks=(Stock(table=f"silver.{name}", before=rows, after=rows),),
         quarantine=QuarantineStock(opening=opening, rejected=rejected, closing=tables[1].rows),
     )
-    return lakehouse.complete(
-        intent,
-        LayerCompleted(
-            run=intent.run,
-            layer=Layer.SILVER,
-            subject=name,
-            sequence=intent.sequence,
-            tables=tables,
-            ledger=ledgers.check(ledger),
-            timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
-            notes=(f"{rejected:,} row(s) rejected: {decision.reason}",),
-        ),
+    done = LayerCompleted(
+        run=intent.run,
+        layer=Layer.SILVER,
+        subject=name,
+        sequence=intent.sequence,
+        tables=tables,
+        ledger=ledgers.check(ledger),
+        timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
+        notes=(f"{rejected:,} row(s) rejected: {decision.reason}",),
     )
+    register(intent, done, pipeline, lakehouse)
+    return lakehouse.complete(intent, done)
 
 
 def _plan(
@@ -219,7 +221,9 @@ def _described(kind: DataType | None) -> str:
     return "bigint" if kind.type == "long" else kind.type
 
 
-def _offer_inputs(engine: Engine, intent: Intent, lakehouse: Lakehouse, quarantine: str) -> int:
+def _offer_inputs(
+    engine: Engine, intent: Intent, dataset: Dataset, lakehouse: Lakehouse, quarantine: str
+) -> int:
     """Offer the news of Bronze, or what is replayed of it, and the lookups, at the pinned versions; return how many rows are replayed."""
     replayed = 0
     if intent.decision:
@@ -229,6 +233,10 @@ def _offer_inputs(engine: Engine, intent: Intent, lakehouse: Lakehouse, quaranti
         news = intent.inputs[BRONZE]
         new = f"{names.BATCH} > {news.from_batch} AND {names.BATCH} <= {news.to_batch}"
         engine.offer_table(BRONZE, Snapshot(news.uri, news.to_version), prune=new, where=new)
+    if quarantines_schemas(dataset):
+        subject = intent.scope.subject.split(".", 1)[1]
+        refused = f"dataset = '{subject}' AND layer = '{Layer.BRONZE}' AND outcome = '{Outcome.QUARANTINED}'"
+        engine.offer_table(SCHEMAS, lakehouse.schema_history.snapshot(), where=refused)
     for lookup, version in intent.lookups.items():
         engine.offer_table(lookup_relation(lookup), Snapshot(lakehouse.lookup(lookup).uri, version))
     return replayed

@@ -43,7 +43,9 @@ def read_csv(
     except PodiumError:
         discard(written.folders)
         raise
-    return Rows(written.folders, names, flow)
+    kinds = {file.name: dict.fromkeys(file.columns, "") for file in inputs}
+    rows_of = {name: given.rows + given.corrupt for name, given in written.counts.items()}
+    return Rows(written.folders, names, flow, kinds, rows_of)
 
 
 def _inputs(intent: Intent, source: FileSource, files: Files) -> list[CsvFile]:

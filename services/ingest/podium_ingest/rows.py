@@ -1,7 +1,7 @@
 """What a source has given: data files for Bronze, their columns, and the account of their rows."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 from podium_contracts.errors import BadSource
@@ -9,6 +9,7 @@ from podium_contracts.events.v1 import Flow
 from podium_contracts.names import collisions
 from podium_lakehouse.cleansing.columns import BRONZE_METADATA, BRONZE_POSITION, KAFKA_METADATA
 from podium_lakehouse.delta.tables import arrow_schema
+from podium_lakehouse.schemas.kinds import Kinds
 
 SCORE = "data_quality_score"
 RESERVED = frozenset({*BRONZE_METADATA, *BRONZE_POSITION, *KAFKA_METADATA, SCORE})
@@ -25,6 +26,10 @@ class Rows:
     folders: tuple[str, ...]
     names: Names
     flow: Flow
+    kinds: Mapping[str, Kinds] = field(default_factory=dict)
+    """By file: its columns of Bronze, and their kinds as its schema says; an empty one is told by its values."""
+    rows_of: Mapping[str, int] = field(default_factory=dict)
+    """By file: the rows that Bronze gets of it."""
 
 
 def merged_names(dataset: str, known: Names, news: Iterable[Names]) -> dict[str, str]:

@@ -14,11 +14,14 @@ from podium_contracts.pipeline import FileSource, KafkaSource, Pipeline
 from podium_contracts.watching import EVERYWHERE, Look
 from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import is_committed
+from podium_lakehouse.delta.folders import discard
 from podium_lakehouse.delta.tables import add_columns, current, ensure
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
+from podium_lakehouse.records.catalogue import Entry
 from podium_lakehouse.records.intents import Intent, Scope, SourceFile, table_name
+from podium_lakehouse.registering import register
 
-from podium_ingest import streams
+from podium_ingest import evolution, streams
 from podium_ingest.csv_files import read_csv
 from podium_ingest.files import Files
 from podium_ingest.listed import Listed, unseen
@@ -201,7 +204,9 @@ class _Ingestion:
         """Read what an intent has pinned, commit it to Bronze, and write the completion."""
         started = monotonic()
         rows = self._read(intent)
-        self._prepare_table(intent, rows.names)
+        before = self._before(intent)
+        schemas = self._evolve(intent, rows, before)
+        self._prepare_table(rows.names)
         with self.lakehouse.commit(intent, "bronze"):
             committed = append_once(
                 self.uri,
@@ -217,18 +222,54 @@ class _Ingestion:
             inserted=rows.flow.inserted,
             after=table.rows,
         )
-        return self.lakehouse.complete(
-            intent,
-            LayerCompleted(
-                run=intent.run,
-                layer=Layer.BRONZE,
-                subject=self.name,
-                sequence=intent.sequence,
-                tables=(table,),
-                ledger=ledgers.check(Ledger(flow=rows.flow, stocks=(stock,))),
-                timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
-                notes=streams.lost(intent, self._offsets(intent.after)) if intent.offsets else (),
+        done = LayerCompleted(
+            run=intent.run,
+            layer=Layer.BRONZE,
+            subject=self.name,
+            sequence=intent.sequence,
+            tables=(table,),
+            ledger=ledgers.check(Ledger(flow=rows.flow, stocks=(stock,))),
+            timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
+            notes=(
+                *(streams.lost(intent, self._offsets(intent.after)) if intent.offsets else ()),
+                *schemas.notes,
             ),
+        )
+        self.lakehouse.schema_history.put(intent, schemas.found)
+        register(
+            intent,
+            done,
+            self.pipeline,
+            self.lakehouse,
+            source_names=rows.names,
+            source_schemas={**(before.source_schemas if before else {}), intent.source: schemas.kinds},
+            rows_of=rows.rows_of,
+        )
+        return self.lakehouse.complete(intent, done)
+
+    def _evolve(self, intent: Intent, rows: Rows, before: Entry | None) -> evolution.Evolution:
+        """Hold the schemas of what was read against the one that the last completion has left.
+
+        Raises:
+            SchemaChanged: the dataset's policy refuses one; nothing is left behind but its record.
+        """
+        pipeline = self.lakehouse.pipelines.as_pinned(self.pipeline, intent.fingerprint)
+        current = before.source_schemas.get(intent.source, {}) if before else {}
+        if not intent.files:
+            return evolution.of_messages(rows, current, before.source_names if before else {}, intent.offsets)
+        found = evolution.of_files(rows, current, pipeline.spec.datasets[self.name])
+        if found.is_refused:
+            discard(rows.folders)
+            self.lakehouse.schema_history.put(intent, found.found)
+        evolution.check(found, self.name)
+        return found
+
+    def _before(self, intent: Intent) -> Entry | None:
+        """Return Bronze as the completion that an intent builds on has left it."""
+        return (
+            next(iter(self.lakehouse.catalogue.at(self.scope.subject, intent.after)), None)
+            if intent.after
+            else None
         )
 
     def _read(self, intent: Intent) -> Rows:
@@ -243,10 +284,8 @@ class _Ingestion:
         read = read_csv if source.files.format == "csv" else read_records
         return read(intent, source.files, self.name, self.uri, self.files, self.lakehouse)
 
-    def _prepare_table(self, intent: Intent, names: Names) -> None:
-        """Create or widen the Bronze table, and record its columns in the catalogue."""
-        if names != self.lakehouse.catalogue.source_names(Layer.BRONZE, self.name):
-            self.lakehouse.catalogue.put(Layer.BRONZE, self.name, intent.sequence, dict(names))
+    def _prepare_table(self, names: Names) -> None:
+        """Create or widen the Bronze table."""
         sources = self.pipeline.spec.datasets[self.name].sources
         schema = bronze_schema(names, kafka=any(source.kafka for source in sources))
         ensure(self.uri, schema)

@@ -21,6 +21,7 @@ from podium_lakehouse.engines.changes import offer_changes
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
 from podium_lakehouse.records.intents import ABSENT, Input, Intent, Scope
+from podium_lakehouse.registering import register
 
 from podium_model.gold import GoldTable
 from podium_model.project import DbtProject, GoldModel
@@ -74,21 +75,18 @@ def model(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[C
         for (table, change), version in zip(changes.items(), versions, strict=True)
     ]
     ledger = Ledger(stocks=tuple(stocks), control_totals=tuple(totals))
-    return [
-        lakehouse.complete(
-            intent,
-            LayerCompleted(
-                run=intent.run,
-                layer=Layer.GOLD,
-                subject=pipeline.name,
-                sequence=intent.sequence,
-                tables=tuple(versions),
-                ledger=ledgers.check(ledger),
-                timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
-                notes=tuple(note for table in tables for note in table.notes),
-            ),
-        )
-    ]
+    done = LayerCompleted(
+        run=intent.run,
+        layer=Layer.GOLD,
+        subject=pipeline.name,
+        sequence=intent.sequence,
+        tables=tuple(versions),
+        ledger=ledgers.check(ledger),
+        timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
+        notes=tuple(note for table in tables for note in table.notes),
+    )
+    register(intent, done, pipeline, lakehouse)
+    return [lakehouse.complete(intent, done)]
 
 
 def is_due(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> bool:

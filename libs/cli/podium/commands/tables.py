@@ -15,6 +15,7 @@ from podium_lakehouse.reading.recording import Recording
 from podium_lakehouse.reading.usage import told
 from podium_lakehouse.reading.versions import kept
 
+from podium.commands.schemas import described
 from podium.console import Form, OutputOption, Row, errors, near, warn, write_json, write_rows
 from podium.opening import DEFAULT_FILE, FileOption, Opened, OverlayOption, open_pipeline
 
@@ -24,15 +25,16 @@ TableArgument = Annotated[str, typer.Argument(help="LAYER.TABLE, such as silver.
 def tables(
     file: FileOption = DEFAULT_FILE, overlay: OverlayOption = None, form: OutputOption = Form.TABLE
 ) -> None:
-    """List the certified tables with their versions, rows and sizes.
+    """List the certified tables: versions, rows and sizes, and from the catalogue whose they are and when they were brought up to date.
 
     Examples:
 
         podium tables -f pipeline.yaml
 
-        podium tables -o json | jq '.[] | select(.rows == 0)'
+        podium tables -o json | jq '.[] | select(.owner == null) | .table'
     """
     opened = open_pipeline(file, overlay=overlay)
+    catalogue = {entry.name: entry for entry in described(opened)}
     rows: list[Row] = []
     for name, version in _certified(opened).items():
         table = DeltaTable(version.uri, version=version.to_version)
@@ -45,11 +47,15 @@ def tables(
                 "files": len(table.file_uris()),
                 "bytes": sum(sizes["size_bytes"].to_pylist()),
                 "columns": len(table.schema().fields),
+                "owner": entry.owner if (entry := catalogue.get(name)) else None,
+                "updated": entry.time.isoformat(timespec="seconds") if entry else None,
+                "uri": version.uri,
             }
         )
     if form == Form.JSON:
         write_json(rows)
     else:
+        rows = [_shown(row) for row in rows]
         title = f"certified tables in {near(opened.lakehouse.uri)}"
         write_rows(rows, title=title, none=f"no tables yet: podium run {opened.options}")
 
@@ -129,6 +135,13 @@ def history(
         for row in rows
     ]
     write_rows(shown, none="no commits")
+
+
+def _shown(row: Row) -> Row:
+    """Return a table's line for people: the title says where it is."""
+    updated = str(row["updated"] or "").replace("T", " ")[:16]
+    shown = {**row, "owner": row["owner"] or "", "updated": updated}
+    return {name: value for name, value in shown.items() if name not in {"columns", "uri"}}
 
 
 def _certified(opened: Opened) -> dict[str, TableVersion]:

@@ -305,7 +305,12 @@ class Duplicates(Model):
 class Dataset(Model):
     """One logical table as it passes through the layers."""
 
+    owner: str | None = Field(default=None, min_length=1, max_length=253)
+    """Who answers for it, if not the owner of the pipeline."""
     sources: tuple[Source, ...] = Field(min_length=1, max_length=16)
+    on_schema_change: Literal["evolve", "quarantine", "refuse"] = "evolve"
+    """What happens to a file that lacks a field or has one of another type, where what was made before cannot go on: `evolve` takes it,
+    a missing field as null; `quarantine` keeps all of its rows out of Silver; `refuse` takes nothing until a person acts."""
     columns: dict[Name, Column] = Field(min_length=1, max_length=MOST_COLUMNS)
     nulls: dict[Name, NullStrategy] = Field(default_factory=dict, max_length=MOST_COLUMNS)
     standardise: dict[Name, Standardise] = Field(default_factory=dict, max_length=MOST_COLUMNS)

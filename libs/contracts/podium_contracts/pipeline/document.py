@@ -95,6 +95,8 @@ class Spec(Model):
 
     model_config = checked(("has(self.schedule) || !has(self.scheduling)", "`scheduling` needs a `schedule`"))
 
+    owner: str | None = Field(default=None, min_length=1, max_length=253)
+    """Who answers for the tables: a team or an address."""
     lakehouse: Lakehouse
     engine: EngineWish = EngineWish.DUCKDB
     bundle: Bundle | None = None
@@ -126,8 +128,11 @@ class PipelineDocument(Model):
     spec: Spec
 
     def makes(self) -> dict[str, Any]:
-        """Return what decides the tables: not when, where and by which engine runs are made, nor by what way files come along."""
+        """Return what decides the tables: not whose they are, when, where and by which engine runs are made, nor by what way files come along."""
+        others = {"bundle", "engine", "owner", "schedule", "scheduling", "runs"}
         spec = self.spec.model_dump(
-            mode="json", by_alias=True, exclude={"bundle", "engine", "schedule", "scheduling", "runs"}
+            mode="json",
+            by_alias=True,
+            exclude={**dict.fromkeys(others, True), "datasets": {"__all__": {"owner"}}},
         )
         return {"name": self.metadata.name, "spec": spec}

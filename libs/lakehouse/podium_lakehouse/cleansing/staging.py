@@ -32,8 +32,17 @@ from podium_lakehouse.expressions.compiler import compile_expression
 from podium_lakehouse.expressions.dialects import Dialect
 
 BRONZE = "bronze"
+SCHEMAS = "new_schemas"
+"""Rows of the history of schemas: the files whose rows go to quarantine."""
+INCOMPATIBLE = "schema.incompatible-file"
+"""What refuses them; no column has such a name."""
 Selected = list[tuple[str, str]]
 """(alias, SQL text) pairs in the engine's dialect."""
+
+
+def quarantines_schemas(dataset: Dataset) -> bool:
+    """Whether the statement reads the relation of new schemas, too."""
+    return dataset.on_schema_change == "quarantine"
 
 
 def default_text(value: str | int) -> str:
@@ -63,6 +72,21 @@ def bronze_columns(dataset: Dataset, source_names: Mapping[str, str]) -> dict[st
     Raises:
         BadSource: naming each declared column that the source does not have.
     """
+    found = known_columns(dataset, source_names)
+    missing = [
+        name for name, column in dataset.columns.items() if not column.expression and name not in found
+    ]
+    if missing:
+        have = ", ".join(source_names.values())
+        raise BadSource(
+            f"the source has no column for {', '.join(missing)}; it has: {have}",
+            hint="name the source's column with `from:` in the pipeline file",
+        )
+    return found
+
+
+def known_columns(dataset: Dataset, source_names: Mapping[str, str]) -> dict[str, str]:
+    """Return the Bronze column of every declared column that the source has."""
     exact = {stored: stored for stored in source_names} | {
         source: stored for stored, source in source_names.items()
     }
@@ -74,13 +98,6 @@ def bronze_columns(dataset: Dataset, source_names: Mapping[str, str]) -> dict[st
         for name, column in dataset.columns.items()
         if not column.expression
     }
-    missing = [name for name, stored in found.items() if stored is None]
-    if missing:
-        have = ", ".join(source_names.values())
-        raise BadSource(
-            f"the source has no column for {', '.join(missing)}; it has: {have}",
-            hint="name the source's column with `from:` in the pipeline file",
-        )
     return {name: stored for name, stored in found.items() if stored}
 
 
@@ -110,7 +127,19 @@ class _Staging:
 
     def _source(self) -> exp.Select:
         kept = [*dict.fromkeys(self.stored.values()), *names.BRONZE_METADATA, *names.BRONZE_POSITION]
-        return self._select([(name, self._name(name)) for name in kept], BRONZE)
+        if not quarantines_schemas(self.dataset):
+            return self._select([(name, self._name(name)) for name in kept], BRONZE)
+        reason = f"coalesce({BRONZE}.{names.CORRUPT_REASON}, _file._issues)"
+        selected = [
+            (name, reason if name == names.CORRUPT_REASON else f"{BRONZE}.{self._name(name)}")
+            for name in kept
+        ]
+        return self._select(selected, BRONZE).join(
+            f"(SELECT source_file AS _source, sequence AS _sequence, array_to_string(issues, '; ') AS _issues FROM {SCHEMAS}) AS _file",
+            on=f"{BRONZE}.source_file = _file._source AND {BRONZE}.{names.BATCH} = _file._sequence",
+            join_type="left",
+            dialect=self.dialect.name,
+        )
 
     def _schema(self) -> exp.Select:
         typed: Selected = []
@@ -286,6 +315,9 @@ class _Staging:
         """Each rule's id and the condition under which a row breaks it; never null."""
         intact = f"{self._name(names.CORRUPT_RECORD)} IS NULL"
         conditions: dict[str, str] = {}
+        if quarantines_schemas(self.dataset):
+            reason = self._name(names.CORRUPT_REASON)
+            conditions[INCOMPATIBLE] = f"({intact} AND {reason} IS NOT NULL)"
         for name in self.stored:
             if self._is_read(name):
                 conditions[f"schema.{name}"] = self._name(f"_unreadable_{name}")

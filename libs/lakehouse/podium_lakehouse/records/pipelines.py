@@ -9,7 +9,6 @@ import pyarrow as pa
 from podium_contracts.archives import archive
 from podium_contracts.pipeline import Pipeline, Spec, in_project
 
-from podium_lakehouse.delta.tables import add_columns, current
 from podium_lakehouse.records.table import RecordTable
 
 SCHEMA = pa.schema(
@@ -33,8 +32,6 @@ class Pipelines:
         """Keep a pipeline, once per fingerprint."""
         if self.table.last(pipeline.fingerprint):
             return
-        if current(self.table.uri):
-            add_columns(self.table.uri, SCHEMA)  # an older table lacks `schemas`
         row = {
             "fingerprint": pipeline.fingerprint,
             "pipeline": pipeline.name,

@@ -56,6 +56,7 @@ class RecordTable:
                 table,
                 batch,
                 mode="append",
+                schema_mode="merge",  # an older lakehouse may lack columns, and have others
                 commit_properties=properties,
                 post_commithook_properties=afterwards(table),
             )

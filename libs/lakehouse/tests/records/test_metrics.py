@@ -1,4 +1,4 @@
-"""The records of columns and of quality metrics come back as they were put, once."""
+"""The records of quality metrics come back as they were put, once."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -23,34 +23,6 @@ def intent(sequence: int) -> Intent:
     """Return an intent of the quality stage."""
     run = Run(pipeline="shop", id=f"run-{sequence}", requested_at=datetime(2026, 1, sequence, tzinfo=UTC))
     return Intent(scope=SCOPE, sequence=sequence, run=run, traceparent="t", fingerprint="f")
-
-
-def test_the_catalogue_is_empty_before_the_first_ingestion(lakehouse: Lakehouse) -> None:
-    """Asking makes no table."""
-    assert lakehouse.catalogue.source_names("bronze", "sales") == {}
-    assert not (Path(lakehouse.uri) / "_podium").exists()
-
-
-def test_the_catalogue_keeps_source_names_in_order(lakehouse: Lakehouse) -> None:
-    """Stored names map to the names that the source used, in the source's order, for this dataset only."""
-    names = {"Customer_ID": "Customer ID", "b": "b", "a": "a"}
-    lakehouse.catalogue.put("bronze", "sales", 1, names)
-    lakehouse.catalogue.put("bronze", "other", 1, {"z": "z"})
-    assert list(lakehouse.catalogue.source_names("bronze", "sales").items()) == list(names.items())
-
-
-def test_later_columns_come_after_and_later_names_replace(lakehouse: Lakehouse) -> None:
-    """A source may grow, and call a column otherwise: the last record counts."""
-    lakehouse.catalogue.put("bronze", "sales", 1, {"a_b": "a b", "c": "c"})
-    lakehouse.catalogue.put("bronze", "sales", 3, {"a_b": "a,b", "c": "c", "d": "d"})
-    assert lakehouse.catalogue.source_names("bronze", "sales") == {"a_b": "a,b", "c": "c", "d": "d"}
-
-
-def test_a_catalogue_entry_is_put_once(lakehouse: Lakehouse) -> None:
-    """A second try under the same number changes nothing."""
-    lakehouse.catalogue.put("bronze", "sales", 1, {"a": "a"})
-    lakehouse.catalogue.put("bronze", "sales", 1, {"b": "b"})
-    assert lakehouse.catalogue.source_names("bronze", "sales") == {"a": "a"}
 
 
 def test_metrics_come_back_by_table_and_exactly(lakehouse: Lakehouse) -> None:
