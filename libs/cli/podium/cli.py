@@ -9,6 +9,7 @@ import typer
 from podium.commands.accounts import events, ledger, quarantine, report
 from podium.commands.advising import advise, explain
 from podium.commands.baselines import baseline
+from podium.commands.beginning import init
 from podium.commands.bundling import bundle
 from podium.commands.deciding import reject, replay
 from podium.commands.definitions import compile_, lineage, validate
@@ -34,6 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
+    init,
     run,
     validate,
     tables,

@@ -1,0 +1,77 @@
+"""`podium init`: a pipeline file and a first dbt model, from somebody's own files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from podium_contracts.errors import TerminalError
+from rich.text import Text
+
+from podium.beginning.drafting import keys_of, pipeline_text
+from podium.beginning.models import project
+from podium.beginning.names import pipeline_name
+from podium.beginning.profile import Profile, profile
+from podium.beginning.sources import found, grouped
+from podium.console import Row, errors, near, output, write_rows
+from podium.opening import DEFAULT_FILE, check
+
+
+def init(
+    files: Annotated[list[str], typer.Argument(help="Files, patterns or folders, such as data/*.csv.")],
+    to: Annotated[Path, typer.Option("--to", help="The folder to write into.")] = Path(),
+    name: Annotated[str, typer.Option("--name", help="The pipeline's name; by default the folder's.")] = "",
+) -> None:
+    """Write a pipeline file and a first dbt model from your own files: their columns, types and keys. It runs as it is.
+
+    Nothing is overwritten, and the files are only read.
+
+    Examples:
+
+        podium init data/*.csv && podium run
+
+        podium init exports/ --to shop --name shop && podium run -f shop/pipeline.yaml
+    """
+    home = to.absolute()
+    name = pipeline_name(name or home.name)
+    _check_free(home)
+    profiles = []
+    for group in grouped(found(files)):
+        errors.print(Text(f"looking at {group.name}: {len(group.files)} file(s)"))
+        profiles.append(profile(group))
+    texts = {
+        DEFAULT_FILE.name: pipeline_text(name, profiles, home),
+        **{f"dbt/{path}": text for path, text in project(name, profiles).items()},
+    }
+    for path, text in texts.items():
+        (home / path).parent.mkdir(parents=True, exist_ok=True)
+        (home / path).write_text(text, encoding="utf-8")
+    check(home / DEFAULT_FILE)
+    write_rows([_shown(item) for item in profiles], title="found", none="")
+    output.print("\nwritten:")
+    for path in texts:
+        output.print(Text(f"  {near(home / path)}"), soft_wrap=True)
+    file = near(home / DEFAULT_FILE)
+    output.print("\nnext:")
+    output.print(Text(f"  podium run{'' if file == DEFAULT_FILE.name else f' -f {file}'}"), soft_wrap=True)
+
+
+def _check_free(home: Path) -> None:
+    for path in (home / DEFAULT_FILE, home / "dbt"):
+        if path.exists():
+            raise TerminalError(
+                f"{near(path)} is there already",
+                hint="name another folder with --to; nothing has been written",
+            )
+
+
+def _shown(item: Profile) -> Row:
+    corrupt = {"do not parse": item.corrupt} if item.corrupt else {}
+    made = "" if item.keys else " (made: nothing else tells rows apart)"
+    return {
+        "dataset": item.group.name,
+        "files": len(item.group.files),
+        "rows": item.rows,
+        **corrupt,
+        "columns": len(item.columns),
+        "key": ", ".join(keys_of(item)) + made,
+    }

@@ -1,0 +1,195 @@
+"""`podium init`: what it makes of files, and what it says of those that it cannot use."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from podium.beginning.names import column_name, dataset_name, pipeline_name
+from podium_contracts.pipeline import Dataset
+from ruamel.yaml import YAML
+
+SALES = (
+    "Invoice No;Größe (cm);SoldAt;Unit Price;Qty;Customer ID;Country;order\n"
+    "A1;1,5;2024-01-31 10:00:00;2.50;3;17850.0;UK;x\n"
+    "A2;2,25;2024-02-01 11:30:00;10.25;-1;;DE;x\n"
+    "A3;2,25;2024-02-01 11:30:00;1.00;4;13085.0;DE;x\n"
+)
+
+
+def written(folder: Path) -> Any:
+    """Return the pipeline file of a folder."""
+    return YAML(typ="safe").load((folder / "pipeline.yaml").read_text())
+
+
+def uncommented(folder: Path) -> str:
+    """Return the pipeline file with every example taken into use."""
+    return re.sub(r"^( *)#(?=[a-z])", r"\1", (folder / "pipeline.yaml").read_text(), flags=re.MULTILINE)
+
+
+@pytest.fixture
+def prompt(terminal: Any) -> Any:
+    """Return a prompt in a folder without a pipeline."""
+    (terminal.folder / "pipeline.yaml").unlink()
+    return terminal
+
+
+def put(prompt: Any, name: str, content: str | bytes) -> None:
+    """Put a file into the folder."""
+    path = prompt.folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def test_columns_types_keys_and_order_are_those_of_the_files(prompt: Any) -> None:
+    """Names become names of columns, values decide types, what is unique is the key; whoever runs it again finds next year's file, too."""
+    put(prompt, "data/sales_2023.csv", SALES)
+    put(prompt, "data/sales_2024.csv", SALES.replace("\nA", "\nB"))
+    answer = prompt.podium("init", "data/*.csv", "--name", "My Shop!")
+    assert answer.code == 0, answer.err
+    spec = written(prompt.folder)
+    dataset = spec["spec"]["datasets"]["sales"]
+    assert spec["metadata"]["name"] == "my-shop"
+    assert dataset["sources"] == [
+        {"files": {"path": "data/sales_*.csv", "format": "csv", "csv": {"delimiter": ";"}}}
+    ]
+    assert {name: (column["from"], column["type"]) for name, column in dataset["columns"].items()} == {
+        "invoice_no": ("Invoice No", "string"),
+        "grosse_cm": ("Größe (cm)", "string"),
+        "sold_at": ("SoldAt", "timestamp"),
+        "unit_price": ("Unit Price", "decimal(14,2)"),
+        "qty": ("Qty", "integer"),
+        "customer_id": ("Customer ID", "integer"),
+        "country": ("Country", "string"),
+        "order_column": ("order", "string"),
+    }
+    assert dataset["duplicates"] == {"keys": ["invoice_no"], "order": ["sold_at"]}
+    text = (prompt.folder / "pipeline.yaml").read_text()
+    assert "# text here: numbers are read with a point, as 1234.50" in text
+    assert "qty_range: {type: range_check, column: qty, min: -1, max: 4}" in text
+    assert "2 file(s), 6 rows" in text
+
+
+def test_every_example_in_the_file_may_be_used(prompt: Any) -> None:
+    """Without the # before them they are valid, too."""
+    put(prompt, "sales.csv", SALES)
+    put(prompt, "stock.tsv", "shop\titem\tcount\nA\t1\t5\nA\t2\t\nB\t1\t7\n")
+    assert prompt.podium("init", "sales.csv", "stock.tsv").code == 0
+    text = uncommented(prompt.folder)
+    (prompt.folder / "pipeline.yaml").write_text(text)
+    assert prompt.podium("validate").code == 0, prompt.podium("validate").err
+    dataset = written(prompt.folder)["spec"]["datasets"]["sales"]
+    assert set(dataset) == {*Dataset.model_fields} - {"standardise", "owner"}
+    assert set(written(prompt.folder)["spec"]["quality"]["thresholds"]) == {"sales", "stock"}
+
+
+def test_files_are_put_together_by_their_columns(prompt: Any) -> None:
+    """Whatever their names, and apart where they differ; a pattern names no file that is not meant."""
+    put(prompt, "in/jan.csv", "id,x\n1,2\n")
+    put(prompt, "in/feb.csv", "x,id\n3,4\n")
+    put(prompt, "in/towns.csv", "id,name\nb,Bath\n")
+    put(prompt, "in/.hidden", "nothing")
+    assert prompt.podium("init", "in").code == 0
+    datasets = written(prompt.folder)["spec"]["datasets"]
+    paths = {name: [source["files"]["path"] for source in item["sources"]] for name, item in datasets.items()}
+    assert paths == {"data": ["in/feb.csv", "in/jan.csv"], "towns": ["in/towns.csv"]}
+
+
+@pytest.mark.parametrize(
+    ("content", "keys"),
+    [
+        ("shop,item,n\nA,1,5\nA,2,5\nB,1,5\n", ["shop", "item"]),
+        ("price,name\n1.5,a\n2.5,b\n", ["name"]),
+        ("name,customer_id\na,1\nb,2\n", ["customer_id"]),
+        ("a,b\n1,1\n1,1\n", ["row_id"]),
+        ("a,row_id\n1,1\n1,1\n", ["row_id_hash"]),
+        ("a,b\n", ["row_id"]),
+    ],
+)
+def test_keys_are_what_tells_all_rows_apart(prompt: Any, content: str, keys: list[str]) -> None:
+    """A column, identifiers by name first and never an amount; or two; or a hash of all of them."""
+    put(prompt, "x.csv", content)
+    assert prompt.podium("init", "x.csv").code == 0
+    assert written(prompt.folder)["spec"]["datasets"]["x"]["duplicates"]["keys"] == keys
+
+
+def test_lines_that_do_not_parse_are_counted(prompt: Any) -> None:
+    """They are no reason to write nothing: a run keeps them in quarantine."""
+    put(prompt, "x.csv", "id,n\n1,2\n3,4,5\n")
+    answer = prompt.podium("init", "x.csv")
+    assert answer.code == 0
+    assert "1 lines do not parse" in (prompt.folder / "pipeline.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message", "hint"),
+    [
+        ("x.docx", b"x", "does not say what the file holds", "podium init reads"),
+        ("x.csv", b"", "has no header line", "its first line must name the columns"),
+        ("x.csv", b"a,,b\n", "column 2 of the header has no name", "name it in the file"),
+        ("x.csv", b"a,A\n1,2\n", "would be the same column", "rename one of them"),
+        ("x.csv.gz", b"not gzip", "cannot be read", "complete"),
+        ("x.csv", b"id,n\n1,2\r\n3,4\n", "does not end as the first line does", "let all lines end alike"),
+    ],
+)
+def test_what_cannot_be_is_said_with_what_to_do(
+    prompt: Any, name: str, content: bytes, message: str, hint: str
+) -> None:
+    """And nothing is written."""
+    put(prompt, name, content)
+    answer = prompt.podium("init", name)
+    assert (answer.code, message in " ".join(answer.err.split())) == (1, True), answer.err
+    assert hint in " ".join(answer.err.split())
+    assert not (prompt.folder / "pipeline.yaml").exists()
+
+
+def test_files_that_are_not_there_are_named(prompt: Any) -> None:
+    """As somebody typed them."""
+    answer = prompt.podium("init", "gone/*.csv")
+    assert (answer.code, "gone/*.csv names no file" in answer.err) == (1, True)
+
+
+def test_nothing_is_overwritten(terminal: Any) -> None:
+    """A pipeline file that is there stays as it is; another folder may be named."""
+    before = (terminal.folder / "pipeline.yaml").read_text()
+    put(terminal, "x.csv", "id\n1\n")
+    answer = terminal.podium("init", "x.csv")
+    assert (answer.code, "--to" in answer.err) == (1, True)
+    assert (terminal.folder / "pipeline.yaml").read_text() == before
+    assert terminal.podium("init", "x.csv", "--to", "other").code == 0
+    assert written(terminal.folder / "other")["metadata"]["name"] == "other"
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("InvoiceDate", "invoice_date"),
+        ("Customer ID", "customer_id"),
+        ("HTTPStatus", "httpstatus"),
+        ("Größe (cm)", "grosse_cm"),
+        ("2024", "c_2024"),
+        ("價格", "unnamed"),
+        ("select", "select_column"),
+        ("source_file", "source_file_column"),
+        ("taken", "taken_2"),
+        ("x" * 100, "x" * 60),
+    ],
+)
+def test_a_column_gets_a_name_that_is_one(source: str, name: str) -> None:
+    """Whatever the header says."""
+    assert column_name(source, {"taken"}) == name
+
+
+def test_datasets_and_pipelines_get_names() -> None:
+    """Without numbers at the end, and never none."""
+    assert [dataset_name(text, {"sales"}) for text in ("orders_2024_", "2024", "sales")] == [
+        "orders",
+        "c",
+        "sales_2",
+    ]
+    assert [pipeline_name(text) for text in ("My Shop!", "Ünal & Söhne", "", "-")] == [
+        "my-shop",
+        "unal-sohne",
+        "pipeline",
+        "pipeline",
+    ]
