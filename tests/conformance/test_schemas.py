@@ -27,7 +27,11 @@ spec:
 """
 DELIVERIES = (
     {"1": "id,at,price,note\na,1,1.00,7\nb,2,2,\n"},
-    {"2": "id,at,note\nc,1,7\n", "3": "id,at,price,note\nd,x,1,8\ne,1\n", "4": "id,at,price,note\nf,1,1,2026-01-01\n"},
+    {
+        "2": "id,at,note\nc,1,7\n",
+        "3": "id,at,price,note\nd,x,1,8\ne,1\n",
+        "4": "id,at,price,note\nf,1,1,2026-01-01\n",
+    },
     {"5": "id,at,price,note,shop\na,2,3.50,2.5,Bath\n"},
 )
 OWN = {"run_id", "time", "quarantined_at", "created_at", "updated_at", "ingestion_timestamp"}

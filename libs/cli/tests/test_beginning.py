@@ -1,9 +1,12 @@
 """`podium init`: what it makes of files, and what it says of those that it cannot use."""
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from podium.beginning.names import column_name, dataset_name, pipeline_name
 from podium_contracts.pipeline import Dataset
@@ -113,6 +116,39 @@ def test_keys_are_what_tells_all_rows_apart(prompt: Any, content: str, keys: lis
     assert written(prompt.folder)["spec"]["datasets"]["x"]["duplicates"]["keys"] == keys
 
 
+def test_other_formats_are_read_as_a_run_reads_them(prompt: Any) -> None:
+    """Parquet, JSON in both forms, Latin-1 and UTF-16: types are told by the values that Bronze gets."""
+    table = pa.table({"Order Id": [1, 2], "at": [date(2026, 1, 1), None], "sum": [1.5, 2.0]})
+    (prompt.folder / "in").mkdir()
+    pq.write_table(table, prompt.folder / "in" / "orders_1.parquet")
+    pq.write_table(table, prompt.folder / "in" / "orders_2.parquet")
+    put(prompt, "in/events.ndjson", '{"id": "a", "n": 1}\n{"id": "b", "n": 2, "ok": true}\n')
+    put(prompt, "in/towns.json", '[\n {"town": "Bath",\n "people": 94000}]')
+    put(prompt, "in/latin.csv", "id;straße\n1;für\n".encode("latin-1"))
+    put(prompt, "in/wide.csv", "id\tname\n1\té\n".encode("utf-16"))
+    answer = prompt.podium("init", "in")
+    assert answer.code == 0, answer.err
+    datasets = written(prompt.folder)["spec"]["datasets"]
+    sources = {name: dataset["sources"][0]["files"] for name, dataset in datasets.items()}
+    types = {
+        name: {column: item["type"] for column, item in dataset["columns"].items()}
+        for name, dataset in datasets.items()
+    }
+    assert types["orders"] | {"row_id": "string"} == {
+        "row_id": "string",
+        "order_id": "integer",
+        "at_column": "date",
+        "sum": "decimal(13,1)",
+    }
+    assert types["events"] == {"id": "string", "n": "integer", "ok": "boolean"}
+    assert types["towns"] == {"town": "string", "people": "integer"}
+    assert (sources["orders"]["path"], sources["orders"]["format"]) == ("in/orders_*.parquet", "parquet")
+    assert (sources["events"]["format"], sources["towns"]["format"]) == ("ndjson", "json")
+    assert sources["latin"]["encoding"] == "windows-1252"
+    assert (sources["wide"]["encoding"], sources["wide"]["csv"]) == ("utf-16", {"delimiter": "\t"})
+    assert prompt.podium("validate").code == 0
+
+
 def test_lines_that_do_not_parse_are_counted(prompt: Any) -> None:
     """They are no reason to write nothing: a run keeps them in quarantine."""
     put(prompt, "x.csv", "id,n\n1,2\n3,4,5\n")
@@ -130,6 +166,8 @@ def test_lines_that_do_not_parse_are_counted(prompt: Any) -> None:
         ("x.csv", b"a,A\n1,2\n", "would be the same column", "rename one of them"),
         ("x.csv.gz", b"not gzip", "cannot be read", "complete"),
         ("x.csv", b"id,n\n1,2\r\n3,4\n", "does not end as the first line does", "let all lines end alike"),
+        ("x.parquet", b"no", "cannot be read as Parquet", "format"),
+        ("x.xlsx", b"no", "x.xlsx", "format"),
     ],
 )
 def test_what_cannot_be_is_said_with_what_to_do(

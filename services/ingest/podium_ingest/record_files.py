@@ -1,6 +1,6 @@
 """Files that are not CSV and that an intent has pinned, into data files of Bronze."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,11 +16,12 @@ from podium_lakehouse.delta.folders import discard, filling, new_folder
 from podium_lakehouse.engines.scratch import scratch_folder
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Intent, SourceFile
+from podium_lakehouse.schemas.kinds import Kinds
 from podium_lakehouse.store.copies import at_hand
 
 from podium_ingest.data_files import DataFiles
 from podium_ingest.files import Files
-from podium_ingest.formats import Portion, open_records
+from podium_ingest.formats import Portion, Records, open_records
 from podium_ingest.rows import SCORE, Names, Rows, bronze_schema, merged_names
 
 INGESTION_SOURCE = "file"
@@ -36,12 +37,14 @@ class _File:
 
 @dataclass(frozen=True)
 class _Part:
-    """What came of files: a folder with their rows, their columns, and why one of them could not be read, if so."""
+    """What came of files: a folder with their rows, their columns, by file as in `Rows`, and why one of them could not be read, if so."""
 
     folder: str
     names: list[Names] = field(default_factory=list)
     rows_in: int = 0
     rows: int = 0
+    kinds: dict[str, Kinds] = field(default_factory=dict)
+    rows_of: dict[str, int] = field(default_factory=dict)
     failed: PodiumError | None = None
 
 
@@ -69,7 +72,9 @@ def read_records(
     except PodiumError:
         discard([part.folder for part in parts])
         raise
-    return Rows(tuple(part.folder for part in parts), names, flow)
+    kinds = {file: found for part in parts for file, found in part.kinds.items()}
+    rows_of = {file: rows for part in parts for file, rows in part.rows_of.items()}
+    return Rows(tuple(part.folder for part in parts), names, flow, kinds, rows_of)
 
 
 TASKS_EACH = 4
@@ -92,23 +97,36 @@ def _read_share(intent: Intent, source: FileSource, known: Names, uri: str, inpu
     """Read files into a folder of data files; an error is returned, so that it comes whole out of another process."""
     folder = new_folder(uri)
     names, rows_in = list[Names](), 0
+    kinds: dict[str, Kinds] = {}
+    rows_of: dict[str, int] = {}
     try:
         with filling(folder) as draft, DataFiles(draft) as data, scratch_folder() as scratch:
             for index, file in enumerate(inputs):
                 pinned = file.pinned
                 path = at_hand(file.path, pinned.path, pinned.etag, scratch / str(index))
                 with open_records(path, pinned.path, source, known) as records:
-                    before = data.rows
+                    before, filled = data.rows, set[str]()
                     for portion in records.portions():
                         merged_names(intent.scope.subject, known, [records.columns])
-                        data.write(_table(portion, pinned.path, intent, source))
+                        table = _table(portion, pinned.path, intent, source)
+                        filled |= {name for name in portion.columns if table[name].null_count < len(table)}
+                        data.write(table)
                     names.append(records.columns)
+                    kinds[pinned.path] = _kinds(records, source, known, filled)
+                    rows_of[pinned.path] = records.rows
                     rows_in += records.rows
                     if records.rows != data.rows - before:
                         ledgers.check(Ledger(flow=Flow(rows_in=records.rows, inserted=data.rows - before)))
     except PodiumError as error:
         return _Part(folder, failed=error)
-    return _Part(folder, names, rows_in, data.rows)
+    return _Part(folder, names, rows_in, data.rows, kinds, rows_of)
+
+
+def _kinds(records: Records, source: FileSource, known: Names, filled: Collection[str]) -> Kinds:
+    """Return a file's columns with their kinds, as far as it says them. An object of JSON need not have a field: one without a value is none."""
+    if source.format in {"json", "ndjson"}:
+        return {name: "" for name in records.columns if name in filled or name not in known}
+    return {name: records.kinds.get(name, "") for name in records.columns}
 
 
 def _table(portion: Portion, name: str, intent: Intent, source: FileSource) -> pa.Table:

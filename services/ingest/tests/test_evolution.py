@@ -1,8 +1,14 @@
 """Schemas of files: what changes, what the policy makes of it, what is recorded, and that a kill changes nothing of that."""
 
+from datetime import UTC, datetime
+from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import fastavro
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from podium_contracts.errors import BadSource, SchemaChanged
 from podium_lakehouse.lakehouse import Lakehouse
@@ -166,6 +172,74 @@ def test_each_source_has_a_schema_of_its_own(make_shop: Any, tmp_path: Path) -> 
         shop.deliver(f"{number}.csv", b"id,shop\nb,Bath\n", "till")
         shop.run()
     assert [row[3] for row in history(shop)] == [["+id", "+price"], ["+id", "+shop"]]
+
+
+def parquet(**columns: pa.Array) -> bytes:
+    """Return a Parquet file."""
+    file = BytesIO()
+    pq.write_table(pa.table(columns), file)
+    return file.getvalue()
+
+
+def test_a_file_that_names_its_types_is_believed(make_shop: Any, tmp_path: Path) -> None:
+    """Its values are not looked at: wider numbers are compatible, narrower ones and text are not."""
+    shop = make_shop(tmp_path, format="parquet")
+    ids = pa.array(["a"])
+    for number, kind in enumerate((pa.int32(), pa.int64(), pa.int32(), pa.string()), 1):
+        values = pa.array([number]).cast(kind)
+        shop.deliver(f"{number}.parquet", parquet(id=ids, n=values, at=pa.array([None], pa.date32())))
+        shop.run()
+    assert [row[2:] for row in history(shop)] == [
+        ("applied", ["+id", "+n", "+at"]),
+        ("applied", []),
+        ("applied", ["Incompatible type change for n"]),
+        ("applied", ["Incompatible type change for n"]),
+    ]
+    assert kinds(shop) == {"id": "string", "n": "string", "at": "date"}
+    read = [row["rows"] for row in shop.lakehouse.audit.all("shop") if row["action"] == "read"]
+    assert read == [1, 1, 1, 1]
+
+
+def test_an_avro_file_says_its_types(make_shop: Any, tmp_path: Path) -> None:
+    """Also behind a choice with null, and logical ones."""
+    shop = make_shop(tmp_path, format="avro")
+    types: dict[str, Any] = {
+        "id": "string",
+        "n": ["null", "long"],
+        "day": {"type": "int", "logicalType": "date"},
+        "at": {"type": "long", "logicalType": "timestamp-micros"},
+        "price": {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2},
+    }
+    schema = {
+        "type": "record",
+        "name": "Sale",
+        "fields": [{"name": name, "type": kind} for name, kind in types.items()],
+    }
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    file = BytesIO()
+    fastavro.writer(
+        file, schema, [{"id": "a", "n": 1, "day": day.date(), "at": day, "price": Decimal("1.50")}]
+    )
+    shop.deliver("1.avro", file.getvalue())
+    shop.run()
+    assert kinds(shop) == {
+        "id": "string",
+        "n": "bigint",
+        "day": "date",
+        "at": "timestamp",
+        "price": "decimal(9,2)",
+    }
+
+
+def test_a_field_that_no_object_of_a_json_file_has_is_missing(make_shop: Any, tmp_path: Path) -> None:
+    """One that some objects have is there."""
+    shop = make_shop(tmp_path, format="ndjson")
+    shop.deliver("1.ndjson", b'{"id": "a", "n": 1}\n{"id": "b"}\n')
+    shop.run()
+    shop.deliver("2.ndjson", b'{"id": "c", "n": 2}\n')
+    assert shop.completed().notes == ()
+    shop.deliver("3.ndjson", b'{"id": "d"}\n')
+    assert shop.completed().notes == ("sales/3.ndjson: Field n removed",)
 
 
 @pytest.mark.faults

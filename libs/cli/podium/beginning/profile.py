@@ -1,7 +1,7 @@
 """What files hold: ingested into a lakehouse that goes again, so that every format is read and refused as a run would."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import combinations
 from pathlib import Path
@@ -127,7 +127,7 @@ def profile(group: Group) -> Profile:
     """
     files = list(_first(group.files))
     with scratch_folder() as scratch:
-        looked = Group(group.name, tuple(files), group.format, group.dialect)
+        looked = replace(group, files=tuple(files))
         lakehouse = Lakehouse(str(scratch / "lakehouse"))
         pipeline = _pipeline(looked, scratch)
         ingest(request(pipeline), pipeline, lakehouse)

@@ -1,17 +1,18 @@
 """Which of the files that somebody names belong together, how they are written, and how a pipeline file names them."""
 
+import codecs
 import csv
 import glob
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice, takewhile
+from itertools import takewhile
 from pathlib import Path
 
 from podium_contracts.errors import BadSource, TerminalError
 from podium_contracts.pipeline import CsvDialect
 from podium_ingest.header import header
-from podium_lakehouse.engines.csv_text import open_csv
+from podium_lakehouse.engines.text_files import open_bytes, open_text
 
 from podium.beginning.names import dataset_name
 
@@ -19,10 +20,18 @@ FORMATS = {
     ".csv": "csv",
     ".tsv": "csv",
     ".txt": "csv",
+    ".json": "json",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".parquet": "parquet",
+    ".avro": "avro",
+    ".xlsx": "excel",
 }
 """What files are written as, by the end of their names, before `.gz`."""
 DELIMITERS = ",;\t|"
+TEXTS = ("csv", "json", "ndjson")
 SNIFFED_LINES = 100
+SNIFFED_BYTES = 1 << 18
 MOST_SOURCES = 16
 
 
@@ -34,6 +43,7 @@ class Group:
     files: tuple[Path, ...]
     format: str
     dialect: CsvDialect
+    encoding: str
 
     def sources(self, home: Path) -> list[dict[str, object]]:
         """Return the sources of the dataset in a pipeline file that lies in a folder.
@@ -52,6 +62,8 @@ class Group:
 
     def _described(self, path: str) -> dict[str, object]:
         described: dict[str, object] = {"path": path, "format": self.format}
+        if self.encoding != "utf-8":
+            described["encoding"] = self.encoding
         if self.dialect != CsvDialect():
             described["csv"] = self.dialect.model_dump(exclude_defaults=True)
         return described
@@ -81,33 +93,48 @@ def grouped(files: Sequence[Path]) -> list[Group]:
         TerminalError: the end of a file's name does not say how it is read.
         BadSource: a header cannot be read.
     """
-    together: dict[tuple[object, ...], list[Path]] = {}
+    together: dict[_Kind, list[Path]] = {}
     for file in files:
         together.setdefault(_kind(file), []).append(file)
     groups: list[Group] = []
-    for (form, dialect, *_), members in together.items():
-        assert isinstance(form, str)
-        assert isinstance(dialect, CsvDialect)
+    for (form, dialect, encoding, _), members in together.items():
         name = dataset_name(_start([_stem(file) for file in members]), {group.name for group in groups})
-        groups.append(Group(name, tuple(members), form, dialect))
+        groups.append(Group(name, tuple(members), form, dialect, encoding))
     return groups
 
 
-def dialect_of(file: Path) -> CsvDialect:
+def encoding_of(file: Path) -> str:
+    """Return the encoding of a text by its first bytes: UTF-16 says so, what is not UTF-8 is taken for Windows' own."""
+    with open_bytes(file) as opened:
+        start = opened.read(SNIFFED_BYTES)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return "windows-1252"
+    return "utf-8"
+
+
+def dialect_of(file: Path, encoding: str) -> CsvDialect:
     """Return the dialect of a CSV file: the delimiter under which its first lines have most values, each line as many as the first."""
-    with open_csv(file) as opened:
-        lines = [line.decode("utf-8-sig", "replace") for line in islice(opened, SNIFFED_LINES)]
+    with open_text(file, encoding) as opened:
+        text = opened.read(SNIFFED_BYTES).decode("utf-8-sig", "replace")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")[:SNIFFED_LINES]
     best, most = ",", 1
     for delimiter in DELIMITERS:
         counts = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
-        same = sum(count == counts[0] for count in counts) if counts else 0
+        same = sum(count == counts[0] for count in counts)
         if counts and counts[0] > most and same * 10 >= len(counts) * 9:
             best, most = delimiter, counts[0]
     return CsvDialect(delimiter=best)
 
 
-def _kind(file: Path) -> tuple[object, ...]:
-    """Return what is equal for files of one dataset: format, dialect, and columns or name."""
+_Kind = tuple[str, CsvDialect, str, tuple[str, ...]]
+
+
+def _kind(file: Path) -> _Kind:
+    """Return what is equal for files of one dataset: format, dialect, encoding, and columns or the name without numbers."""
     form = FORMATS.get(_suffix(file))
     if form is None:
         known = ", ".join(f"*{suffix}" for suffix in FORMATS)
@@ -115,15 +142,18 @@ def _kind(file: Path) -> tuple[object, ...]:
             f"{file.name}: the name does not say what the file holds",
             hint=f"podium init reads {known}; text also as .gz. Rename it, or write its source by hand",
         )
-    if form != "csv":
-        return (form, CsvDialect(), file.parent, re.sub(r"[\d_.-]+", "", _stem(file)))
+    alike = (str(file.parent), re.sub(r"[\d_.-]+", "", _stem(file)))
+    if form not in TEXTS:
+        return (form, CsvDialect(), "utf-8", alike)
     try:
-        dialect = dialect_of(file)
-    except (EOFError, OSError) as error:
+        encoding = encoding_of(file)
+        dialect = dialect_of(file, encoding) if form == "csv" else CsvDialect()
+        columns = tuple(sorted(header(file, file.name, dialect, encoding))) if form == "csv" else alike
+    except (EOFError, OSError, csv.Error) as error:
         raise BadSource(
             f"{file} cannot be read: {error}", hint="check that it is there, readable and complete"
         ) from error
-    return (form, dialect, tuple(sorted(header(file, file.name, dialect))))
+    return (form, dialect, encoding, columns)
 
 
 def _suffix(file: Path) -> str:

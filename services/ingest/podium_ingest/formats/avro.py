@@ -1,5 +1,6 @@
 """Avro's container files: the schema that they carry says how their records are read, as it does of messages."""
 
+import json
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from typing import Any, BinaryIO
@@ -8,11 +9,15 @@ import pyarrow as pa
 from fastavro import block_reader, parse_schema, schemaless_reader
 from podium_contracts.errors import BadSource
 from podium_contracts.names import storable_name
+from podium_lakehouse.schemas.kinds import Kinds
 
 from podium_ingest.formats.portions import AT_ONCE, Portion, check_names
 from podium_ingest.payloads.avro_schemas import find
 
 _DAMAGED = (ValueError, EOFError, IndexError, KeyError, OSError, TypeError, StopIteration, MemoryError)
+
+_KINDS = {"int": "integer", "long": "bigint", "bytes": "binary", "enum": "string"}
+_LOGICAL = {"date": "date", "uuid": "string"}
 
 
 class Container:
@@ -30,6 +35,9 @@ class Container:
         self._kinds = found.members
         self._bare = parse_schema(found.bare)
         self.columns: Mapping[str, str] = {storable_name(column): column for column in found.members}
+        self.kinds: Kinds = {
+            storable_name(field["name"]): _kind(field["type"]) for field in json.loads(schema)["fields"]
+        }
         self.rows = 0
 
     def portions(self) -> Iterator[Portion]:
@@ -75,3 +83,21 @@ class Container:
             f"{self._name} cannot be read as an Avro file: {reason}",
             hint="check `format` in the source, and that the file is complete",
         )
+
+
+def _kind(written: Any) -> str:
+    """Return the kind of a field by its type in a schema; one of several types beside null is named as it is written."""
+    if isinstance(written, list):
+        others = [item for item in written if item != "null"]
+        return _kind(others[0]) if len(others) == 1 else json.dumps(written)
+    if not isinstance(written, dict):
+        return _KINDS.get(written, str(written))
+    logical = str(written.get("logicalType", ""))
+    if logical == "decimal":
+        return f"decimal({written['precision']},{written.get('scale', 0)})"
+    if logical in _LOGICAL:
+        return _LOGICAL[logical]
+    if logical.startswith(("timestamp-", "local-timestamp-")):
+        return "timestamp"
+    plain = written["type"] not in {"record", "array", "map", "fixed"}
+    return _kind(written["type"]) if plain else json.dumps(written, sort_keys=True)

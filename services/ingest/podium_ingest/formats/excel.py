@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from podium_contracts.errors import BadSource
 from podium_contracts.names import storable_name
 from podium_contracts.pipeline import ExcelTable
+from podium_lakehouse.schemas.kinds import Kinds
 
 from podium_ingest.formats.portions import AT_ONCE, Portion, check_names
 
@@ -49,6 +50,7 @@ class Workbook:
             )
         check_names(name, names)
         self.columns: Mapping[str, str] = {storable_name(text): text for text in names}
+        self.kinds: Kinds = {}
         self.rows = 0
 
     @classmethod

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 from podium_contracts.errors import BadSource
+from podium_lakehouse.schemas.kinds import Kinds
 
 from podium_ingest.formats.json_lines import PORTION_BYTES, decoded
 from podium_ingest.formats.portions import AT_ONCE, Portion
@@ -33,6 +34,7 @@ class Documents:
         self._text = _Text(file)
         self._name = name
         self._fields = Fields(known.values(), RESERVED)
+        self.kinds: Kinds = {}
         self.rows = 0
 
     @property

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 from podium_contracts.errors import BadSource
+from podium_lakehouse.schemas.kinds import Kinds
 
 from podium_ingest.formats.portions import AT_ONCE, Portion
 from podium_ingest.payloads import kept_text
@@ -23,6 +24,7 @@ class Lines:
         self._file = file
         self._name = name
         self._fields = Fields(known.values(), RESERVED)
+        self.kinds: Kinds = {}
         self.rows = 0
 
     @property

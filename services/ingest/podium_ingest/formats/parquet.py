@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from podium_contracts.errors import BadSource
 from podium_contracts.names import storable_name
+from podium_lakehouse.schemas.kinds import Kinds, kind_of
 
 from podium_ingest.formats.arrow_texts import texts_of
 from podium_ingest.formats.portions import Portion, check_names
@@ -25,6 +26,7 @@ class Parquet:
         names = file.schema_arrow.names
         check_names(name, names)
         self.columns: Mapping[str, str] = {storable_name(column): column for column in names}
+        self.kinds: Kinds = {storable_name(field.name): kind_of(field.type) for field in file.schema_arrow}
         self.rows = int(file.metadata.num_rows)
 
     @classmethod

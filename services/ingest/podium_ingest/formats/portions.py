@@ -7,6 +7,7 @@ from typing import Protocol
 import pyarrow as pa
 from podium_contracts.errors import BadSource
 from podium_contracts.names import collisions
+from podium_lakehouse.schemas.kinds import Kinds
 
 AT_ONCE = 20_000
 """Rows of a portion, more or less."""
@@ -28,6 +29,10 @@ class Records(Protocol):
     @property
     def columns(self) -> Mapping[str, str]:
         """By column of Bronze: what the file calls it, as far as it has been read."""
+
+    @property
+    def kinds(self) -> Kinds:
+        """By column of Bronze: its kind, as the schema in the file says; nothing of a file without one."""
 
     @property
     def rows(self) -> int:
