@@ -1,7 +1,9 @@
 """Cleanse: new Bronze rows into Silver or quarantine, each exactly once, whatever the batches."""
 
+from collections.abc import Mapping
 from time import monotonic
 
+import pyarrow as pa
 from deltalake import DataType, Schema
 from deltalake.schema import PrimitiveType
 from podium_contracts import ledger as ledgers
@@ -24,10 +26,10 @@ from podium_lakehouse.cleansing.compiled import compiled_exceptions, compiled_st
 from podium_lakehouse.cleansing.counts import Counts
 from podium_lakehouse.cleansing.dispatch import Dispatch
 from podium_lakehouse.cleansing.judging import lookup_relation
-from podium_lakehouse.cleansing.staging import BRONZE, SCHEMAS, quarantines_schemas
+from podium_lakehouse.cleansing.staging import BRONZE, SCHEMAS, known_columns, quarantines_schemas
 from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import Committed
-from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, arrow_schema, current, ensure
+from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, add_columns, arrow_schema, current, ensure
 from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import ROW_DIALECT, Engine
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
@@ -166,7 +168,7 @@ def _plan(
     if news.from_batch == news.to_batch:
         return None
     silver = lakehouse.table_uri(Layer.SILVER, name)
-    check_columns(name, pipeline.spec.datasets[name], silver)
+    check_columns(name, pipeline.spec.datasets[name], silver, _names_before(name, news.from_batch, lakehouse))
     uris = (silver, lakehouse.quarantine_uri(name))
     return lakehouse.pin(
         Intent(
@@ -191,8 +193,16 @@ def _held(scope: Scope, lakehouse: Lakehouse) -> bool:
     return verdict.data.verdict == Verdict.FAILED
 
 
-def check_columns(name: str, dataset: Dataset, uri: str) -> None:
-    """Check that Silver has the declared columns: rows made under other ones would have to be made anew.
+def _names_before(name: str, batch: int, lakehouse: Lakehouse) -> Mapping[str, str] | None:
+    """Return the columns that Bronze had when a batch, the last that was cleansed, had come; None where nothing says so."""
+    entry = next(iter(lakehouse.catalogue.at(f"{Layer.BRONZE}.{name}", batch)), None)
+    return entry.source_names if entry else None
+
+
+def check_columns(name: str, dataset: Dataset, uri: str, before: Mapping[str, str] | None = None) -> None:
+    """Check that Silver has the declared columns, and add those that every row of it has null in: of fields that Bronze did not have `before`.
+
+    Rows made under other columns than these would have to be made anew.
 
     Raises:
         TerminalError: naming each column that the pipeline file adds, drops or gives another type.
@@ -200,18 +210,32 @@ def check_columns(name: str, dataset: Dataset, uri: str) -> None:
     table = current(uri)
     if table is None:
         return
-    declared = Schema.from_arrow(arrow_schema(names.silver_columns(dataset)))
-    new, old = ({field.name: field.type for field in schema.fields} for schema in (declared, table.schema()))
+    declared = arrow_schema(names.silver_columns(dataset))
+    new, old = (
+        {field.name: field.type for field in schema.fields}
+        for schema in (Schema.from_arrow(declared), table.schema())
+    )
+    added = [column for column in new if column not in old and _is_null_so_far(column, dataset, before)]
     differences = [
         f"{column} is {_described(old.get(column))}, the pipeline file says {_described(new.get(column))}"
         for column in dict.fromkeys([*old, *new])
-        if old.get(column) != new.get(column)
+        if old.get(column) != new.get(column) and column not in added
     ]
     if differences:
         raise TerminalError(
             f"silver.{name} has other columns: {'; '.join(differences)}",
             hint="undo the change, or give spec.lakehouse.uri a new place: everything is made anew there",
         )
+    if added:
+        add_columns(uri, pa.schema([declared.field(column) for column in added]))
+
+
+def _is_null_so_far(column: str, dataset: Dataset, before: Mapping[str, str] | None) -> bool:
+    """Whether a declared column is null in all rows that were cleansed, and would be if they were cleansed now."""
+    if before is None or column not in dataset.columns or dataset.columns[column].expression:
+        return False
+    made = {*dataset.nulls, *dataset.standardise, *dataset.duplicates.keys, *dataset.duplicates.order}
+    return column not in made and column not in known_columns(dataset, before)
 
 
 def _described(kind: DataType | None) -> str:

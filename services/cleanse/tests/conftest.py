@@ -65,11 +65,11 @@ class Desk:
         """Write the lookup's file."""
         (self.folder / "towns.csv").write_text("\n".join(["variant,town", *lines]) + "\n")
 
-    def ingest(self, *lines: str) -> CloudEvent:
+    def ingest(self, *lines: str, header: str = "id,at,price,town") -> CloudEvent:
         """Deliver a file and bring it to Bronze; return the event that says so."""
         self.runs += 1
         (self.folder / "in").mkdir(exist_ok=True)
-        text = "\n".join(["id,at,price,town", *lines]) + "\n"
+        text = "\n".join([header, *lines]) + "\n"
         (self.folder / "in" / f"{self.runs}.csv").write_text(text)
         run = Run(
             pipeline="shop",

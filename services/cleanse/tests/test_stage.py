@@ -277,3 +277,36 @@ def test_a_dataset_without_keys_only_grows(desk: Desk) -> None:
     desk.deliver("a,1,1.00,Bath", "a,1,1.00,Bath")
     assert flow_of(desk.deliver("a,1,1.00,Bath")).inserted == 1
     assert desk.table("silver/sales").to_pyarrow_table().num_rows == 3
+
+
+def test_a_column_of_a_field_that_has_come_since_is_added(desk: Desk) -> None:
+    """Rows from before are null there, as if it had been declared from the start; keys that come again are merged with theirs."""
+    judged = desk.judge(desk.cleanse(desk.ingest("a,1,1.00,Bath", "b,1,1.00,Bath"))[0])
+    assert isinstance(judged.data, QualityEvaluated)
+    desk.spec["datasets"]["sales"]["columns"]["cups"] = {"type": "integer"}
+    desk.spec["quality"] = {"thresholds": {"sales": {"cups_completeness": {"type": "minimum", "value": 50}}}}
+    lines = ("c,1,1.00,Bath,3", "a,2,1.50,Bath,x", "b,1,1.00,Bath,", "b,2,1.00,BTH,4")
+    (done,) = desk.cleanse(desk.ingest(*lines, header="id,at,price,town,cups"))
+    assert isinstance(done.data, LayerCompleted)
+    flow = flow_of(done.data)
+    assert (flow.inserted, flow.updated, flow.deduplicated + flow.unchanged, flow.quarantined) == (1, 1, 1, 1)
+    rows = desk.table("silver/sales").to_pyarrow_table().to_pylist()
+    assert {row["id"]: row["cups"] for row in rows} == {"a": None, "b": 4, "c": 3}
+    verdict = desk.judge(done).data
+    assert isinstance(verdict, QualityEvaluated)
+    assert {check.metric: check.actual for check in verdict.checks}["cups_completeness"] == 66.67
+
+
+@pytest.mark.parametrize("known", ["before", "a null strategy", "an expression"])
+def test_a_column_that_older_rows_would_have_values_in_is_refused(desk: Desk, known: str) -> None:
+    """They would have to be made anew."""
+    header = "id,at,price,town" + (",cups" if known == "before" else "")
+    desk.cleanse(desk.ingest("a,1,1.00,Bath" + (",2" if known == "before" else ""), header=header))
+    sales = desk.spec["datasets"]["sales"]
+    sales["columns"]["cups"] = {"type": "integer"}
+    if known == "a null strategy":
+        sales["nulls"]["cups"] = {"strategy": "default", "default_value": 0}
+    if known == "an expression":
+        sales["columns"]["cups"] = {"type": "integer", "expression": "coalesce(at, 1)"}
+    with pytest.raises(TerminalError, match="cups is absent, the pipeline file says"):
+        desk.cleanse(desk.ingest("b,1,1.00,Bath,1", header="id,at,price,town,cups"))
