@@ -154,6 +154,30 @@ def test_a_failed_verdict_holds_the_dataset(tmp_path: Path) -> None:
     assert (shop.folder / "retail.duckdb").is_file()
 
 
+def test_the_report_of_a_period_is_data(finished: Shop) -> None:
+    """As JSON, of the days that were asked for, and no page is written; a period that ends before it begins is a mistake."""
+    written = (finished.folder / "lakehouse" / "report.html").stat().st_mtime_ns
+    found = podium("report", "-o", "json", cwd=finished.folder)
+    assert found.returncode == 0, found.stderr
+    told = json.loads(found.stdout)
+    assert told["overall_quality"]["processing_days"] == 1
+    assert told["layer_quality"]["silver"]["tables"]["silver.sales"]["sale_id_completeness"] == 100
+    assert [day["layer"] for day in told["trend_analysis"]["daily_quality_scores"]] == [
+        "bronze",
+        "silver",
+        "gold",
+    ]
+    before = podium(
+        "report", "--from", "2020-01-01", "--until", "2020-01-31", "-o", "json", cwd=finished.folder
+    )
+    assert json.loads(before.stdout)["report_period"] == "2020-01-01 to 2020-01-31"
+    assert json.loads(before.stdout)["overall_quality"]["total_records_processed"] == 0
+    assert (finished.folder / "lakehouse" / "report.html").stat().st_mtime_ns == written
+    refused = podium("report", "--from", "2026-02-01", "--until", "2026-01-31", cwd=finished.folder)
+    assert refused.returncode == 1
+    assert "the period begins on 2026-02-01 and ends on 2026-01-31" in refused.stderr
+
+
 def test_help_has_examples() -> None:
     """Every command explains itself."""
     overview = podium("--help", cwd=Path.cwd()).stdout

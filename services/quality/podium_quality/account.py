@@ -9,30 +9,47 @@ from podium_lakehouse.records.intents import Intent, Scope
 
 from podium_quality.measures import BATCH, EVALUATED, REFUSED, Measures, add
 
+_DECLARED = "rule"
+"""How the ids of the rules begin that the pipeline file declares."""
+_KINDS = (EVALUATED, REFUSED, "broken.")
+
 
 def accounted(
     table: str, intent: Intent, known: Mapping[str, Mapping[str, object]], lakehouse: Lakehouse
 ) -> Measures:
-    """Return the rows of a Silver table that rules were held against and those they refused: in all, and since the verdict before."""
+    """Return the rows of a Silver table that rules were held against and those that broke them: in all, and since the verdict before."""
     if not table.startswith(Layer.SILVER):
         return {}
-    before = {name: value for name, value in known.get(table, {}).items() if name in {EVALUATED, REFUSED}}
+    before = {name: value for name, value in known.get(table, {}).items() if name.startswith(_KINDS)}
     judged = intent.inputs[table]
     scope = Scope(pipeline=intent.scope.pipeline, stage=Stage.CLEANSE, subject=table)
     completed = lakehouse.completions.after(scope, judged.from_batch if before else 0)
     new = Measures()
     for event in completed:
         done = event.data
-        if isinstance(done, LayerCompleted) and done.sequence <= judged.to_batch and done.ledger:
-            new = add(new, _counts(done.ledger))
+        if isinstance(done, LayerCompleted) and done.sequence <= judged.to_batch:
+            new = add(new, _counts(done))
     if not before and not new:
         return {}
     return add(before, new) | {f"{BATCH}{name}": value for name, value in new.items()}
 
 
-def _counts(ledger: Ledger) -> Mapping[str, object]:
-    """A row is evaluated unless it was left out before the rules, or only says that a key is gone; one that is replayed has been before, and was refused."""
-    flow = ledger.flow or Flow()
+def _counts(done: LayerCompleted) -> Mapping[str, object]:
+    """Return what the rules found in a batch, in all and rule by rule; of a completion that does not tell, what went to quarantine.
+
+    A row that is replayed has been evaluated before, and was refused then; the rules by themselves have looked at it twice.
+    """
+    ledger = done.ledger or Ledger()
     replayed = ledger.quarantine.replayed if ledger.quarantine else 0
-    evaluated = flow.rows_in - replayed - sum(flow.dropped.values()) - flow.deletes
-    return {EVALUATED: evaluated, REFUSED: flow.quarantined - replayed}
+    found = done.validation
+    if found is None:
+        flow = ledger.flow or Flow()
+        evaluated = flow.rows_in - replayed - sum(flow.dropped.values()) - flow.deletes
+        return {EVALUATED: evaluated, REFUSED: flow.quarantined - replayed}
+    refused = found.evaluated - found.passed
+    counts: dict[str, object] = {EVALUATED: found.evaluated - replayed, REFUSED: refused - replayed}
+    for rule in found.rules:
+        kind, _, name = rule.rule.partition(".")
+        if kind == _DECLARED:
+            counts |= {f"{EVALUATED}.{name}": rule.evaluated, f"broken.{name}": rule.broken}
+    return counts

@@ -24,6 +24,15 @@ ROBUST = 1.4826
 """Makes the median deviation of normally distributed numbers their standard deviation."""
 LEAST_SHARE = 0.0001
 """What a share counts as that is less: nothing has no logarithm."""
+LEAST_ROWS = 100
+"""Shares of fewer rows are left to chance."""
+HIGH_IS_GOOD = (
+    "_validity",
+    "validation_success_percentage",
+    "average_quality_score",
+    "quality_high_percentage",
+)
+LOW_IS_GOOD = ("quality_low_percentage", "quality_poor_percentage")
 AGE = "_lag_hours"
 VOLUME = "volume_anomaly"
 SCHEMA = "schema_change"
@@ -132,8 +141,13 @@ def _metrics(watch: _Watch, now: Judged, past: Sequence[Judged]) -> Iterator[Che
         if name == "total_records" or len(known) < watch.wanted.minimum_history:
             continue
         check = watch.number(f"{name}_anomaly", f"{name} of the new rows", float(value), known, least=0.5)
-        if not check.passed:
+        if not check.passed and not _better(name, float(value), median(known)):
             yield check
+
+
+def _better(name: str, value: float, usual: float) -> bool:
+    """Whether a metric that can only be good on one side is unusual on that side."""
+    return value > usual if name.endswith(HIGH_IS_GOOD) else name.endswith(LOW_IS_GOOD) and value < usual
 
 
 def _shares(watch: _Watch, now: Judged, past: Sequence[Judged]) -> Iterator[Check]:
@@ -144,7 +158,7 @@ def _shares(watch: _Watch, now: Judged, past: Sequence[Judged]) -> Iterator[Chec
     for name, parts in kinds.items():
         new = {part: float(now.batch.get(part, 0)) for part in parts}
         old = {part: float(sum(one.batch.get(part, Decimal(0)) for one in past)) for part in parts}
-        if sum(new.values()) and sum(old.values()):
+        if min(sum(new.values()), sum(old.values())) >= LEAST_ROWS:
             yield _drift(watch, name, parts, new, old)
 
 

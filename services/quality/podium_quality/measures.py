@@ -6,7 +6,7 @@ one; and the newest value where the row that had it has gone.
 
 The names of measures: `rows`; `null.<column>`; `unknown.<key>`, rows of the unknown member; `distinct.<column>`; `found.<column>`, rows whose
 value the table that the column refers to has; `bin.<column>.<place>`, of which order of magnitude; `newest.<column>`, seconds since 1970; `tier.<tier>` and `quality_score.sum`;
-`evaluated`, `refused`, and `broken.<rule>`, of the ledgers. What begins with `batch.` is of the rows that came or changed since the verdict before.
+`evaluated` and `refused`, and by rule `evaluated.<rule>` and `broken.<rule>`, as cleansing counted them. What begins with `batch.` is of the rows that came or changed since the verdict before.
 """
 
 from collections.abc import Iterable, Mapping

@@ -54,8 +54,9 @@ def _validity(measures: Measures) -> Iterator[tuple[str, Decimal]]:
     yield "validation_success_percentage", percent(evaluated - measures.get(REFUSED, Decimal(0)), evaluated)
     for measure, value in measures.items():
         kind, _, rule = measure.partition(".")
-        if kind == "broken":
-            yield f"{rule}_validity", percent(evaluated - value, evaluated)
+        looked_at = measures.get(f"{EVALUATED}.{rule}", evaluated)
+        if kind == "broken" and looked_at:
+            yield f"{rule}_validity", percent(looked_at - value, looked_at)
 
 
 def _seconds(time: datetime) -> int:

@@ -100,6 +100,12 @@ def test_a_metric_of_the_new_rows_is_watched() -> None:
     )
 
 
+def test_what_gets_better_is_no_anomaly() -> None:
+    """Fewer rows of a low tier than ever are no reason to look."""
+    past = [judged(rows, day, low=0.4) for day, rows in enumerate(ROWS)]
+    assert set(found(judged(5000, 7, low=0.0), past)) == {"quality_tier_drift"}
+
+
 def test_rows_that_are_older_than_usual_are_told() -> None:
     """A source that stands still; one that is fresher than usual is no matter."""
     past = [judged(rows, day, newest=30 + day % 3) for day, rows in enumerate(ROWS)]
@@ -122,6 +128,13 @@ def test_shares_that_shift_are_told() -> None:
         "quality_high_percentage_anomaly",
         "quality_low_percentage_anomaly",
     }
+
+
+def test_shares_of_a_few_rows_are_left_to_chance() -> None:
+    """Two rows of twenty say nothing about shares."""
+    past = [judged(20 + day, day) for day in range(7)]
+    checks = list(anomalies("silver.sales", judged(20, 7, big=0.3), past, past[-1], Anomalies()))
+    assert not [check for check in checks if check.metric.endswith("_drift")]
 
 
 def test_a_new_schema_is_told_from_the_second_verdict_on() -> None:

@@ -15,8 +15,10 @@ from podium_contracts.events.v1 import (
     LayerCompleted,
     Ledger,
     QualityEvaluated,
+    RuleCount,
     Run,
     TableVersion,
+    Validation,
 )
 from podium_contracts.names import Layer, Stage
 from podium_contracts.pipeline import Pipeline, PipelineDocument
@@ -119,7 +121,7 @@ class Court:
             causation="",
         )
 
-    def cleansed(self, number: int, flow: Flow) -> None:
+    def cleansed(self, number: int, flow: Flow, validation: Validation | None = None) -> None:
         """Record a completion of cleansing, as that stage does."""
         scope = Scope(pipeline="shop", stage=Stage.CLEANSE, subject="silver.sales")
         run = Run(pipeline="shop", id=f"run-{number}", requested_at=datetime(2026, 1, 1, tzinfo=UTC))
@@ -134,7 +136,12 @@ class Court:
             answers=("-",),
         )
         data = LayerCompleted(
-            run=run, layer=Layer.SILVER, subject="sales", sequence=number, ledger=Ledger(flow=flow)
+            run=run,
+            layer=Layer.SILVER,
+            subject="sales",
+            sequence=number,
+            ledger=Ledger(flow=flow),
+            validation=validation,
         )
         self.lakehouse.complete(intent, data)
 
@@ -330,3 +337,21 @@ def test_a_table_without_news_has_no_anomaly(court: Court) -> None:
     judged = court.judge(court.completed("gold.facts", "gold.more"))
     assert {check.table for check in judged.checks if "anomaly" in check.metric} == {"gold.more"}
     assert [check.metric for check in judged.checks if not check.passed] == ["volume_anomaly"]
+
+
+def test_validity_is_told_rule_by_rule(court: Court) -> None:
+    """Of the rows that a rule looked at in all batches; one that is left out for a while looked at fewer. A warning breaks a rule, and refuses no row."""
+    for number, looked_at in ((1, 100), (2, 0), (3, 100)):
+        rule = RuleCount(
+            rule="rule.price", evaluated=looked_at, broken=looked_at // 20, warned=looked_at // 20
+        )
+        other = RuleCount(rule="schema.sold", evaluated=100, broken=1)
+        validation = Validation(evaluated=100, passed=99, rules=(rule, other))
+        court.cleansed(number, Flow(rows_in=101, inserted=99, quarantined=2), validation)
+        event = court.write(f"{number} Bath")
+        if number != 2:
+            found = court.metrics(event)
+    assert found["validation_success_percentage"] == 99
+    assert {name: value for name, value in found.items() if name.endswith("_validity")} == {
+        "price_validity": 95
+    }

@@ -1,6 +1,8 @@
 """`podium ledger`, `quarantine`, `events` and `report`: where every row went, and what was said about it."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +10,7 @@ import typer
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.routing import origin
 from podium_contracts.events.v1 import LayerCompleted, Ledger, QualityEvaluated
+from podium_quality.report import Choice, quality_report
 from podium_quality.report import write as write_report
 from rich.text import Text
 
@@ -16,6 +19,7 @@ from podium.opening import DEFAULT_FILE, FileOption, Opened, OverlayOption, data
 from podium.refused import counted, listed, write_counts, write_refused
 from podium.summary import equations
 
+DAY = "%Y-%m-%d"
 quarantine = typer.Typer(help="Refused rows, and why they were refused.", no_args_is_help=True)
 
 
@@ -90,18 +94,37 @@ def report(
     to: Annotated[
         Path | None, typer.Option("--to", help="Where to write the page; by default in the lakehouse.")
     ] = None,
+    days: Annotated[
+        int, typer.Option("--days", min=1, help="How many days it is about, up to the last one with work.")
+    ] = 30,
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=[DAY], help="The first day it is about, in UTC.")
+    ] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--until", formats=[DAY], help="The last day it is about, in UTC.")
+    ] = None,
+    form: OutputOption = Form.TABLE,
 ) -> None:
-    """Write the quality report: a page with the verdict, the account of every row, and what was refused.
+    """Write the quality report: a page with the verdict, the account of every row, what was refused, and how good a period was.
+
+    With -o json the period's quality is printed as data, and no page is written.
 
     Examples:
 
         podium report -f pipeline.yaml
 
-        podium report --to /var/www/quality.html
+        podium report --days 7 --to /var/www/quality.html
+
+        podium report --from 2026-01-01 --until 2026-01-31 -o json | jq .recommendations
     """
     opened = open_pipeline(file, overlay=overlay)
+    choice = Choice(days, first.date() if first else None, last.date() if last else None)
+    if form == Form.JSON:
+        found = quality_report(opened.pipeline, opened.lakehouse, choice, datetime.now(UTC))
+        write_json(asdict(found))
+        return
     place = str(to) if to else opened.report
-    write_report(opened.pipeline, opened.lakehouse, place)
+    write_report(opened.pipeline, opened.lakehouse, place, choice)
     output.print(Text(near(place)), soft_wrap=True)
 
 

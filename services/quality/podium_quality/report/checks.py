@@ -8,6 +8,8 @@ from podium_contracts.pipeline import TIERS
 from podium_quality.report.facts import CheckRow, TableChecks
 from podium_quality.report.figures import number
 
+PERCENTAGES = ("_completeness", "_uniqueness", "_consistency", "_validity", "_percentage")
+
 
 def breaches_first(checks: Iterable[Check]) -> list[Check]:
     """Return the checks with breaches first, the critical ones before the others, then those with a threshold."""
@@ -38,16 +40,27 @@ def _label(check: Check) -> str:
     for tier, _ in TIERS:
         if metric == f"quality_{tier.lower()}_percentage":
             return f"Rows in tier {tier}"
-    plain = {"total_records": "Rows", "average_quality_score": "Average quality score"}
+    plain = {
+        "total_records": "Rows",
+        "average_quality_score": "Average quality score",
+        "validation_success_percentage": "Rows that pass every rule",
+        "volume_anomaly": "Deviation of the number of new rows",
+        "schema_change": "Columns that changed",
+    }
     endings = {
         "_completeness": "{} is filled in",
         "_uniqueness": "{} is unique",
         "_known_percentage": "{} points to a known entry",
+        "_consistency": "{} is known where it refers to",
+        "_validity": "Rows that keep {}",
+        "_lag_hours": "Hours since the newest {}",
+        "_anomaly": "Deviation of {}",
+        "_drift": "Shift of the shares of {}",
     }
-    for ending, words in endings.items():
-        if metric.endswith(ending):
-            return words.format(metric.removesuffix(ending))
-    return plain.get(metric, metric)
+    if metric in plain:
+        return plain[metric]
+    found = (ending for ending in endings if metric.endswith(ending))
+    return next((endings[ending].format(metric.removesuffix(ending)) for ending in found), metric)
 
 
 def _value(check: Check) -> str:
@@ -55,7 +68,7 @@ def _value(check: Check) -> str:
 
 
 def _unit(check: Check) -> str:
-    return "%" if check.metric.endswith(("_completeness", "_uniqueness", "_percentage")) else ""
+    return "%" if check.metric.endswith(PERCENTAGES) else ""
 
 
 def _asked(check: Check) -> str:

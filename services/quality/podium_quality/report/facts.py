@@ -4,16 +4,10 @@ from dataclasses import dataclass
 
 from podium_contracts.events.v1 import TableVersion
 
-from podium_quality.report.figures import Flowchart, Segment, Sparkline
+from podium_quality.report.figures import DayChart, Flowchart, Segment, Sparkline
+from podium_quality.report.past import Run
+from podium_quality.report.quality import QualityReport
 from podium_quality.report.quarantine import Quarantined
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run, and when it was asked for, as text in UTC."""
-
-    id: str
-    time: str
 
 
 @dataclass(frozen=True)
@@ -172,12 +166,40 @@ class Trend:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A layer's quality over the period, as text; a dash where nothing of the kind was measured."""
+
+    layer: str
+    processed: str
+    rows: str
+    score: str
+    high: str
+    poor: str
+    valid: str
+    verdicts: str
+    seconds: str
+
+
+@dataclass(frozen=True)
+class Over:
+    """The quality over a period: its figures, its layers, its days, what became worse, what was wrong, and what to do."""
+
+    days: str
+    figures: tuple[Figure, ...]
+    parts: tuple[Part, ...]
+    chart: DayChart | None
+    trend: str
+    quality: QualityReport
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything on the page, from top to bottom."""
 
     pipeline: str
     headline: Headline
     figures: tuple[Figure, ...]
+    over: Over | None
     flows: tuple[RowFlow, ...]
     tiers: tuple[Tiers, ...]
     decisive: tuple[CheckRow, ...]

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+
+from podium_quality.report.trends import Day
 
 WIDTH = 960.0
 FLOW_HEIGHT = 190.0
@@ -145,6 +148,65 @@ def sparkline(values: Sequence[float]) -> Sparkline:
     ]
     x, y = dots[-1]
     return Sparkline(" ".join(f"{across:.1f},{down:.1f}" for across, down in dots), round(x, 1), round(y, 1))
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line through the scores of a layer, and its dots, as data of SVG paths in a square of 100."""
+
+    layer: str
+    path: str
+    dots: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """The rows of a day, in a square of 100."""
+
+    x: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class DayChart:
+    """Scores by day, from `low` at the bottom to 100 at the top, and the rows of each day, up to `most`."""
+
+    first: str
+    last: str
+    low: float
+    most: int
+    lines: tuple[Line, ...]
+    bars: tuple[Bar, ...]
+
+
+def daychart(days: Sequence[Day]) -> DayChart | None:
+    """Draw the days of a period: each at its distance from the first; None where fewer than two have a score."""
+    scored = [day for day in days if day.quality_score is not None]
+    dates = sorted({day.date for day in scored})
+    if len(dates) < 2:  # noqa: PLR2004 - a line has two ends
+        return None
+    begin = date.fromisoformat(dates[0])
+    span = (date.fromisoformat(dates[-1]) - begin).days
+    across = {day: 2 + 96 * (date.fromisoformat(day) - begin).days / span for day in dates}
+    low = max(0.0, min(day.quality_score or 0.0 for day in scored) // 10 * 10 - 10)
+    lines = []
+    for layer in dict.fromkeys(day.layer for day in scored):
+        points = [
+            (across[day.date], 97 - 94 * ((day.quality_score or 0.0) - low) / (100 - low))
+            for day in scored
+            if day.layer == layer
+        ]
+        path = " L".join(f"{x:.2f},{y:.2f}" for x, y in points)
+        lines.append(Line(layer, f"M{path}", " ".join(f"M{x:.2f},{y:.2f}h0" for x, y in points)))
+    rows = {day.date: day.record_count for day in days if day.layer == "silver" and day.date in across}
+    most = max(rows.values(), default=0)
+    width = min(3.0, 90 / (span + 1))
+    bars = tuple(
+        Bar(round(across[day] - width / 2, 2), round(width, 2), round(100 * count / max(most, 1), 2))
+        for day, count in rows.items()
+    )
+    return DayChart(dates[0], dates[-1], low, most, tuple(lines), bars)
 
 
 def percent(part: int, whole: int) -> str:

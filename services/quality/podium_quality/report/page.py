@@ -13,16 +13,17 @@ from podium_contracts.pipeline import Pipeline, is_object
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.store import objects
 
-from podium_quality.report.view import view
+from podium_quality.report.period import Choice
+from podium_quality.report.view import DEFAULT, view
 
 TEMPLATE = "page.html.jinja"
 
 
-def render(pipeline: Pipeline, lakehouse: Lakehouse) -> str:
+def render(pipeline: Pipeline, lakehouse: Lakehouse, choice: Choice = DEFAULT) -> str:
     """Return the report as HTML; it asks no server for anything."""
     source = files("podium_quality.report").joinpath(TEMPLATE).read_text(encoding="utf-8")
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return page.from_string(source).render(report=view(pipeline, lakehouse))
+    return page.from_string(source).render(report=view(pipeline, lakehouse, choice))
 
 
 def is_there(place: str) -> bool:
@@ -30,9 +31,9 @@ def is_there(place: str) -> bool:
     return objects.head(place) is not None if is_object(place) else Path(place).exists()
 
 
-def write(pipeline: Pipeline, lakehouse: Lakehouse, place: str) -> None:
+def write(pipeline: Pipeline, lakehouse: Lakehouse, place: str, choice: Choice = DEFAULT) -> None:
     """Write the report to a path or URI, where it replaces the one before only when it is whole."""
-    text = render(pipeline, lakehouse)
+    text = render(pipeline, lakehouse, choice)
     if is_object(place):
         objects.put(place, text.encode())
     else:

@@ -7,7 +7,15 @@ from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import Flow, LayerCompleted, QualityEvaluated, TableVersion
 from podium_contracts.names import Layer, Verdict
 
-from podium_quality.report.facts import Run
+from podium_quality.report.period import Period
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run, and when it was asked for, as text in UTC."""
+
+    id: str
+    time: str
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,17 @@ class Past:
                 verdicts.setdefault(event.subject, []).append(event.data)
         gold = [done for completed in layers[Layer.GOLD].values() for done in completed]
         return cls(layers[Layer.BRONZE], layers[Layer.SILVER], gold, dict(sorted(verdicts.items())), ordered)
+
+    def within(self, period: Period) -> "Past":
+        """Return what was done on the days of a period."""
+        return Past.of([event for event in self.events if period.holds(event.time)])
+
+    def completed(self, layer: Layer) -> list[LayerCompleted]:
+        """Return the completions of a layer."""
+        if layer == Layer.GOLD:
+            return self.gold
+        found = self.bronze if layer == Layer.BRONZE else self.silver
+        return [done for completed in found.values() for done in completed]
 
     def current(self) -> list[QualityEvaluated]:
         """Return the last verdict on every Silver dataset, then on Gold."""

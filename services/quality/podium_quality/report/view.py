@@ -1,6 +1,7 @@
 """The report's facts, gathered from a pipeline's completions, the metrics of its verdicts and its quarantines."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC
 from decimal import Decimal
 
 from podium_contracts.events.v1 import Check, QualityEvaluated, TableVersion
@@ -21,18 +22,22 @@ from podium_quality.report.facts import (
     GoldTable,
     Headline,
     Judged,
+    Over,
     Report,
-    Run,
     Tier,
     Tiers,
     Trend,
 )
 from podium_quality.report.figures import number, percent, segments, sparkline
 from podium_quality.report.flows import row_flows
-from podium_quality.report.past import Past, fact_tables, flow_of, moment, run_of
+from podium_quality.report.over import over
+from podium_quality.report.past import Past, Run, fact_tables, flow_of, moment, run_of
+from podium_quality.report.period import Choice
+from podium_quality.report.quality import report_of
 from podium_quality.report.quarantine import Quarantined, quarantined
 
 PENDING = "pending"
+DEFAULT = Choice()
 _WORST_FIRST = (Verdict.FAILED, Verdict.WARNED, Verdict.PASSED)
 _SENTENCES = {
     Verdict.PASSED: "Every threshold of this pipeline is met.",
@@ -44,8 +49,8 @@ _SENTENCES = {
 _TIER_MEANINGS = ("90 points or more", "70 to below 90", "50 to below 70", "below 50")
 
 
-def view(pipeline: Pipeline, lakehouse: Lakehouse) -> Report:
-    """Gather what the report says; no table is read as a whole."""
+def view(pipeline: Pipeline, lakehouse: Lakehouse, choice: Choice = DEFAULT) -> Report:
+    """Gather what the report says, of the days that are chosen what is said of a period; no table is read as a whole."""
     past = Past.of(lakehouse.completions.all(pipeline.name))
     measures = _measures(past, pipeline, lakehouse)
     checks = breaches_first(check for verdict in past.current() for check in verdict.checks)
@@ -54,6 +59,7 @@ def view(pipeline: Pipeline, lakehouse: Lakehouse) -> Report:
         pipeline=pipeline.name,
         headline=_headline(past, checks),
         figures=_figures(past, measures),
+        over=_over(past, choice, pipeline, lakehouse),
         flows=tuple(row_flows(past)),
         tiers=tuple(_tiers(name, found) for name, found in _scored(measures).items()),
         decisive=tuple(check_row(check) for check in checks if check.threshold is not None),
@@ -67,6 +73,15 @@ def view(pipeline: Pipeline, lakehouse: Lakehouse) -> Report:
         tables=_tables(past),
         traceparent=past.events[-1].traceparent if past.events else "",
     )
+
+
+def _over(past: Past, choice: Choice, pipeline: Pipeline, lakehouse: Lakehouse) -> Over | None:
+    """Return the quality of the period as of the last thing that was done; None before the first."""
+    if not past.events:
+        return None
+    latest = past.events[-1].time
+    period = choice.period(latest.astimezone(UTC).date())
+    return over(report_of(past.within(period), period, pipeline, lakehouse, latest))
 
 
 def _measures(past: Past, pipeline: Pipeline, lakehouse: Lakehouse) -> dict[str, Measures]:
