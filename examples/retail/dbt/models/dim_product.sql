@@ -85,7 +85,7 @@ select
     else 'Merchandise' end as category,
   case
     {% for subcategory, words in subcategories.items() -%}
-    when {% for word in words %}words like '% {{ word }} %'{% if not loop.last %} or {% endif %}{% endfor %} then '{{ subcategory }}'
+    when {{ podium.matches('words', ' (' ~ words | join('|') ~ ') ') }} then '{{ subcategory }}'
     {% endfor -%}
     else 'Other' end as subcategory,
   cast(null as string) as brand,

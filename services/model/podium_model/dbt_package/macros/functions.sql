@@ -48,6 +48,11 @@
 {% macro duckdb__div(dividend, divisor) %}(({{ dividend }}) // ({{ divisor }})){% endmacro %}
 {% macro spark__div(dividend, divisor) %}(({{ dividend }}) div ({{ divisor }})){% endmacro %}
 
+{# Whether a text has a part that a regular expression matches; keep to what Java and RE2 read alike. #}
+{% macro matches(text, pattern) %}{{ return(adapter.dispatch('matches', 'podium')(text, pattern)) }}{% endmacro %}
+{% macro duckdb__matches(text, pattern) %}regexp_matches({{ text }}, '{{ pattern }}'){% endmacro %}
+{% macro spark__matches(text, pattern) %}({{ text }} rlike '{{ pattern }}'){% endmacro %}
+
 {# The date of a date_key. #}
 {% macro key_date(key) %}{{ return(adapter.dispatch('key_date', 'podium')(key)) }}{% endmacro %}
 {% macro duckdb__key_date(key) %}make_date({{ key }} // 10000, ({{ key }} // 100) % 100, {{ key }} % 100){% endmacro %}
