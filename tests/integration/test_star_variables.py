@@ -17,9 +17,9 @@ from podium_runtime.requests import request
 from tests.integration.conftest import Line, Shop
 from tests.integration.test_batches import GOLD, balanced
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 DUCKDB = EngineName.DUCKDB
-ENGINES = [DUCKDB, pytest.param(EngineName.SPARK, marks=pytest.mark.spark)]
+ENGINES = [DUCKDB, pytest.param(EngineName.SPARK, marks=[pytest.mark.spark, pytest.mark.slow])]
 JANUARY: list[Line] = [
     ("489001", "85048", "LAMP", "2", "2010-01-15 09:00:00", "2.00", "13085", "United Kingdom"),
     ("489002", "79323", "CUP", "3", "2010-01-20 09:00:00", "3.00", "13086", "France"),
