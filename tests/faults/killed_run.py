@@ -19,6 +19,7 @@ from podium.opening import open_pipeline
 from podium_contracts.errors import TransientError
 from podium_contracts.names import EngineName
 from podium_lakehouse.lakehouse import Observer
+from podium_lakehouse.records.intents import Decision
 from podium_runtime.requests import request
 
 EXIT_TRANSIENT = 75
@@ -39,6 +40,26 @@ def killed_at(file: Path, point: str, engine: EngineName = EngineName.DUCKDB) ->
     process.start()
     process.join()
     return process.exitcode
+
+
+def decision_killed_at(file: Path, point: str, decision: Decision, dataset: str) -> int | None:
+    """Carry out a decision on a quarantine until a point is reached and the process kills itself; return its exit code."""
+    process = processes().Process(target=_decide, args=(file, point, decision, dataset))
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def _decide(file: Path, point: str, decision: Decision, dataset: str) -> None:
+    def reached(here: str) -> None:
+        if here == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    tempfile.tempdir = str(file.parent)
+    opened = open_pipeline(file, reached)
+    host.decide(
+        decision, dataset, opened.pipeline, opened.lakehouse, request(opened.pipeline, datasets=(dataset,))
+    )
 
 
 def together(file: Path, point: str, count: int) -> list[int | None]:

@@ -21,6 +21,8 @@ Contents = dict[str, list[str]]
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*Z")
 DURATION = re.compile(r'"seconds":[\d.e-]+')
+LAG = re.compile(r'(_lag_hours","actual":)[\d.e-]+')
+"""How old the newest row was when the run was asked for: a few seconds more are another hundredth of an hour."""
 RUNS = "_podium/runs"
 """A run is recorded before its first intent, so a killed one may be the only trace of itself."""
 
@@ -102,7 +104,7 @@ def _rows(rows: list[dict[str, object]], names: Mapping[str, str]) -> list[str]:
 
 def _plain(text: str, names: Mapping[str, str]) -> str:
     text = MOMENT.sub(lambda found: str(datetime.fromisoformat(found.group())), text)
-    text = DURATION.sub("", text)
+    text = LAG.sub(r"\1", DURATION.sub("", text))
     for name, plain in names.items():
         text = text.replace(name, plain)
     return text

@@ -23,7 +23,7 @@ from podium_contracts.pipeline import (
     Standardise,
     Threshold,
 )
-from podium_contracts.pipeline.rules import FormatValidation
+from podium_contracts.pipeline.rules import FormatValidation, ReferenceDataCheck
 from podium_contracts.pipeline.scoring import NullDeduction, RangeDeduction
 from pydantic import BaseModel, ValidationError
 
@@ -320,3 +320,36 @@ def test_a_relative_path_starts_at_the_file(uri: str, resolved: str) -> None:
     spec = PipelineDocument.model_validate(document).spec
     pipeline = Pipeline(name="retail", spec=spec, root=Path("/srv/retail"), fingerprint="")
     assert pipeline.lakehouse_uri == resolved
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"strategy": "interpolate"}, "needs a method"),
+        ({"strategy": "flag", "method": "mean"}, "no other strategy takes one"),
+        ({"strategy": "drop", "order_by": ["at"]}, "go with strategy `interpolate`"),
+        ({"strategy": "interpolate", "method": "forward"}, "need `order_by`"),
+        ({"strategy": "interpolate", "method": "linear", "order_by": ["a", "b"]}, "linear one column"),
+    ],
+)
+def test_an_interpolation_says_how(fields: dict[str, object], message: str) -> None:
+    """By a method, and along an order where it needs one."""
+    assert message in mistakes(NullStrategy, fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"type": "range_check", "min": 0, "correction": "0"}, "goes with `on_failure: correct`"),
+        ({"type": "format_validation", "pattern": "a", "on_failure": "correct"}, "needs `correction`"),
+        ({"type": "reference_data_check", "lookup": "l", "on_failure": "correct"}, "needs `correction`"),
+    ],
+)
+def test_a_correction_goes_with_a_rule_that_corrects(fields: dict[str, object], message: str) -> None:
+    """And such a rule says what it puts in the place of the value."""
+    assert message in mistakes(RULES[str(fields["type"])], {"column": "x", **fields})
+
+
+RULES: dict[str, type[BaseModel]] = {
+    "range_check": RangeCheck, "format_validation": FormatValidation, "reference_data_check": ReferenceDataCheck,
+}  # fmt: skip

@@ -156,3 +156,13 @@ def test_a_decision_that_was_interrupted_ends_as_if_it_had_not_been(
         assert quarantine_of(completed).closing == 3
     assert sorted(refused.silver()) == (["a", "b", "e"] if decision == REPLAY else ["a"])
     assert len(kept(refused)) == 3
+
+
+def test_a_replayed_row_is_filled_in_from_its_whole_file(desk: Desk) -> None:
+    """What was interpolated of the other rows of a file is the same when one row of it comes alone."""
+    sales = desk.spec["datasets"]["sales"]
+    sales["nulls"] = {"price": {"strategy": "interpolate", "method": "linear", "order_by": ["at"]}}
+    desk.deliver("a,1,1.00,Bath", "b,2,,Wells", "c,3,3.00,Bath")
+    desk.towns("Bath,Bath", "Wells,Wells")
+    decided(desk, REPLAY)
+    assert desk.silver()["b"] == (2, "2.00", "Wells")

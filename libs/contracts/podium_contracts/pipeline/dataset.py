@@ -241,15 +241,49 @@ def _written_out(value: Any) -> Any:
     raise ValueError("write a text in quotes, a whole number, true or false")
 
 
+_METHOD = "strategy `interpolate` needs a method, and no other strategy takes one"
+_SCOPED = "`partition_by` and `order_by` go with strategy `interpolate`"
+_ORDERED = "methods linear, forward and backward need `order_by`, linear one column"
+
+
 class NullStrategy(Model):
-    """What happens where a column is null: `drop` the row, fill in `default_value`, or `flag` it.
+    """What happens where a column is null: `drop` the row, fill in `default_value`, `flag` it, or `interpolate`.
 
     `flag` adds the column `<column>_is_null_flag`, and fills in `default_value`; where none is given, 0 in a column of numbers. Texts,
     booleans, dates and timestamps stay null then: no value of theirs says that there was none.
+
+    `interpolate` makes a value of the rows of the same file that agree in `partition_by`, as they say it before any rule: the one
+    before (`forward`) or after (`backward`) by `order_by` and place, on the line between both (`linear`), or the `mean` or `median` of
+    all. Where there is none it takes `default_value`, or stays null.
     """
 
-    strategy: Literal["drop", "default", "flag"]
+    model_config = checked(
+        ("(self.strategy == 'interpolate') == has(self.method)", _METHOD),
+        (
+            "self.strategy == 'interpolate' || !(has(self.partition_by) || has(self.order_by))",
+            _SCOPED,
+        ),
+    )
+
+    strategy: Literal["drop", "default", "flag", "interpolate"]
     default_value: Annotated[str | int | bool | None, BeforeValidator(_written_out)] = None
+    method: Literal["linear", "forward", "backward", "mean", "median"] | None = None
+    partition_by: tuple[Name, ...] = Field(default=(), max_length=16)
+    order_by: tuple[Name, ...] = Field(default=(), max_length=16)
+    scope: Literal["file"] = "file"
+    """Which rows are looked at: those of the file, which is ingested as a whole and never changes."""
+
+    @model_validator(mode="after")
+    def _interpolated(self) -> Self:
+        if (self.strategy == "interpolate") != (self.method is not None):
+            raise ValueError(_METHOD)
+        if self.strategy != "interpolate" and (self.partition_by or self.order_by):
+            raise ValueError(_SCOPED)
+        if (self.method == "linear" and len(self.order_by) != 1) or (
+            self.method in {"forward", "backward"} and not self.order_by
+        ):
+            raise ValueError(_ORDERED)
+        return self
 
     def default(self, kind: ColumnType) -> str | int | bool | None:
         """Return what takes the place of null in a column of a type, None where nothing does."""

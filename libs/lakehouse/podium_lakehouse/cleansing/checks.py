@@ -10,6 +10,7 @@ from podium_contracts.pipeline import (
     CustomLogic,
     Dataset,
     NullDeduction,
+    NullStrategy,
     RangeCheck,
     ReferenceDataCheck,
     Rule,
@@ -31,6 +32,10 @@ from podium_lakehouse.cleansing.columns import (
 from podium_lakehouse.cleansing.staging import default_text
 from podium_lakehouse.expressions.compiler import ExpressionError, compile_expression
 from podium_lakehouse.expressions.dialects import DUCKDB
+
+MOST_DIGITS = 18
+"""Of a number that is computed from others."""
+_COMPUTED = {"linear", "mean", "median"}
 
 
 def problems(spec: Spec) -> list[Problem]:
@@ -126,12 +131,37 @@ class _Dataset:
             if name not in self.read:
                 yield self._unknown(path, name, self.read)
                 continue
+            if rule.strategy == "interpolate":
+                yield from self._interpolation(path, name, rule)
             if rule.default_value is not None and not _is_of(
                 default_text(rule.default_value), self.read[name]
             ):
                 yield self._problem(
                     (*path, "default_value"), f"{rule.default_value!r} is not {self.read[name]}"
                 )
+
+    def _interpolation(self, path: Path, name: str, rule: NullStrategy) -> Iterator[Problem]:
+        if any(source.kafka for source in self.dataset.sources):
+            yield self._problem(
+                path,
+                "interpolate looks at the rows of a file, and messages have none",
+                "choose another strategy",
+            )
+        for field in ("partition_by", "order_by"):
+            for place, other in enumerate(getattr(rule, field)):
+                if other not in self.read:
+                    yield self._unknown((*path, field, place), other, self.read)
+        kind = self.read[name]
+        if rule.method in _COMPUTED and not (kind.numeric and max(kind.precision, kind.scale) <= MOST_DIGITS):
+            yield self._problem(
+                (*path, "method"),
+                f"{rule.method} needs a number of at most {MOST_DIGITS} digits, {name} is {kind}",
+                "take forward or backward",
+            )
+        if rule.method == "linear" and self.read.get(rule.order_by[0]) in {STRING, BOOLEAN}:
+            yield self._problem(
+                (*path, "order_by", 0), f"linear needs a number, a date or a time, {rule.order_by[0]} is none"
+            )
 
     def _standardise(self) -> Iterator[Problem]:
         for name, rule in self.dataset.standardise.items():

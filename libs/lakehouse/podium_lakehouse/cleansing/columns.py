@@ -70,6 +70,15 @@ def rule_id(name: str) -> str:
     return f"rule.{name}"
 
 
+FILLED = "interpolated"
+"""The relation with what is filled in from other rows of a file."""
+
+
+def fill(column: str) -> str:
+    """Return the name of the value that is filled into a column."""
+    return f"_fill_{column}"
+
+
 def null_flag(column: str) -> str:
     """Return the name of the column that the null strategy `flag` adds."""
     return f"{column}_is_null_flag"

@@ -50,6 +50,14 @@ def default_text(value: str | int) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def typed(dialect: Dialect, text: str, kind: ColumnType) -> str:
+    """Return a text as a value of a type, null where it is none."""
+    if kind == STRING:
+        return text
+    fits = dialect.matches_verbatim(text, kind.accepts or "")
+    return f"CASE WHEN {fits} THEN {dialect.try_cast(f'trim({text})', kind)} END"
+
+
 def staging_statement(
     dataset: Dataset, lookups: Mapping[str, Lookup], source_names: Mapping[str, str], dialect: Dialect
 ) -> exp.Select:
@@ -142,19 +150,19 @@ class _Staging:
         )
 
     def _schema(self) -> exp.Select:
-        typed: Selected = []
+        selected: Selected = []
         for name, stored in self.stored.items():
             kind, held = self.dataset.columns[name].type, self._name(stored)
             if self._is_read(name):
-                typed += [(name, self._typed(held, kind)), (f"_text_{name}", held)]
+                selected += [(name, typed(self.dialect, held, kind)), (f"_text_{name}", held)]
             else:
-                typed.append((name, held))
+                selected.append((name, held))
         raw = [
             (self.source_names[member], self._as_text(member))
             for member in dict.fromkeys(self.stored.values())
         ]
-        typed.append((names.RAW, self.dialect.record(raw)))
-        return self._select([*typed, *self._carried()], "source")
+        selected.append((names.RAW, self.dialect.record(raw)))
+        return self._select([*selected, *self._carried()], "source")
 
     def _is_read(self, name: str) -> bool:
         """Whether Bronze holds a column's values as text, to be read as another type."""
@@ -164,12 +172,6 @@ class _Staging:
     def _as_text(self, stored: str) -> str:
         kind = names.KAFKA_METADATA.get(stored, STRING)
         return self._name(stored) if kind == STRING else self.dialect.canonical(self._name(stored), kind)
-
-    def _typed(self, text: str, kind: ColumnType) -> str:
-        return f"CASE WHEN {self._fits(text, kind)} THEN {self.dialect.try_cast(f'trim({text})', kind)} END"
-
-    def _fits(self, text: str, kind: ColumnType) -> str:
-        return self.dialect.matches_verbatim(text, kind.accepts or "")
 
     def _nulls(self) -> exp.Select:
         selected: Selected = []
@@ -181,7 +183,25 @@ class _Staging:
             if name in self._watched_nulls():
                 selected.append((f"_null_{name}", f"({column} IS NULL)"))
             selected.append((name, self._filled(name, column)))
-        return self._select([*selected, (names.RAW, names.RAW), *self._carried()], "schema")
+        select = self._select([*selected, (names.RAW, names.RAW), *self._carried()], "schema")
+        return self._with_fillings(select)
+
+    def _with_fillings(self, select: exp.Select) -> exp.Select:
+        """The rows with what other rows of their file fill in."""
+        filled = [
+            names.fill(name) for name, rule in self.dataset.nulls.items() if rule.strategy == "interpolate"
+        ]
+        if not filled:
+            return select
+        identity = {"source_file": "_file", "ingestion_batch_id": "_from", names.ROW: "_place"}
+        renamed = [f"{name} AS {alias}" for name, alias in identity.items()]
+        columns = ", ".join([*renamed, *map(self._name, filled)])
+        return select.join(
+            f"(SELECT {columns} FROM {names.FILLED}) AS fillings",
+            on=" AND ".join(f"{name} = {alias}" for name, alias in identity.items()),
+            join_type="left",
+            dialect=self.dialect.name,
+        )
 
     def _watched_nulls(self) -> set[str]:
         deductions = self.dataset.scoring.deductions.values()
@@ -191,11 +211,13 @@ class _Staging:
 
     def _filled(self, name: str, column: str) -> str:
         rule, kind = self.dataset.nulls.get(name), self.dataset.columns[name].type
-        given = rule.default(kind) if rule else None
-        if given is None:
+        values = [self._name(names.fill(name))] if rule and rule.strategy == "interpolate" else []
+        if (given := rule.default(kind) if rule else None) is not None:
+            value = self.dialect.text(default_text(given))
+            values.append(value if kind == STRING else self.dialect.try_cast(f"trim({value})", kind))
+        if not values:
             return column
-        value = self.dialect.text(default_text(given))
-        default = value if kind == STRING else self.dialect.try_cast(f"trim({value})", kind)
+        default = values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
         if not self._is_read(name):
             return f"coalesce({column}, {default})"
         return f"CASE WHEN {self._name(f'_text_{name}')} IS NULL THEN {default} ELSE {column} END"

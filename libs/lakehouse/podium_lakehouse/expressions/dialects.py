@@ -72,6 +72,19 @@ class Dialect(ABC):
     def seconds(self, moment: str) -> str:
         """Return a date or a timestamp as whole seconds since 1970."""
 
+    @property
+    @abstractmethod
+    def widest_integer(self) -> str:
+        """Return the name of a type of whole numbers with at least 38 digits, in which sums and products stay."""
+
+    @abstractmethod
+    def whole_quotient(self, number: str, by: str) -> str:
+        """Return how many times a positive whole number goes into one that is not negative; both of the widest type, the result of 18 digits."""
+
+    @abstractmethod
+    def day_number(self, day: str) -> str:
+        """Return a date as days since 1970."""
+
     @abstractmethod
     def hash60(self, text: str) -> str:
         """Return the first 60 bits of the text's MD5 as a bigint, 0 to 2^60 - 1."""
@@ -137,6 +150,19 @@ class DuckDb(Dialect):
     def seconds(self, moment: str) -> str:
         """See `Dialect`. Seconds with a fraction are a double, which cannot tell the end of the year 9999 from 10000."""
         return f"cast(epoch(date_trunc('second', {moment})) AS BIGINT)"
+
+    @property
+    def widest_integer(self) -> str:
+        """See `Dialect`."""
+        return "HUGEINT"
+
+    def whole_quotient(self, number: str, by: str) -> str:
+        """See `Dialect`. A decimal is divided as a double here, a whole number is not."""
+        return f"cast({number} // {by} AS BIGINT)"
+
+    def day_number(self, day: str) -> str:
+        """See `Dialect`."""
+        return f"({day} - cast('1970-01-01' AS DATE))"
 
     def hash60(self, text: str) -> str:
         """See `Dialect`."""
@@ -211,6 +237,19 @@ class Spark(Dialect):
     def seconds(self, moment: str) -> str:
         """See `Dialect`."""
         return f"unix_seconds(cast({moment} AS TIMESTAMP))"
+
+    @property
+    def widest_integer(self) -> str:
+        """See `Dialect`."""
+        return "DECIMAL(38,0)"
+
+    def whole_quotient(self, number: str, by: str) -> str:
+        """See `Dialect`."""
+        return f"({number} DIV {by})"
+
+    def day_number(self, day: str) -> str:
+        """See `Dialect`."""
+        return f"unix_date({day})"
 
     def hash60(self, text: str) -> str:
         """See `Dialect`."""

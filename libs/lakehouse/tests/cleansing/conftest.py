@@ -14,6 +14,7 @@ from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.cleansing import outcome
 from podium_lakehouse.cleansing.counts import Counts
 from podium_lakehouse.cleansing.dispatch import Dispatch
+from podium_lakehouse.cleansing.interpolation import interpolated, interpolation_statement
 from podium_lakehouse.cleansing.judging import lookup_relation
 from podium_lakehouse.cleansing.staging import BRONZE, staging_statement
 from podium_lakehouse.delta.tables import arrow_schema
@@ -76,6 +77,8 @@ class Cleanser:
         )
         lookups = {"towns": Lookup(path="towns.csv", key="variant", value="town")}
         stored = {storable_name(name): name for name in header}
+        if interpolated(dataset):
+            self.engine.materialise(names.FILLED, interpolation_statement(dataset, stored, DUCKDB, BRONZE))
         self.engine.materialise(outcome.STAGED, staging_statement(dataset, lookups, stored, DUCKDB))
         self._offer(outcome.BASE, base, arrow_schema(names.silver_columns(dataset)))
         self.engine.materialise(outcome.REPEATED, outcome.repeated_statement(DUCKDB))

@@ -102,6 +102,34 @@ ONE_MISTAKE = {
         {"standardise": {"id": {"lookup": "cities"}}},
         ("standardise.id.lookup", "no lookup 'cities'", "the lookups are: towns"),
     ),
+    "an interpolation along an unknown column": (
+        {"nulls": {"n": {"strategy": "interpolate", "method": "forward", "order_by": ["when"]}}},
+        ("nulls.n.order_by[0]", "no column 'when' here", READ),
+    ),
+    "an interpolation within a derived column": (
+        {"nulls": {"n": {"strategy": "interpolate", "method": "mean", "partition_by": ["total"]}}},
+        ("nulls.n.partition_by[0]", "no column 'total' here", READ),
+    ),
+    "a mean of texts": (
+        {"nulls": {"id": {"strategy": "interpolate", "method": "mean"}}},
+        (
+            "nulls.id.method",
+            "mean needs a number of at most 18 digits, id is string",
+            "take forward or backward",
+        ),
+    ),
+    "a line along a text": (
+        {"nulls": {"n": {"strategy": "interpolate", "method": "linear", "order_by": ["id"]}}},
+        ("nulls.n.order_by[0]", "linear needs a number, a date or a time, id is none", ""),
+    ),
+    "an interpolation of messages": (
+        {**TOPIC, "nulls": {"n": {"strategy": "interpolate", "method": "mean"}}},
+        (
+            "nulls.n",
+            "interpolate looks at the rows of a file, and messages have none",
+            "choose another strategy",
+        ),
+    ),
     "a rule that asks a lookup which is not declared": (
         {"rules": {"r": {"type": "reference_data_check", "column": "id", "lookup": "cities"}}},
         ("rules.r.lookup", "no lookup 'cities'", "the lookups are: towns"),
