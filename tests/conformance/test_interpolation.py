@@ -1,13 +1,17 @@
-"""Law 5 for what looks at other rows of a file: both engines fill in the same values, to the last digit."""
+"""Law 5 for what makes a value of other rows: both engines interpolate and merge the same, to the last digit."""
 
 import random
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
 from podium_contracts.pipeline import Dataset
 from podium_lakehouse.cleansing import columns as names
+from podium_lakehouse.cleansing import outcome
 from podium_lakehouse.cleansing.interpolation import interpolation_statement
 from podium_lakehouse.cleansing.staging import BRONZE
+from podium_lakehouse.delta.tables import arrow_schema
 from podium_lakehouse.expressions.dialects import DUCKDB, SPARK
 
 from tests.conformance.conftest import Engines
@@ -97,3 +101,103 @@ def test_both_engines_fill_in_the_same(engines: Engines) -> None:
     assert [field.type for field in theirs.schema] == [field.type for field in ours.schema]
     assert sorted(map(repr, theirs.to_pylist())) == sorted(map(repr, ours.to_pylist()))
     assert all(ours[name].null_count < ours.num_rows for name in ours.column_names)
+
+
+MERGING = Dataset.model_validate(
+    {
+        "sources": [{"files": {"path": "*"}}],
+        "columns": {
+            "id": {"type": "string"},
+            "at": {"type": "timestamp"},
+            "note": {"type": "string"},
+            "name": {"type": "string"},
+            "low": {"type": "integer"},
+            "high": {"type": "decimal(12,3)"},
+            "since": {"type": "date"},
+            "on": {"type": "boolean"},
+            "flagged": {"type": "bigint"},
+            "double": {"type": "decimal(15,3)", "expression": "high * 2"},
+        },
+        "nulls": {"flagged": {"strategy": "flag"}},
+        "rules": {"w": {"type": "range_check", "column": "low", "min": 0, "on_failure": "warn"}},
+        "scoring": {"details": True},
+        "duplicates": {
+            "keys": ["id"],
+            "order": ["at"],
+            "strategy": "merge",
+            "merge": {"name": "longest", "low": "min", "high": "max", "since": "first"},
+        },
+    }
+)
+
+
+def rows_of(count: int, keys: int, seed: int) -> list[dict[str, object]]:
+    """Return rows as staging leaves them, of few keys, moments and values, so that they tie."""
+    chance = random.Random(seed)
+    moments = [datetime(2024, 2, 29, hour, tzinfo=UTC) for hour in range(3)]
+    found = []
+    for place in range(count):
+        high, flagged = chance.choice([Decimal("1.500"), Decimal("-2.001"), None]), chance.choice([0, 7, 8])
+        row: dict[str, object] = {
+            "id": f"ß{chance.randrange(keys)}",
+            "at": chance.choice(moments),
+            "note": chance.choice(["", "a", "Ä", "😀", None]),
+            "name": chance.choice(["x", "ÿy", "zz", None]),
+            "low": chance.choice([1, -1, None]),
+            "high": high,
+            "since": chance.choice([date(1900, 1, 1), date(2024, 2, 29), None]),
+            "on": chance.choice([True, False, None]),
+            "flagged": flagged,
+            "flagged_is_null_flag": flagged == 0,
+            "double": None if high is None else high * 2,
+            "quality_score": chance.choice([Decimal("100.0"), Decimal("65.5")]),
+            "quality_tier": "HIGH",
+            "quality_details": chance.choice(["a,b", None]),
+            "quality_warnings": chance.choice(["w", None]),
+            "source_file": chance.choice(["one.csv", "two.csv"]),
+            "ingestion_batch_id": "shop.sales.000001",
+            "created_at": moments[0],
+            "updated_at": moments[0],
+            names.ROW: place,
+            names.REFUSED: chance.random() < 0.1,
+            names.DROPPED_BY: "low" if chance.random() < 0.1 else None,
+        }
+        for column in names.as_of_columns(MERGING):
+            held = row[column.removesuffix(names.AS_OF)]
+            row[column] = None if held is None or (column == "flagged_as_of" and flagged == 0) else row["at"]
+        found.append({**row, names.KEY_HASH: hash(row["id"]) % 2**31})
+    return found
+
+
+@pytest.mark.parametrize("with_base", [False, True], ids=["the first batch", "against Silver"])
+def test_both_engines_merge_the_same(engines: Engines, with_base: bool) -> None:  # noqa: FBT001
+    """Every way over every type, ties and nulls among them: the same rows are chosen, and the same row is made of them."""
+    silver = arrow_schema(names.silver_columns(MERGING))
+    own = {
+        names.ROW: pa.int64(),
+        names.KEY_HASH: pa.int64(),
+        names.REFUSED: pa.bool_(),
+        names.DROPPED_BY: pa.string(),
+    }
+    staged = pa.Table.from_pylist(rows_of(300, 80, 1), pa.schema([*silver, *own.items()]))
+    first = {str(row["id"]): row for row in rows_of(200, 60, 2)}
+    relations = {outcome.STAGED: staged, outcome.BASE: pa.Table.from_pylist(list(first.values()), silver)}
+    found = []
+    for dialect in (DUCKDB, SPARK):
+        for name, table in relations.items():
+            if dialect is DUCKDB:
+                engines.duckdb.register(name, table)
+            else:
+                engines.spark.createDataFrame(table).createOrReplaceTempView(name)
+        repeated = dialect.statement(outcome.repeated_statement(dialect))
+        merging = dialect.statement(outcome.exceptions_statement(MERGING, dialect, with_base=with_base))
+        if dialect is DUCKDB:
+            engines.duckdb.execute(f"CREATE OR REPLACE VIEW {outcome.REPEATED} AS {repeated}")
+            found.append(engines.duckdb.sql(merging).to_arrow_table())
+        else:
+            engines.spark.sql(repeated).createOrReplaceTempView(outcome.REPEATED)
+            found.append(engines.spark.sql(merging).toArrow())
+    ours, theirs = found
+    assert [field.type for field in theirs.schema] == [field.type for field in ours.schema]
+    assert sorted(map(repr, theirs.to_pylist())) == sorted(map(repr, ours.to_pylist()))
+    assert len(set(ours[outcome.DISPOSITION].to_pylist())) >= (3 if with_base else 2)

@@ -128,6 +128,16 @@ VARIANTS = {
     "the first kept": Variant(
         (("keys: [sale_id], order: [invoice_date], strategy: keep_latest", "keys: [invoice_no, stock_code], order: [invoice_date], strategy: keep_first"),)
     ),
+    "merged": Variant(
+        (
+            (
+                "keys: [sale_id], order: [invoice_date], strategy: keep_latest",
+                """keys: [invoice_no, stock_code], order: [invoice_date], strategy: merge,
+        merge: {quantity: max, unit_price: min, description: longest, country: first}""",
+            ),
+            ("customer_id: {strategy: flag}", "customer_id: {strategy: flag, default_value: none}"),
+        )
+    ),
     "no order of versions": Variant((("keys: [sale_id], order: [invoice_date]", "keys: [invoice_no, stock_code]"),)),
     "ordered by two columns": Variant(
         (("keys: [sale_id], order: [invoice_date]", "keys: [invoice_no, stock_code], order: [quantity, invoice_date]"),)
@@ -242,5 +252,5 @@ def test_a_lakehouse_may_change_engine(tmp_path: Path, order: tuple[EngineName, 
 
 
 def test_the_variants_differ() -> None:
-    """No two pipelines of the list are the same, and there are fourteen of them."""
-    assert len({variant.changes for variant in VARIANTS.values()}) == len(VARIANTS) == 14
+    """No two pipelines of the list are the same, and there are fifteen of them."""
+    assert len({variant.changes for variant in VARIANTS.values()}) == len(VARIANTS) == 15

@@ -226,6 +226,20 @@ def test_duplicates_need_a_key() -> None:
     assert "at least 1 item" in mistakes(Duplicates, {"keys": []})
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"order": ["at"]}, "give `keys`"),
+        ({"keys": ["id"], "strategy": "merge"}, "one column of `order`"),
+        ({"keys": ["id"], "strategy": "merge", "order": ["a", "b"]}, "one column of `order`"),
+        ({"keys": ["id"], "merge": {"a": "max"}}, "goes with strategy `merge`"),
+    ],
+)
+def test_duplicates_that_are_merged_say_how(fields: dict[str, object], message: str) -> None:
+    """By keys, along one order, and each column in its way."""
+    assert message in mistakes(Duplicates, fields)
+
+
 @pytest.mark.parametrize("delimiter", ['"', "\\", "\n", "\r"])
 def test_a_delimiter_is_none_of_the_other_signs(delimiter: str) -> None:
     """A line that could be read in two ways is not read at all."""

@@ -322,17 +322,38 @@ class Standardise(Model):
         return self
 
 
+Way = Literal["latest", "first", "max", "min", "longest"]
+_KEYED = "`order` says which row of the same `keys` stays: give `keys`, too"
+_MERGED = "strategy `merge` needs `keys` and one column of `order`"
+_WAYS = "`merge` says how columns become one: it goes with strategy `merge`"
+
+
 class Duplicates(Model):
-    """Which accepted rows are the same thing, and which of them stays: the last by `order`, or the first. Without `keys` every row stays."""
+    """Which accepted rows are the same thing, and what becomes of them: the last by `order` stays, or the first, or they become one row.
+
+    Without `keys` every row stays. With strategy `merge`, `merge` says of each column which value the one row has: that of the `latest`
+    row which has one (unless it says otherwise), of the `first`, the `max`, the `min` or the `longest`.
+    """
+
+    model_config = checked(
+        ("!has(self.order) || size(self.order) == 0 || has(self.keys)", _KEYED),
+        ("self.strategy != 'merge' || (has(self.keys) && has(self.order) && size(self.order) == 1)", _MERGED),
+        ("self.strategy == 'merge' || !has(self.merge) || size(self.merge) == 0", _WAYS),
+    )
 
     keys: tuple[Name, ...] = Field(default=(), min_length=1)
     order: tuple[Name, ...] = ()
-    strategy: Literal["keep_latest", "keep_first"] = "keep_latest"
+    strategy: Literal["keep_latest", "keep_first", "merge"] = "keep_latest"
+    merge: dict[Name, Way] = Field(default_factory=dict, max_length=MOST_COLUMNS)
 
     @model_validator(mode="after")
     def _keyed(self) -> Self:
         if self.order and not self.keys:
-            raise ValueError("`order` says which row of the same `keys` stays: give `keys`, too")
+            raise ValueError(_KEYED)
+        if self.strategy == "merge" and (not self.keys or len(self.order) != 1):
+            raise ValueError(_MERGED)
+        if self.strategy != "merge" and self.merge:
+            raise ValueError(_WAYS)
         return self
 
 

@@ -18,6 +18,7 @@ from podium_contracts.pipeline import (
 )
 from podium_contracts.pipeline.types import BOOLEAN, STRING
 
+from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.cleansing import quality_checks
 from podium_lakehouse.cleansing.columns import (
     BRONZE_POSITION,
@@ -68,7 +69,9 @@ class _Dataset:
         return Problem((*self.path, *path), message, hint)
 
     def _names(self) -> Iterator[Problem]:
-        reserved = {*SILVER_METADATA, *OPTIONAL_METADATA, *BRONZE_POSITION}
+        asked = self.dataset.duplicates
+        added = names.as_of_columns(self.dataset) if set(asked.order) <= set(self.columns) else {}
+        reserved = {*added, *SILVER_METADATA, *OPTIONAL_METADATA, *BRONZE_POSITION}
         flags = {null_flag(name) for name, rule in self.dataset.nulls.items() if rule.strategy == "flag"}
         for name in self.columns:
             if name in reserved:
@@ -243,6 +246,7 @@ class _Dataset:
                         f"rows of files have no {name}, and would all be refused",
                         f"say what theirs is, as nulls: {name}: {{strategy: default, default_value: …}}",
                     )
+        yield from self._merging()
         for identifier, item in self.dataset.scoring.deductions.items():
             path = ("scoring", "deductions", identifier, "column")
             if item.column not in self.columns:
@@ -250,6 +254,18 @@ class _Dataset:
             elif not isinstance(item, NullDeduction) and not self.columns[item.column].numeric:
                 yield self._problem(
                     path, f"{item.condition} needs a number, {item.column} is {self.columns[item.column]}"
+                )
+
+    def _merging(self) -> Iterator[Problem]:
+        merging = names.merged_columns(self.dataset)
+        for name, way in self.dataset.duplicates.merge.items():
+            if name not in merging:
+                yield self._unknown(
+                    ("duplicates", "merge", name), name, {known: self.read[known] for known in merging}
+                )
+            elif way == "longest" and self.columns[name] != STRING:
+                yield self._problem(
+                    ("duplicates", "merge", name), f"longest needs a string, {name} is {self.columns[name]}"
                 )
 
     def _lacking_in_files(self, name: str) -> bool:

@@ -105,6 +105,34 @@ def business_columns(dataset: Dataset) -> dict[str, ColumnType]:
     return {**declared_columns(dataset), **{null_flag(name): BOOLEAN for name in flags}}
 
 
+AS_OF = "_as_of"
+
+
+def as_of(column: str) -> str:
+    """Return the name of the column with the order of the row that a merged value is from."""
+    return column + AS_OF
+
+
+def merged(column: str) -> str:
+    """Return the name of a column of a merged row while it stands beside the row that it takes the place of."""
+    return f"_merged_{column}"
+
+
+def merged_columns(dataset: Dataset) -> dict[str, str]:
+    """Return the columns that a dataset merges, with the way: all that are read but keys and order, `latest` unless it says otherwise."""
+    declared = dataset.duplicates
+    if declared.strategy != "merge":
+        return {}
+    fixed = {*declared.keys, *declared.order}
+    return {name: declared.merge.get(name, "latest") for name in read_columns(dataset) if name not in fixed}
+
+
+def as_of_columns(dataset: Dataset) -> dict[str, ColumnType]:
+    """Return the columns that keep of which order a merged value is."""
+    by_order = [name for name, way in merged_columns(dataset).items() if way in {"latest", "first"}]
+    return {as_of(name): dataset.columns[dataset.duplicates.order[0]].type for name in by_order}
+
+
 def quality_columns(dataset: Dataset) -> tuple[str, ...]:
     """Return the columns that say why a row has its score, which rules it broke and stayed, and which corrected it; those that the file asks for."""
     outcomes = {rule.on_failure for rule in dataset.rules.values()}
@@ -119,4 +147,4 @@ def quality_columns(dataset: Dataset) -> tuple[str, ...]:
 def silver_columns(dataset: Dataset) -> dict[str, ColumnType]:
     """Return every column of the dataset's Silver table, in order."""
     quality = dict.fromkeys(quality_columns(dataset), STRING)
-    return {**business_columns(dataset), **SCORED, **quality, **ORIGIN}
+    return {**business_columns(dataset), **as_of_columns(dataset), **SCORED, **quality, **ORIGIN}

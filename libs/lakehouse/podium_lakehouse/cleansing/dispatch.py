@@ -70,16 +70,24 @@ class Dispatch:
         """The rows that Silver gets, with its columns."""
         written = {"created_at": self._moment, "updated_at": self._moment}
         columns = [
-            f"{written.get(name, f'staged.{self.dialect.identifier(name)}')} AS {self.dialect.identifier(name)}"
+            f"{written.get(name) or self._final(name)} AS {self.dialect.identifier(name)}"
             for name in names.silver_columns(self.dataset)
         ]
-        updated = f"{outcome.DISPOSITION} = {self.dialect.text(outcome.UPDATE)}"
+        kept = ", ".join(self.dialect.text(disposition) for disposition in (outcome.INSERT, outcome.UPDATE))
         return self._with_exceptions(self._select(columns)).where(
             f"NOT {names.REFUSED}",
             f"{names.DROPPED_BY} IS NULL",
-            f"({outcome.DISPOSITION} IS NULL OR {updated})",
+            f"({outcome.DISPOSITION} IS NULL OR {outcome.DISPOSITION} IN ({kept}))",
             dialect=self.dialect.name,
         )
+
+    def _final(self, name: str) -> str:
+        """A row's own value, or that of the row which its duplicates were merged into."""
+        own = f"staged.{self.dialect.identifier(name)}"
+        if self.dataset.duplicates.strategy != "merge":
+            return own
+        merged = f"{outcome.EXCEPTIONS}.{self.dialect.identifier(names.merged(name))}"
+        return f"CASE WHEN {outcome.EXCEPTIONS}._merged THEN {merged} ELSE {own} END"
 
     def refused(self) -> exp.Select:
         """The rows that quarantine gets, with its columns."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from podium_contracts.pipeline import (
+    TIERS,
     ColumnType,
     CustomLogic,
     Dataset,
@@ -32,6 +33,13 @@ def outside(column: str, low: Decimal | None, high: Decimal | None) -> str:
         f"{column} > {high:f}" if high is not None else "",
     ]
     return f"({' OR '.join(side for side in sides if side)})"
+
+
+def tier(dialect: Dialect) -> str:
+    """Return the tier of a `quality_score`."""
+    *better, (worst, _) = TIERS
+    tiers = " ".join(f"WHEN quality_score >= {low} THEN {dialect.text(title)}" for title, low in better)
+    return f"CASE {tiers} ELSE {dialect.text(worst)} END"
 
 
 @dataclass(frozen=True)

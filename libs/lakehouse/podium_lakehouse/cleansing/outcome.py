@@ -12,20 +12,43 @@ from podium_contracts.pipeline import Dataset
 from sqlglot import exp
 
 from podium_lakehouse.cleansing import columns as names
+from podium_lakehouse.cleansing.dispositions import (
+    ACCEPTED,
+    BASE,
+    DEDUPLICATED,
+    DISPOSITION,
+    DROPPED,
+    EXCEPTIONS,
+    INSERT,
+    LATE,
+    QUARANTINED,
+    REPEATED,
+    ROW_IDENTITY,
+    STAGED,
+    UNCHANGED,
+    UPDATE,
+)
+from podium_lakehouse.cleansing.merging import merge_statement
 from podium_lakehouse.expressions.dialects import Dialect
 
-STAGED = "staged"
-REPEATED = "repeated"
-EXCEPTIONS = "exceptions"
-BASE = "base"
-DISPOSITION = "_disposition"
-
-INSERT, UPDATE, UNCHANGED, LATE = "inserted", "updated", "unchanged", "late"
-DEDUPLICATED, QUARANTINED, DROPPED = "deduplicated", "quarantined", "dropped"
-
-ACCEPTED = f"NOT {names.REFUSED} AND {names.DROPPED_BY} IS NULL"
-ROW_IDENTITY = ("source_file", "ingestion_batch_id", names.ROW)
-"""What tells the rows of a batch apart: the same file may be read twice, in two ingestions."""
+__all__ = [
+    "ACCEPTED",
+    "BASE",
+    "DEDUPLICATED",
+    "DISPOSITION",
+    "DROPPED",
+    "EXCEPTIONS",
+    "INSERT",
+    "LATE",
+    "QUARANTINED",
+    "REPEATED",
+    "ROW_IDENTITY",
+    "STAGED",
+    "UNCHANGED",
+    "UPDATE",
+    "exceptions_statement",
+    "repeated_statement",
+]
 
 
 def repeated_statement(dialect: Dialect) -> exp.Select:
@@ -45,6 +68,8 @@ def exceptions_statement(dataset: Dataset, dialect: Dialect, *, with_base: bool)
     It reads the relations `staged` and `repeated`, and, `with_base`, the relation `base`: Silver's business columns at the pinned version. Its rows
     are a row's identity and `_disposition` (updated, unchanged, late or deduplicated).
     """
+    if dataset.duplicates.strategy == "merge":
+        return merge_statement(dataset, dialect, with_base=with_base)
     build = _Outcome(dataset, dialect)
     steps = build.duplicate_steps()
     if with_base and dataset.duplicates.keys:

@@ -13,7 +13,6 @@ from podium_contracts.errors import BadSource
 from podium_contracts.names import standard_name, storable_name
 from podium_contracts.pipeline import (
     FULL_SCORE,
-    TIERS,
     ColumnType,
     CustomLogic,
     Dataset,
@@ -27,7 +26,7 @@ from podium_contracts.pipeline.types import STRING
 from sqlglot import exp
 
 from podium_lakehouse.cleansing import columns as names
-from podium_lakehouse.cleansing.judging import Judging, lookup_relation, outside
+from podium_lakehouse.cleansing.judging import Judging, lookup_relation, outside, tier
 from podium_lakehouse.expressions.compiler import compile_expression
 from podium_lakehouse.expressions.dialects import Dialect
 
@@ -401,16 +400,13 @@ class _Staging:
         return outside(column, item.min_value, item.max_value)
 
     def _staged(self) -> Selected:
-        *better, (worst, _) = TIERS
-        tiers = " ".join(
-            f"WHEN quality_score >= {low} THEN {self.dialect.text(tier)}" for tier, low in better
-        )
         keys = [self._name(name) for name in self.dataset.duplicates.keys]
         refused = self._name(names.REFUSED)
         return [
             *((name, self._name(name)) for name in names.business_columns(self.dataset)),
+            *self._moments(),
             ("quality_score", "quality_score"),
-            ("quality_tier", f"CASE {tiers} ELSE {self.dialect.text(worst)} END"),
+            ("quality_tier", tier(self.dialect)),
             *((name, name) for name in names.quality_columns(self.dataset)),
             ("source_file", "source_file"),
             ("ingestion_batch_id", "ingestion_batch_id"),
@@ -425,6 +421,25 @@ class _Staging:
             (names.RAW, f"CASE WHEN {refused} THEN {self._raw_text()} END"),
             (names.CORRUPT_REASON, f"CASE WHEN {refused} THEN {self._name(names.CORRUPT_REASON)} END"),
         ]
+
+    def _moments(self) -> Selected:
+        """Of columns that are merged by order: the order of the row that has the value."""
+        found: Selected = []
+        for name, kind in names.as_of_columns(self.dataset).items():
+            column = name.removesuffix(names.AS_OF)
+            rule = self.dataset.nulls.get(column)
+            flagged = (
+                f" AND NOT {self._name(names.null_flag(column))}" if rule and rule.strategy == "flag" else ""
+            )
+            order = self._name(self.dataset.duplicates.order[0])
+            present = f"{self._name(column)} IS NOT NULL{flagged}"
+            found.append(
+                (
+                    name,
+                    f"CASE WHEN {present} THEN {order} ELSE cast(NULL AS {self.dialect.type_name(kind)}) END",
+                )
+            )
+        return found
 
     def _raw_text(self) -> str:
         """The line that does not parse, or the source columns as JSON: made late, because few rows are refused."""

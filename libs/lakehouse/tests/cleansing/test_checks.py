@@ -102,6 +102,21 @@ ONE_MISTAKE = {
         {"standardise": {"id": {"lookup": "cities"}}},
         ("standardise.id.lookup", "no lookup 'cities'", "the lookups are: towns"),
     ),
+    "a way of merging a key": (
+        {"duplicates": {"keys": ["id"], "order": ["day"], "strategy": "merge", "merge": {"id": "max"}}},
+        ("duplicates.merge.id", "no column 'id' here", "the columns are: n, price, ok"),
+    ),
+    "the longest number": (
+        {"duplicates": {"keys": ["id"], "order": ["day"], "strategy": "merge", "merge": {"n": "longest"}}},
+        ("duplicates.merge.n", "longest needs a string, n is integer", ""),
+    ),
+    "a column called as one that merging adds": (
+        {
+            "more": {"n_as_of": {"type": "date"}},
+            "duplicates": {"keys": ["id"], "order": ["day"], "strategy": "merge"},
+        },
+        ("columns.n_as_of", "column 'n_as_of' is one that Podium adds", "choose another name"),
+    ),
     "an interpolation along an unknown column": (
         {"nulls": {"n": {"strategy": "interpolate", "method": "forward", "order_by": ["when"]}}},
         ("nulls.n.order_by[0]", "no column 'when' here", READ),

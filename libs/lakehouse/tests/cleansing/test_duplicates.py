@@ -151,3 +151,77 @@ def test_without_keys_every_row_stays(cleanser: Any, row: Make) -> None:
     held = cleanser.run(dataset, [row(x="1")] * 3)
     assert held.counts == {"inserted": 3}
     assert cleanser.run(dataset, [row(x="1")], base=held.silver).counts == {"inserted": 1}
+
+
+MERGED = {
+    "note": {"type": "string"},
+    "low": {"type": "integer"},
+    "high": {"type": "decimal(9,2)"},
+    "name": {"type": "string"},
+    "since": {"type": "string"},
+    "flagged": {"type": "integer"},
+    "double": {"type": "decimal(12,2)", "expression": "high * 2"},
+}
+WAYS = {"low": "min", "high": "max", "name": "longest", "since": "first"}
+
+
+def merging(cleanser: Any, **more: Any) -> Any:
+    """Return a dataset that merges duplicates, a column in each way; `flagged` and `note` are the latest that there is."""
+    return cleanser.dataset(
+        columns=MERGED,
+        nulls={"flagged": {"strategy": "flag"}},
+        duplicates={"keys": ["id"], "order": ["at"], "strategy": "merge", "merge": WAYS},
+        scoring={"deductions": {"poor": {"condition": "is_null", "column": "note", "deduction": 40}}},
+        **more,
+    )
+
+
+def versions(row: Make) -> list[dict[str, str | None]]:
+    """Return four versions of a row, of which none has everything, and another row."""
+    return [
+        row("a", "1", note="one", low="5", high="1.00", name="Jo", since="s1", flagged="7"),
+        row("a", "2", note=None, low="3", high="4.00", name="Joanna", since=None, flagged=None),
+        row("a", "3", note="three", low=None, high="2.50", name="Joan", since="s3", flagged=None),
+        row("a", "4", note=None, low="9", high=None, name=None, since="s4", flagged=None),
+        row("b", "1", note="b", low="1", high="1", name="B", since="s", flagged="1"),
+    ]
+
+
+def said(done: Any, key: str = "a") -> tuple[object, ...]:
+    """Return what the row of a key says."""
+    (found,) = (row for row in done if row["id"] == key)
+    columns = ("at", "note", "low", "high", "name", "since", "flagged", "flagged_is_null_flag", "double")
+    return tuple(str(found[name]) for name in (*columns, "quality_score", "quality_tier"))
+
+
+ONE_ROW = ("4", "three", "3", "4.00", "Joanna", "s1", "7", "False", "8.00", "60.0", "LOW")
+
+
+def test_duplicates_are_merged_column_by_column(cleanser: Any, row: Make) -> None:
+    """Whatever the order of the lines: the latest value that there is, the first, the least, the greatest, the longest; derived columns follow."""
+    lines = versions(row)
+    for shuffled in (lines, lines[::-1], [*lines[2:], *lines[:2]]):
+        done = cleanser.run(merging(cleanser), shuffled)
+        assert said(done.silver) == ONE_ROW
+        assert done.counts == {"inserted": 2, "deduplicated": 3}
+
+
+def test_a_merge_does_not_depend_on_batches(cleanser: Any, row: Make) -> None:
+    """Cut anywhere, in any order, Silver ends with the same row."""
+    lines = versions(row)
+    for batches in ("01 23", "3 012", "213 0", "2 3 1 0", "0 1 2 3"):
+        held: list[Any] = []
+        for batch in batches.split():
+            done = cleanser.run(merging(cleanser), [lines[int(place)] for place in batch], base=held)
+            held = done.silver or held
+        assert said(held) == ONE_ROW, batches
+
+
+def test_what_adds_nothing_leaves_the_merged_row_unchanged(cleanser: Any, row: Make) -> None:
+    """Any version again is no news."""
+    lines = versions(row)
+    held = cleanser.run(merging(cleanser), lines[:4]).silver
+    for line in lines[:4]:
+        assert cleanser.run(merging(cleanser), [line], base=held).counts == {"unchanged": 1}
+    done = cleanser.run(merging(cleanser), [row("a", "9", note="nine"), lines[0]], base=held)
+    assert done.counts == {"updated": 1, "deduplicated": 1}
