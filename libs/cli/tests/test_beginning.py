@@ -86,6 +86,18 @@ def test_every_example_in_the_file_may_be_used(prompt: Any) -> None:
     assert set(written(prompt.folder)["spec"]["quality"]["thresholds"]) == {"sales", "stock"}
 
 
+def test_a_single_file_with_a_number_stands_for_those_to_come(prompt: Any) -> None:
+    """Whatever number or date its name ends in; a name without one is itself."""
+    put(prompt, "in/retail_2009_2010.csv", "id\n1\n")
+    put(prompt, "in/towns.csv", "name\nBath\n")
+    assert prompt.podium("init", "in").code == 0
+    datasets = written(prompt.folder)["spec"]["datasets"]
+    assert [item["sources"][0]["files"]["path"] for item in datasets.values()] == [
+        "in/retail_*.csv",
+        "in/towns.csv",
+    ]
+
+
 def test_files_are_put_together_by_their_columns(prompt: Any) -> None:
     """Whatever their names, and apart where they differ; a pattern names no file that is not meant."""
     put(prompt, "in/jan.csv", "id,x\n1,2\n")

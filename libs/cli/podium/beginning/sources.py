@@ -33,6 +33,8 @@ TEXTS = ("csv", "json", "ndjson")
 SNIFFED_LINES = 100
 SNIFFED_BYTES = 1 << 18
 MOST_SOURCES = 16
+NUMBERS = re.compile(r"\d[\d_.-]*$")
+"""At the end of a file's name, before its suffix: a number or a date."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ def _pattern(files: Sequence[Path]) -> str:
     [folder], start = folders, _start([file.name for file in files])
     end = _start([suffix[::-1] for suffix in suffixes])[::-1]
     start = start.removesuffix(end)
-    for text in (f"{start.rstrip('0123456789')}*{end}", f"{start}*{end}", f"{start}*"):
+    for text in (f"{NUMBERS.sub('', start)}*{end}", f"{start}*{end}", f"{start}*"):
         pattern = f"{glob.escape(str(folder))}/{_escaped(text)}"
         numbered = len(files) > 1 or start[-1:].isdigit()
         if numbered and {Path(name) for name in glob.glob(pattern)} == set(files):  # noqa: PTH207 - as above

@@ -66,7 +66,7 @@ def _check_free(home: Path) -> None:
 
 def _shown(item: Profile) -> Row:
     corrupt = {"do not parse": item.corrupt} if item.corrupt else {}
-    made = "" if item.keys else " (made: nothing else tells rows apart)"
+    made = "" if item.keys else " (a hash of all columns)"
     return {
         "dataset": item.group.name,
         "files": len(item.group.files),
