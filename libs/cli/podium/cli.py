@@ -14,6 +14,7 @@ from podium.commands.bundling import bundle
 from podium.commands.deciding import reject, replay
 from podium.commands.definitions import compile_, lineage, validate
 from podium.commands.querying import sql
+from podium.commands.restoring import certify, restore
 from podium.commands.running import run
 from podium.commands.schemas import audit, schema
 from podium.commands.tables import history, show, tables
@@ -42,6 +43,8 @@ for command in (
     show,
     sql,
     history,
+    restore,
+    certify,
     ledger,
     events,
     audit,

@@ -1,6 +1,6 @@
 """The host on one machine: the five stages around an in-memory bus, wired as the services are on Kafka."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -12,16 +12,19 @@ from podium_contracts.events import DATA_TYPES, CloudEvent
 from podium_contracts.events.routing import answering, failure, origin
 from podium_contracts.events.v1 import QualityEvaluated
 from podium_contracts.messages import Topics
-from podium_contracts.names import Stage
+from podium_contracts.names import Layer, Stage
 from podium_contracts.pipeline import Pipeline
 from podium_ingest.stage import ingest
+from podium_lakehouse import restoring
+from podium_lakehouse.certified import certified_tables
 from podium_lakehouse.delta.tables import find
 from podium_lakehouse.hosting import StageFunction
 from podium_lakehouse.lakehouse import Lakehouse
-from podium_lakehouse.records.intents import Decision, Scope
+from podium_lakehouse.records.intents import Acceptance, Decision, Scope
 from podium_lakehouse.store.troubles import in_words
 from podium_model.stage import model
 from podium_publish.stage import publish
+from podium_quality.acceptance import accept
 from podium_quality.stage import quality
 from podium_runtime.bus import InMemoryBus, Listener
 
@@ -95,6 +98,66 @@ def decide(
     return outcome
 
 
+def restore(
+    pipeline: Pipeline,
+    lakehouse: Lakehouse,
+    requested: CloudEvent,
+    targets: Mapping[Scope, CloudEvent],
+    *,
+    on_completed: Listener = lambda _event: None,
+) -> Outcome:
+    """Put scopes back to completions of theirs, and let the stages after them follow: Silver first, and Gold to what it was then.
+
+    Raises:
+        PodiumError: a version cannot be put back, or a stage failed; what was completed before it stays.
+    """
+    outcome = Outcome()
+    done = _Pass(pipeline, lakehouse, outcome, None, on_completed)
+    events = []
+    for scope, target in sorted(targets.items(), key=lambda item: item[0].stage == Stage.MODEL):
+        news = unanswered(scope, pipeline, lakehouse)
+        event = restoring.restore(scope, target, restoring.Cause.of(requested), news, pipeline, lakehouse)
+        done.noted([event])
+        done.judge(event)
+        events.append(event)
+    done.deliver(events)
+    return outcome
+
+
+def unanswered(scope: Scope, pipeline: Pipeline, lakehouse: Lakehouse) -> dict[str, int]:
+    """Return what there is for a scope to answer: a dataset's last Bronze batch, or the certified version of every dataset."""
+    if scope.stage == Stage.CLEANSE:
+        bronze = scope.subject.replace(Layer.SILVER, Layer.BRONZE, 1)
+        ingest = Scope(pipeline=pipeline.name, stage=Stage.INGEST, subject=bronze)
+        return {Layer.BRONZE: lakehouse.completions.last_sequence(ingest)}
+    tables = certified_tables(lakehouse, pipeline.name, list(pipeline.spec.datasets))
+    return {name: tables[f"{Layer.SILVER}.{name}"].to_version for name in pipeline.spec.datasets}
+
+
+def certify(
+    pipeline: Pipeline,
+    lakehouse: Lakehouse,
+    requested: CloudEvent,
+    subject: str,
+    acceptance: Acceptance,
+    *,
+    on_completed: Listener = lambda _event: None,
+) -> Outcome:
+    """Accept the failed verdict on a subject (`silver.sales`, `gold`), and let the stages after it go on.
+
+    Raises:
+        TerminalError: its last verdict is not failed.
+        PodiumError: a stage failed; what was completed before it stays.
+    """
+    outcome = Outcome()
+    done = _Pass(pipeline, lakehouse, outcome, None, on_completed)
+    scope = Scope(pipeline=pipeline.name, stage=Stage.QUALITY, subject=subject)
+    event = accept(scope, acceptance, restoring.Cause.of(requested), pipeline, lakehouse)
+    done.noted([event])
+    done.deliver([event])
+    return outcome
+
+
 class _Pass:
     """One delivery of a request, and of all that follows from it, on a bus of its own."""
 
@@ -152,6 +215,10 @@ class _Pass:
             with self.lakehouse.step(f"{origin(answer)} {answer.subject} event"):
                 self._note(answer)
         return answers
+
+    def judge(self, completed: CloudEvent) -> None:
+        """Let the quality stage judge what was completed, and nothing come of it yet."""
+        self._call(Stage.QUALITY, completed)
 
     def _note(self, answer: CloudEvent) -> None:
         if answer not in self.outcome.events:

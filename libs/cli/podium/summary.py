@@ -122,7 +122,11 @@ def equations(book: Ledger) -> Iterator[tuple[str, list[str]]]:
         )
     if book.quarantine:
         kept = book.quarantine
-        gone = [f"- {rows:,} {what}" for what in ("replayed", "rejected") if (rows := getattr(kept, what))]
+        gone = [
+            f"- {rows:,} {what}"
+            for what in ("replayed", "rejected", "removed")
+            if (rows := getattr(kept, what))
+        ]
         yield "quarantine:", [f"{kept.opening:,}", f"+ {kept.added:,}", *gone, f"= {kept.closing:,}"]
     for total in book.control_totals:
         yield f"{total.name}:", [total.actual, f"= {total.expected}"]
@@ -174,8 +178,8 @@ def sentence(event: CloudEvent) -> str:
         case LayerCompleted(layer=layer, subject=subject, tables=tables):
             rows = sum(table.rows for table in tables if not table.name.startswith("quarantine."))
             return f"{layer} {subject}: {rows:,} rows"
-        case QualityEvaluated(layer=layer, subject=subject, verdict=verdict):
-            return f"quality of {layer} {subject}: {verdict}"
+        case QualityEvaluated(layer=layer, subject=subject, verdict=verdict, accepted=reason):
+            return f"quality of {layer} {subject}: {verdict}" + (f", accepted: {reason}" if reason else "")
         case Published(destination=destination, uri=uri):
             return f"published to {destination}: {near(uri)}"
         case StageFailed(stage=stage, reason=reason, message=message):

@@ -45,13 +45,13 @@ def _flow(flow: Flow) -> Iterator[str]:
 
 
 def _stock(stock: Stock) -> Iterator[str]:
-    expected = stock.before + stock.inserted - stock.removed
+    expected = stock.before + stock.inserted - (stock.removed or 0)
     if stock.after != expected:
         yield f"{stock.table} should hold {expected} rows and holds {stock.after}"
 
 
 def _quarantine(stock: QuarantineStock) -> Iterator[str]:
-    expected = stock.opening + stock.added - stock.replayed - stock.rejected
+    expected = stock.opening + stock.added - stock.replayed - stock.rejected - (stock.removed or 0)
     if stock.closing != expected:
         yield f"the quarantine should hold {expected} rows and holds {stock.closing}"
 

@@ -20,6 +20,7 @@ from podium_contracts.events.v1 import (
 )
 from podium_contracts.names import Layer, Stage, Verdict
 from podium_contracts.pipeline import Dataset, Pipeline
+from podium_lakehouse import restoring
 from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.cleansing import outcome
 from podium_lakehouse.cleansing.compiled import compiled_exceptions, compiled_staging
@@ -47,7 +48,8 @@ ACCEPTED = "accepted"
 def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[CloudEvent]:
     """Bring a dataset's Silver up to Bronze; answers a Bronze completion, or the verdict that lets waiting rows go on.
 
-    While the dataset is held by a failed verdict, its last completion is announced again and later rows wait in Bronze.
+    While the dataset is held by a failed verdict, its last completion is announced again and later rows wait in Bronze; where the
+    pipeline wants it, the last certified version is put back first.
 
     Raises:
         LedgerImbalance: a row was lost or made up; nothing was completed.
@@ -64,6 +66,8 @@ def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
 
 def carry_out(intent: Intent, pipeline: Pipeline, lakehouse: Lakehouse) -> CloudEvent:
     """Bring the rows of an intent where they belong, and complete it; return the event that says so."""
+    if intent.restores:
+        return restoring.finish(intent, lakehouse)
     started = monotonic()
     name = intent.scope.subject.split(".", 1)[1]
     pipeline = lakehouse.pipelines.as_pinned(pipeline, intent.fingerprint)
@@ -158,10 +162,16 @@ def _plan(
     """Pin the Bronze rows that no cleansing has seen, if there are any and no failed verdict holds the dataset."""
     ingest = Scope(pipeline=pipeline.name, stage=Stage.INGEST, subject=f"{Layer.BRONZE}.{name}")
     bronze = lakehouse.completions.last(ingest)
-    if bronze is None or not isinstance(bronze.data, LayerCompleted) or _held(scope, lakehouse):
+    if bronze is None or not isinstance(bronze.data, LayerCompleted):
         return None
+    waiting = {BRONZE: bronze.data.sequence}
+    if _held(scope, lakehouse):
+        return restoring.plan_after_failure(scope, event, waiting, pipeline, lakehouse)
     done = lakehouse.completions.last_sequence(scope)
-    previous = lakehouse.intents.read(scope, done).inputs[BRONZE] if done else None
+    last = lakehouse.intents.read(scope, done) if done else None
+    if last and last.rests(pipeline.fingerprint, waiting):
+        return None
+    previous = last.inputs[BRONZE] if last else None
     table = bronze.data.tables[0]
     news = Input(
         uri=table.uri,

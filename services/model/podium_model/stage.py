@@ -16,6 +16,7 @@ from podium_contracts.events.v1 import (
 )
 from podium_contracts.names import Layer, Stage
 from podium_contracts.pipeline import Pipeline
+from podium_lakehouse import restoring
 from podium_lakehouse.delta.tables import Snapshot
 from podium_lakehouse.engines.changes import offer_changes
 from podium_lakehouse.engines.engine import Engine
@@ -29,6 +30,8 @@ from podium_model.project import DbtProject, GoldModel
 
 def model(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[CloudEvent]:
     """Bring Gold up to certified Silver, once the verdict on every dataset of the run is there.
+
+    Without news of Silver, Gold that has failed is put back to its last certified version where the pipeline wants it.
 
     Raises:
         ModelFailed: dbt refused a model or a test, or a key is not unique; no Gold table was touched.
@@ -45,8 +48,12 @@ def model(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[C
         pinned = {name: table.to_version for name, table in silver.items()}
         intent = lakehouse.pending(scope, pipeline, pinned)
         if intent is None and not _is_news(scope, pinned, pipeline, lakehouse):
-            last = lakehouse.completions.last(scope)
-            return [last] if last else []
+            intent = restoring.plan_after_failure(scope, event, pinned, pipeline, lakehouse)
+            if intent is None:
+                last = lakehouse.completions.last(scope)
+                return [last] if last else []
+        if intent and intent.restores:
+            return [restoring.finish(intent, lakehouse)]
         lakehouse.pipelines.put(pipeline)
         fingerprint = intent.fingerprint if intent else pipeline.fingerprint
         folder = lakehouse.pipelines.dbt_project(fingerprint, engine.scratch / "dbt")
@@ -90,8 +97,10 @@ def model(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[C
 
 
 def is_due(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> bool:
-    """Whether every dataset of the run is certified, with all of its Bronze."""
-    return all(_certified(name, pipeline, lakehouse, up_to_date=True) for name in event.run.datasets)
+    """Whether every dataset of the run is certified, with all of its Bronze; a verdict on Gold waits for nothing."""
+    return event.subject == Layer.GOLD or all(
+        _certified(name, pipeline, lakehouse, up_to_date=True) for name in event.run.datasets
+    )
 
 
 def _build(project: DbtProject, tables: list[GoldTable]) -> list[ControlTotal]:
@@ -139,12 +148,12 @@ def _certified(
 
 
 def _is_up_to_date(name: str, certified: TableVersion, pipeline: Pipeline, lakehouse: Lakehouse) -> bool:
-    """Whether a dataset's Silver has all of its Bronze, and its verdict certifies just that."""
+    """Whether a dataset's Silver has answered all of its Bronze, and its verdict certifies just that."""
     cleanse = _scope(pipeline, Stage.CLEANSE, name)
     last = lakehouse.completions.last(cleanse)
     if last is None or not isinstance(last.data, LayerCompleted):
         return False
-    read = lakehouse.intents.read(cleanse, last.data.sequence).inputs[Layer.BRONZE].to_batch
+    read = lakehouse.intents.read(cleanse, last.data.sequence).answered_batch(Layer.BRONZE)
     ingested = lakehouse.completions.last_sequence(_scope(pipeline, Stage.INGEST, name))
     return read == ingested and certified.to_version == last.data.tables[0].to_version
 
@@ -161,7 +170,9 @@ def _previous(scope: Scope, lakehouse: Lakehouse) -> Intent | None:
 
 def _is_news(scope: Scope, versions: dict[str, int], pipeline: Pipeline, lakehouse: Lakehouse) -> bool:
     previous = _previous(scope, lakehouse)
-    return previous is None or previous.fingerprint != pipeline.fingerprint or previous.differs(versions)
+    if previous and previous.rests(pipeline.fingerprint, versions):
+        return False
+    return previous is None or previous.made_by != pipeline.fingerprint or previous.differs(versions)
 
 
 def _plan(
@@ -207,7 +218,7 @@ def _gold_tables(
 ) -> list[GoldTable]:
     """Decide which models run incrementally: those that exist, of an unchanged project, with incremental upstreams."""
     previous = lakehouse.intents.read(intent.scope, intent.after) if intent.after else None
-    same = previous is not None and previous.fingerprint == intent.fingerprint
+    same = previous is not None and previous.made_by == intent.fingerprint
     incremental: dict[str, bool] = {}
     for gold in models:
         exists = intent.bases[lakehouse.table_uri(Layer.GOLD, gold.name)] > 0

@@ -31,7 +31,31 @@ def accounted(
             new = add(new, _counts(done))
     if not before and not new:
         return {}
-    return add(before, new) | {f"{BATCH}{name}": value for name, value in new.items()}
+    restored = any(isinstance(event.data, LayerCompleted) and _is_return(event.data) for event in completed)
+    total = _in_all(scope, judged.to_batch, lakehouse) if restored else add(before, new)
+    return total | {f"{BATCH}{name}": value for name, value in new.items()}
+
+
+def _is_return(done: LayerCompleted) -> bool:
+    """Whether a completion of cleansing put back an earlier one: it has rows of no batch."""
+    return done.ledger is None or done.ledger.flow is None
+
+
+def _in_all(scope: Scope, sequence: int, lakehouse: Lakehouse) -> Measures:
+    """Return the counts of all completions up to a number; what a restore took back does not count, it is cleansed again."""
+    by_sequence: dict[int, Measures] = {}
+    now = Measures()
+    for event in lakehouse.completions.after(scope, 0):
+        done = event.data
+        if not isinstance(done, LayerCompleted) or done.sequence > sequence:
+            continue
+        restores = lakehouse.intents.read(scope, done.sequence).restores if _is_return(done) else None
+        if restores:
+            now = by_sequence[restores.sequence]
+        elif done.ledger:
+            now = add(now, _counts(done))
+        by_sequence[done.sequence] = now
+    return now
 
 
 def _counts(done: LayerCompleted) -> Mapping[str, object]:

@@ -11,6 +11,7 @@ from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import ABSENT, Input, Intent, Scope
 
+from podium_quality.acceptance import accepted
 from podium_quality.account import accounted
 from podium_quality.anomalies import Judged, anomalies
 from podium_quality.history import History
@@ -39,6 +40,8 @@ def quality(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     if intent is None:
         last = lakehouse.completions.last(scope)
         return [last] if last else []
+    if intent.accepts:
+        return [accepted(intent, lakehouse)]
 
     known = lakehouse.metrics.read(scope, intent.after)
     with lakehouse.open_engine() as engine:

@@ -13,7 +13,7 @@ import typer
 from podium_contracts.errors import QualityHold
 from podium_contracts.events import CloudEvent
 from podium_contracts.messages import Topics
-from podium_contracts.names import EngineWish, Verdict
+from podium_contracts.names import EngineWish, Layer, Verdict
 from podium_contracts.pipeline import Pipeline
 from podium_ingest.stage import waiting
 from podium_lakehouse.engines.choice import choose
@@ -61,7 +61,15 @@ def run(
             f"interrupted: `podium run {options(file, overlay)}` goes on where it stopped", markup=False
         )
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    seconds = monotonic() - started
+    tell(opened, outcome, monotonic() - started, form)
+
+
+def tell(opened: Opened, outcome: host.Outcome, seconds: float, form: Form) -> None:
+    """Tell what was done, and end as the verdicts say.
+
+    Raises:
+        QualityHold: a verdict is failed.
+    """
     if form == Form.JSON:
         write_json(summary(opened, outcome, seconds))
     else:
@@ -102,9 +110,14 @@ def _run(
             topics=_topics(opened.pipeline),
             on_completed=shown.completed,
         )
+    renew_report(opened, outcome)
+    return opened, outcome
+
+
+def renew_report(opened: Opened, outcome: host.Outcome) -> None:
+    """Write the report anew where there is anything to add to it."""
     if outcome.fresh or not is_there(opened.report):
         write_report(opened.pipeline, opened.lakehouse, opened.report)
-    return opened, outcome
 
 
 def _topics(pipeline: Pipeline) -> Topics | None:
@@ -139,10 +152,20 @@ def refuse_failed(opened: Opened, outcome: host.Outcome) -> None:
     if not failed:
         return
     breaches = [check.message for verdict in failed for check in verdict.checks if not check.passed]
+    last = failed[-1]
+    later = outcome.verdicts[outcome.verdicts.index(last) + 1 :]
+    restored = any((one.layer, one.subject) == (last.layer, last.subject) for one in later)
+    done = (
+        "the last certified version was put back, and what failed rests until there is more news"
+        if restored
+        else "nothing after it was run"
+    )
+    named = "gold" if last.layer == Layer.GOLD else f"{last.layer}.{last.subject}"
     raise QualityHold(
-        f"the verdict on {failed[-1].layer}.{failed[-1].subject} is failed: {'; '.join(breaches)}",
-        hint=f"nothing after it was run. Look at `podium quarantine ls {opened.options}`; correct the rules or "
-        "thresholds in the pipeline file, then run it again: it is judged anew",
+        f"the verdict on {last.layer}.{last.subject} is failed: {'; '.join(breaches)}",
+        hint=f"{done}. Look at `podium quarantine ls {opened.options}`; correct the rules or "
+        "thresholds in the pipeline file, then run it again: it is judged anew"
+        + ("" if restored else f". Or accept it: `podium certify {named} --reason … {opened.options}`"),
     )
 
 

@@ -110,7 +110,7 @@ def history(
         podium history gold.fact_sale -o json | jq '.[0].run'
     """
     opened = open_pipeline(file, overlay=overlay)
-    commits = _open(opened, table).history()
+    commits = open_table(opened, table).history()
     certified = _certified(opened).get(table)
     rows: list[Row] = [
         {
@@ -170,7 +170,12 @@ def _rows(opened: Opened, name: str, snapshot: Snapshot, where: str, limit: int)
     return found
 
 
-def _open(opened: Opened, name: str) -> DeltaTable:
+def open_table(opened: Opened, name: str) -> DeltaTable:
+    """Return the table of a name as people write it.
+
+    Raises:
+        TerminalError: there is none.
+    """
     table = find(table_uri(opened.lakehouse, name))
     if table is None:
         raise TerminalError(f"there is no table {name}", hint=f"`podium tables {opened.options}` lists them")
@@ -178,14 +183,14 @@ def _open(opened: Opened, name: str) -> DeltaTable:
 
 
 def _snapshot(opened: Opened, name: str, version: int | None, at: str, *, latest: bool) -> Snapshot:
-    table = _open(opened, name)
+    table = open_table(opened, name)
     uri = table_uri(opened.lakehouse, name)
     if version is not None:
         if version > table.version():
             raise TerminalError(f"{name} has no version {version}", hint=f"the newest is {table.version()}")
         return Snapshot(uri, version)
     if at:
-        return Snapshot(uri, _version_at(table, name, at))
+        return Snapshot(uri, version_at(table, name, at))
     if latest or name.startswith("_podium."):
         return Snapshot(uri, table.version())
     certified = _certified(opened).get(name)
@@ -197,7 +202,12 @@ def _snapshot(opened: Opened, name: str, version: int | None, at: str, *, latest
     return Snapshot(uri, certified.to_version if certified else table.version())
 
 
-def _version_at(table: DeltaTable, name: str, at: str) -> int:
+def version_at(table: DeltaTable, name: str, at: str) -> int:
+    """Return the version that a table had at a time in ISO 8601, in UTC where it has no zone.
+
+    Raises:
+        TerminalError: it is no time, or the table did not exist then.
+    """
     try:
         moment = datetime.fromisoformat(at)
     except ValueError as error:

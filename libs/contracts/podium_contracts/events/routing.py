@@ -2,7 +2,7 @@
 
 from podium_contracts.events.cloudevents import CloudEvent, envelope
 from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, RunRequested, StageFailed
-from podium_contracts.names import Layer, Stage
+from podium_contracts.names import Layer, Stage, Verdict
 
 
 def answering(event: CloudEvent) -> tuple[Stage, ...]:
@@ -14,8 +14,8 @@ def answering(event: CloudEvent) -> tuple[Stage, ...]:
             return (Stage.CLEANSE,)
         case LayerCompleted():
             return (Stage.QUALITY,)
-        case QualityEvaluated(layer=Layer.GOLD):
-            return (Stage.PUBLISH,)
+        case QualityEvaluated(layer=Layer.GOLD, verdict=verdict):
+            return (Stage.MODEL, Stage.PUBLISH) if verdict == Verdict.FAILED else (Stage.PUBLISH,)
         case QualityEvaluated():
             return (Stage.CLEANSE, Stage.MODEL)
     return ()

@@ -81,7 +81,7 @@ class Stock(Message):
 
 
 class QuarantineStock(Message):
-    """A quarantine's open rows: closing = opening + added - replayed - rejected."""
+    """A quarantine's open rows: closing = opening + added - replayed - rejected - removed."""
 
     opening: Int64 = 0
     """Rows before the stage."""
@@ -93,6 +93,8 @@ class QuarantineStock(Message):
     """Rows that somebody gave up."""
     closing: Int64 = 0
     """Rows after the stage."""
+    removed: Int64 | None = None
+    """Rows that a restore took out: what they were made of is in Bronze, and is read again."""
 
 
 class ControlTotal(Message):
@@ -226,6 +228,10 @@ class QualityEvaluated(Message):
     """Every metric, in the order of the tables."""
     timings: Timings | None = None
     """When the run was asked for, and how long the stage took."""
+    accepted: str | None = None
+    """Why somebody accepted what a verdict had failed; then this one is `warned`, with the same checks. Absent otherwise."""
+    accepted_by: str | None = None
+    """Who accepted it, as the machine knows them."""
 
 
 class Published(Message):

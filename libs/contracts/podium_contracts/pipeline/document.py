@@ -63,14 +63,18 @@ References = Annotated[dict[Name, Reference], Field(max_length=64)]
 
 
 class Quality(Model):
-    """Thresholds by table (`sales`, `fact_sale`) and metric, what refers to what, and what a failed verdict does."""
+    """Thresholds by table (`sales`, `fact_sale`) and metric, what refers to what, and what a failed verdict does.
+
+    `hold`: later batches wait. `restore`: the last certified version is put back by itself, and what came after it waits in Bronze for
+    more news or another pipeline file.
+    """
 
     thresholds: dict[Name, Thresholds] = Field(default_factory=dict, max_length=128)
     references: dict[Name, References] = Field(default_factory=dict, max_length=128)
     """By table and column: the column of another table, `customers.customer_id`, that has its values."""
     anomalies: Anomalies | None = None
     """Without it nothing is held against earlier verdicts."""
-    on_failure: Literal["hold"] = "hold"
+    on_failure: Literal["hold", "restore"] = "hold"
 
 
 class DuckDbDestination(Model):

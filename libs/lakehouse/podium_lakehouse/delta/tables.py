@@ -61,10 +61,11 @@ class Snapshot:
         return self.open().file_uris(file_pruning_predicate=predicate)
 
     def replaced_since(self, version: int) -> bool:
-        """Whether a commit after a version has replaced every row: then the changes are twice the table."""
+        """Whether a commit after a version has replaced every row, then the changes are twice the table; or may have, by a restore."""
         commits = self.open().history(self.version - version)
         return any(
-            entry.get("operation") == "WRITE" and entry["operationParameters"].get("mode") == "Overwrite"
+            entry.get("operation") == "RESTORE"
+            or (entry.get("operation") == "WRITE" and entry["operationParameters"].get("mode") == "Overwrite")
             for entry in commits
         )
 

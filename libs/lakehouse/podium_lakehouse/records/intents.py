@@ -75,6 +75,27 @@ class Decision(Model):
     """Why; of those that are rejected."""
 
 
+class Restoration(Model):
+    """What an intent puts back: the tables as an earlier intent of its scope had left them."""
+
+    sequence: int
+    """The number of the earlier intent."""
+    fingerprint: str
+    """Of the pipeline that the tables had been made under."""
+    versions: dict[str, int]
+    """By URI: the version of each table that is put back."""
+    left: dict[str, int] = Field(default_factory=dict)
+    """By input: the Bronze batch, or the version of a table, up to which there was news when this was planned. None of it is news any
+    more, until there is more, or the pipeline changes."""
+
+
+class Acceptance(Model):
+    """Why a failed verdict is accepted, and by whom."""
+
+    reason: str
+    by: str
+
+
 class Intent(Model):
     """Everything that a stage's outcome depends on."""
 
@@ -102,6 +123,24 @@ class Intent(Model):
     """By name: the version of each lookup."""
     decision: Decision | None = None
     """On rows in quarantine, which this intent carries out; None where it brings news."""
+    restores: Restoration | None = None
+    """What it puts back, where it computes nothing. Its inputs are those of the intent that it goes back to."""
+    accepts: Acceptance | None = None
+    """Why the verdict before it is accepted, where it judges nothing."""
+
+    @property
+    def made_by(self) -> str:
+        """The fingerprint of the pipeline that its tables were made under."""
+        return self.restores.fingerprint if self.restores else self.fingerprint
+
+    def answered_batch(self, name: str) -> int:
+        """Return the Bronze batch of an input up to which nothing is news any more."""
+        return self.restores.left[name] if self.restores else self.inputs[name].to_batch
+
+    def rests(self, fingerprint: str, news: Mapping[str, int]) -> bool:
+        """Whether it has put something back, and there is no more news since then, nor another pipeline."""
+        restores = self.restores
+        return restores is not None and self.fingerprint == fingerprint and restores.left == news
 
     @property
     def time(self) -> datetime:

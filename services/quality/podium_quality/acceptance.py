@@ -1,0 +1,69 @@
+"""A failed verdict that somebody accepts: a verdict of its own, with the same checks and the reason."""
+
+from podium_contracts.errors import TerminalError
+from podium_contracts.events import CloudEvent
+from podium_contracts.events.v1 import QualityEvaluated
+from podium_contracts.names import Verdict
+from podium_contracts.pipeline import Pipeline
+from podium_lakehouse.lakehouse import Lakehouse
+from podium_lakehouse.records.intents import Acceptance, Intent, Scope
+from podium_lakehouse.restoring import Cause
+
+
+def accept(
+    scope: Scope, acceptance: Acceptance, cause: Cause, pipeline: Pipeline, lakehouse: Lakehouse
+) -> CloudEvent:
+    """Accept the last verdict of a scope of the quality stage, which must be `failed`; return the verdict that takes its place.
+
+    Raises:
+        TerminalError: it has not failed.
+    """
+    pending = lakehouse.pending(scope, pipeline)
+    if pending and pending.accepts == acceptance:
+        return accepted(pending, lakehouse)
+    failed = lakehouse.completions.last(scope)
+    if failed is None or not isinstance(failed.data, QualityEvaluated):
+        raise TerminalError(f"{scope.subject} has not been judged yet", hint="`podium run` does it")
+    if failed.data.verdict != Verdict.FAILED:
+        raise TerminalError(
+            f"the verdict on {scope.subject} is {failed.data.verdict}: there is nothing to accept",
+            hint="`podium report` shows all verdicts",
+        )
+    judged = lakehouse.intents.read(scope, failed.number)
+    intent = lakehouse.pin(
+        Intent(
+            scope=scope,
+            sequence=lakehouse.intents.next_sequence(scope),
+            run=cause.run,
+            traceparent=cause.traceparent,
+            fingerprint=pipeline.fingerprint,
+            answers=(failed.id,),
+            inputs=judged.inputs,
+            accepts=acceptance,
+        ),
+        pipeline,
+    )
+    return accepted(intent, lakehouse)
+
+
+def accepted(intent: Intent, lakehouse: Lakehouse) -> CloudEvent:
+    """Complete an intent that accepts the verdict before it; return the event."""
+    failed = lakehouse.completions.read(intent.scope, intent.after).data
+    assert intent.accepts
+    assert isinstance(failed, QualityEvaluated)
+    with lakehouse.step(f"quality {intent.scope.subject} metrics"):
+        versions = {table.name: table.to_version for table in failed.tables}
+        known = lakehouse.metrics.read(intent.scope, intent.after)
+        lakehouse.metrics.put(intent, {(name, versions[name]): values for name, values in known.items()})
+    return lakehouse.complete(
+        intent,
+        failed.model_copy(
+            update={
+                "run": intent.run,
+                "sequence": intent.sequence,
+                "verdict": Verdict.WARNED,
+                "accepted": intent.accepts.reason,
+                "accepted_by": intent.accepts.by,
+            }
+        ),
+    )
