@@ -1,6 +1,7 @@
 """The lineage of a whole pipeline, and how it is shown."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from podium_contracts.errors import TerminalError
 from podium_contracts.names import Layer, storable_name
@@ -12,6 +13,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from podium.console import Form, output, write_json, write_terms
+from podium.lineage_picture import picture
 from podium.nearest import nearest
 
 NOTHING = "(a constant, a count of rows, or the time of the run)"
@@ -42,15 +44,30 @@ def traced(pipeline: Pipeline, wanted: str, lakehouse: Lakehouse | None) -> Line
     return found
 
 
+def draw_lineage(lineage: Lineage, wanted: str, path: Path) -> None:
+    """Draw what a column, or every column of a table, is made of, down to the source, as an SVG file.
+
+    Raises:
+        TerminalError: there is none; the hint has what is near it.
+    """
+    reached = {column: lineage[column] for column in _reached(lineage, _roots(lineage, wanted))}
+    path.write_text(picture(reached, f"What {wanted} is made of"), encoding="utf-8")
+
+
+def _roots(lineage: Lineage, wanted: str) -> list[Column]:
+    roots = [column for column in lineage if wanted in {str(column), column.table}]
+    if not roots:
+        raise _unknown(lineage, wanted)
+    return roots
+
+
 def write_lineage(lineage: Lineage, wanted: str, form: Form) -> None:
     """Write where a column comes from, or every column of a table.
 
     Raises:
         TerminalError: there is none; the hint has what is near it.
     """
-    roots = [column for column in lineage if wanted in {str(column), column.table}]
-    if not roots:
-        raise _unknown(lineage, wanted)
+    roots = _roots(lineage, wanted)
     if form == Form.JSON:
         write_json(
             [

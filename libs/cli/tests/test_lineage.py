@@ -1,11 +1,13 @@
 """`podium lineage`: of which columns a column is made, down to the source."""
 
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from libs.cli.tests.conftest import Terminal
 
+SVG = "{http://www.w3.org/2000/svg}"
 RETAIL = str(Path(__file__).parents[3] / "examples" / "retail" / "pipeline.yaml")
 
 
@@ -73,3 +75,16 @@ def test_what_is_not_there_is_named(finished: Terminal, what: str, words: str, h
     assert (answer.code, answer.out) == (1, "")
     assert words in answer.err
     assert hint in answer.err
+
+
+def test_lineage_is_drawn(terminal: Terminal, tmp_path: Path) -> None:
+    """One SVG with every table and column that a Gold table is made of, dbt's models among them, and a curve for each pair."""
+    path = tmp_path / "fact.svg"
+    assert terminal.podium("lineage", "gold.fact_sale", "-f", RETAIL, "--svg", str(path)).code == 0
+    drawn = ET.fromstring(path.read_text(encoding="utf-8"))
+    texts = {element.text for element in drawn.iter(f"{SVG}text")}
+    assert {"source.sales", "bronze.sales", "silver.sales", "gold.dim_product", "gold.fact_sale"} <= texts
+    curves = [element[0].text for element in drawn.iter(f"{SVG}path")]
+    pairs = {(made, of) for made, origins in edges(terminal, "gold.fact_sale").items() for of in origins}
+    assert sorted(curves) == sorted(f"{of} \u2192 {made}" for made, of in pairs)
+    assert "href" not in path.read_text(encoding="utf-8")

@@ -20,10 +20,10 @@ from podium_lakehouse.expressions.dialects import DUCKDB, SPARK, Dialect
 from podium_lakehouse.lakehouse import Lakehouse
 from rich.syntax import Syntax
 
-from podium.console import Form, OutputOption, output, write_json
+from podium.console import Form, OutputOption, errors, output, write_json
 from podium.ending import EXIT_INVALID
 from podium.opening import DEFAULT_FILE, FileOption, OverlayOption, check, dataset_of, open_pipeline
-from podium.tracing import source_names, traced, write_lineage
+from podium.tracing import draw_lineage, source_names, traced, write_lineage
 
 WHOLE = (STAGED, REPEATED, EXCEPTIONS)
 """The two statements that cleansing runs; all other steps are parts of them."""
@@ -120,6 +120,9 @@ def lineage(
     ],
     file: FileOption = DEFAULT_FILE,
     overlay: OverlayOption = None,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", help="Draw it into this file, instead; any browser shows it.")
+    ] = None,
     form: OutputOption = Form.TABLE,
 ) -> None:
     """Show of which columns a column is made, down to the source. Nothing is run.
@@ -131,9 +134,16 @@ def lineage(
         podium lineage gold.fact_sale.total_amount -f pipeline.yaml
 
         podium lineage silver.sales -o json | jq '.[] | select(.from == [])'
+
+        podium lineage gold.fact_sale --svg fact_sale.svg
     """
     opened = open_pipeline(file, overlay=overlay)
-    write_lineage(traced(opened.pipeline, what, opened.lakehouse), what, form)
+    found = traced(opened.pipeline, what, opened.lakehouse)
+    if svg:
+        draw_lineage(found, what, svg)
+        errors.print(f"drawn: {svg}", markup=False)
+    else:
+        write_lineage(found, what, form)
 
 
 def _steps(pipeline: Pipeline, name: str, lakehouse: Lakehouse, dialect: Dialect) -> dict[str, str]:
