@@ -8,7 +8,7 @@ from podium import host
 from podium.opening import open_pipeline
 from podium_contracts.errors import LedgerImbalance, ModelFailed
 from podium_contracts.events.v1 import LayerCompleted
-from podium_model.project import DbtProject
+from podium_model.project import DbtProject, _parsed
 from podium_runtime.requests import request
 
 PIPELINE = """
@@ -135,7 +135,7 @@ def test_a_model_without_a_setting_is_named(stall: Stall, setting: str, named: s
     assert stall.versions() == {}
 
 
-def test_a_project_is_parsed_once_in_a_process(stall: Stall, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_project_is_parsed_once(stall: Stall, monkeypatch: pytest.MonkeyPatch) -> None:
     """A later build takes what an earlier one has parsed, as good as new (ephemeral models are marked as injected), until the project changes."""
     commands: list[str] = []
     invoke = DbtProject._invoke
@@ -148,6 +148,7 @@ def test_a_project_is_parsed_once_in_a_process(stall: Stall, monkeypatch: pytest
     stall.write("by_town.sql", BY_TOWN.replace("from {{ ref('fact') }}", "from {{ ref('priced') }}"))
     stall.run(*DAY_ONE)
     stall.run("d,1,Wells,3.00")
+    _parsed.clear()  # as a process of its own
     stall.run("e,1,Bath,8.00")
     assert stall.prices() == {"Bath": 13.0, "Wells": 5.0}
     assert commands == ["parse", "build", "build", "build"]
@@ -164,6 +165,23 @@ def test_a_project_is_parsed_once_in_a_process(stall: Stall, monkeypatch: pytest
     stall.run()
     assert stall.prices() == {"Bath": 26.0, "Wells": 10.0}
     assert commands[4:] == ["parse", "build"]
+
+
+def test_a_project_that_asks_the_environment_is_parsed_by_each_process(
+    stall: Stall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it means is not what it meant for another process."""
+    stall.write(
+        "by_town.sql",
+        BY_TOWN.replace("sum(price) as", "sum(price) * {{ env_var('RATE') }} as").replace(
+            "'equals': 'sum(price)'", "'equals': env_var('RATE') ~ ' * sum(price)'"
+        ),
+    )
+    for rate in ("2", "3"):
+        monkeypatch.setenv("RATE", rate)
+        _parsed.clear()
+        stall.run(f"{rate},1,Wells,3.00")
+    assert stall.prices() == {"Wells": 18.0}
 
 
 REFUSED = {

@@ -26,6 +26,7 @@ from podium_lakehouse.records import (
     catalogue,
     completions,
     intents,
+    manifests,
     metrics,
     pipelines,
     queries,
@@ -114,6 +115,11 @@ class Lakehouse:
     def pipelines(self) -> pipelines.Pipelines:
         """Every version of a pipeline that an intent was planned under."""
         return pipelines.Pipelines(self._records("pipelines", pipelines.SCHEMA))
+
+    @cached_property
+    def manifests(self) -> manifests.Manifests:
+        """The dbt projects that have been parsed."""
+        return manifests.Manifests(self._records("manifests", manifests.SCHEMA))
 
     @cached_property
     def catalogue(self) -> catalogue.Catalogue:

@@ -5,6 +5,8 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from podium_contracts.names import EngineName
 from podium_lakehouse.engines.duckdb import SHARED_DATABASE
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.expressions.dialects import SPARK_SETTINGS
+from podium_lakehouse.records.manifests import Manifests
 
 from podium_model.layout import Layout
 
@@ -43,17 +46,20 @@ class GoldModel:
 
 
 _parsed: dict[tuple[str, ...], Any] = {}
-"""The manifest of the project that this process has parsed last, by what it depends on: parsing costs a second, more than a small build."""
+"""The manifest of the project that this process has had last, by what it depends on: parsing costs seconds, more than a small build."""
 
 
 class DbtProject:
     """A dbt project in a folder of its own, with Podium's package put into it, bound to an engine's database.
 
-    `fingerprint` stands for the content of its files.
+    `fingerprint` stands for the content of its files. What one process has parsed is in `manifests` for the next, if they are given.
     """
 
-    def __init__(self, folder: Path, engine: Engine, fingerprint: str) -> None:
+    def __init__(
+        self, folder: Path, engine: Engine, fingerprint: str, manifests: Manifests | None = None
+    ) -> None:
         self.folder = folder
+        self._manifests = manifests
         self._made_of = (fingerprint, engine.dialect.name, engine.database)
         shutil.copytree(PACKAGE, folder / "dbt_packages" / "podium", dirs_exist_ok=True)
         profile = {PROFILE: {"target": "podium", "outputs": {"podium": _output(engine)}}}
@@ -61,14 +67,13 @@ class DbtProject:
         self._manifest: Any = None
 
     def models(self) -> list[GoldModel]:
-        """Parse the project, unless this process has; return its models, upstream first.
+        """Parse the project, unless that has been done; return its models, upstream first.
 
         Raises:
             ModelFailed: the project does not parse, or a model lacks a setting.
         """
         if self._made_of not in _parsed:
-            manifest = self._invoke("parse").result
-            manifest.disabled.clear()  # a build needs none of it, and dbt 1.11 fails to copy it
+            manifest = self._kept() if self._manifests else self._parse()
             _parsed.clear()
             _parsed[self._made_of] = manifest
         self._manifest = _parsed[self._made_of].deepcopy()  # a build leaves its marks on what it is given
@@ -85,6 +90,28 @@ class DbtProject:
                 ordered.append(key)
                 del waiting[key]
         return [_gold_model(nodes[key]) for key in ordered]
+
+    def _kept(self) -> Any:
+        """Return the manifest that an earlier process has parsed; parse and keep it where none has."""
+        from dbt.contracts.graph.manifest import Manifest  # noqa: PLC0415 - as in _invoke
+        from dbt.parser.manifest import (  # noqa: PLC0415 - as above
+            extended_mashumaro_encoder,
+            extended_mashumuro_decoder,
+        )
+
+        assert self._manifests
+        made_of = sha256("/".join([*self._made_of, *_parsers(self._made_of[1])]).encode()).hexdigest()
+        if content := self._manifests.get(made_of):
+            return Manifest.from_msgpack(content, decoder=extended_mashumuro_decoder)
+        manifest = self._parse()
+        if not manifest.env_vars:  # a project that asks the environment may mean something else next time
+            self._manifests.put(made_of, bytes(manifest.to_msgpack(extended_mashumaro_encoder)))
+        return manifest
+
+    def _parse(self) -> Any:
+        manifest = self._invoke("parse").result
+        manifest.disabled.clear()  # a build needs none of it, and dbt 1.11 fails to copy it
+        return manifest
 
     def build(self) -> None:
         """Stage every model and run every test.
@@ -126,6 +153,14 @@ class DbtProject:
                 _failures(result), hint="mend the model or the data it refuses, then run it again"
             )
         return result
+
+
+@cache
+def _parsers(adapter: str) -> list[str]:
+    """Return what else a manifest depends on: the versions of dbt, and Podium's own package."""
+    files = sorted(path for path in PACKAGE.rglob("*") if path.is_file())
+    package = sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    return [version("dbt-core"), version(f"dbt-{adapter}"), package]
 
 
 def _output(engine: Engine) -> dict[str, object]:

@@ -57,7 +57,7 @@ def model(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[C
         lakehouse.pipelines.put(pipeline)
         fingerprint = intent.fingerprint if intent else pipeline.fingerprint
         folder = lakehouse.pipelines.dbt_project(fingerprint, engine.scratch / "dbt")
-        project = DbtProject(folder, engine, fingerprint)
+        project = DbtProject(folder, engine, fingerprint, lakehouse.manifests)
         models = project.models()
         intent = intent or _plan(event, scope, silver, models, pipeline, lakehouse)
         tables = _gold_tables(models, engine, intent, lakehouse)
