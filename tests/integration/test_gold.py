@@ -135,6 +135,26 @@ def test_a_model_without_a_setting_is_named(stall: Stall, setting: str, named: s
     assert stall.versions() == {}
 
 
+def test_a_control_total_is_of_a_source_that_has_the_key_in_other_columns(stall: Stall) -> None:
+    """Its affected rows are found by the expression of `affected_from`, also by an increment."""
+    stall.write(
+        "by_initial.sql",
+        """{{ config(
+          unique_key='initial', affect_key='initial', affected_from={'sales': 'left(town, 1)'},
+          control_totals={'price': {'this': 'sum(price)', 'from': 'sales', 'equals': 'sum(price)'}},
+        ) }}
+        select left(town, 1) as initial, cast(sum(price) as decimal(20,3)) as price
+        from {{ source('silver', 'sales') }}
+        {% if podium.incremental() %}where left(town, 1) in {{ podium.affected() }}{% endif %}
+        group by left(town, 1)
+        """,
+    )
+    stall.run(*DAY_ONE)
+    stall.run("d,1,Wells,3.00")
+    rows = DeltaTable(str(stall.folder / "lakehouse/gold/by_initial")).to_pyarrow_table().to_pylist()
+    assert {row["initial"]: float(row["price"]) for row in rows} == {"B": 5.0, "W": 5.0}
+
+
 def test_a_project_is_parsed_once(stall: Stall, monkeypatch: pytest.MonkeyPatch) -> None:
     """A later build takes what an earlier one has parsed, as good as new (ephemeral models are marked as injected), until the project changes."""
     commands: list[str] = []

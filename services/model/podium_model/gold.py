@@ -122,26 +122,26 @@ class GoldTable:
         expected: dict[str, str] = {}
         for source in dict.fromkeys(total.source for total in totals):
             equals = {total.name: total.equals for total in totals if total.source == source}
-            expected |= self._sums(equals, source)
+            expected |= self._sums(equals, source, dict(self.model.key_of).get(source))
         return [
             CheckedTotal(name=total.name, expected=expected[total.name], actual=actual[total.name])
             for total in totals
         ]
 
-    def _sums(self, aggregates: Mapping[str, str], relation: str) -> dict[str, str]:
-        """Return aggregates over a relation, from one query."""
+    def _sums(self, aggregates: Mapping[str, str], relation: str, key: str | None = None) -> dict[str, str]:
+        """Return aggregates over a relation, from one query; `key` says how the relation's rows have the affected key, if not by its name."""
         if not aggregates:
             return {}
-        where = f" WHERE {self._affected()}" if self.incremental else ""
+        where = f" WHERE {self._affected(key or self.model.affect_key)}" if self.incremental else ""
         (values,) = self.engine.execute(f"SELECT {', '.join(aggregates.values())} FROM {relation}{where}")
         texts = (f"{Decimal(str(value or 0)).normalize():f}" for value in values)
         return dict(zip(aggregates, texts, strict=True))
 
-    def _affected(self) -> str:
+    def _affected(self, key: str) -> str:
         """Return the condition that a row's key is affected; bounds come first, to leave out files."""
-        key = self.model.affect_key
-        ends = within(self.engine, key, *bounds(self.engine, key, self._keys))
-        return " AND ".join([*ends, f"{key} IN (SELECT {key} FROM {self._keys})"])
+        name = self.model.affect_key
+        ends = within(self.engine, key, *bounds(self.engine, name, self._keys))
+        return " AND ".join([*ends, f"{key} IN (SELECT {name} FROM {self._keys})"])
 
     @property
     def _staged(self) -> str:

@@ -43,6 +43,8 @@ class GoldModel:
     affected_from: tuple[str, ...]
     control_totals: tuple[ControlTotal, ...] = field(default=())
     layout: Layout = field(default=Layout())
+    key_of: tuple[tuple[str, str], ...] = field(default=())
+    """How a row of a source or model has the affected key, where it has just one."""
 
 
 _parsed: dict[tuple[str, ...], Any] = {}
@@ -208,6 +210,7 @@ def _gold_model(node: Any) -> GoldModel:
         affected_from=tuple(extra["affected_from"]),
         control_totals=tuple(totals),
         layout=Layout.of(extra, node.original_file_path),
+        key_of=tuple((name, key) for name, key in extra["affected_from"].items() if isinstance(key, str)),
     )
 
 
