@@ -22,6 +22,7 @@ from podium_contracts.pipeline.document import (
     Spec,
     Threshold,
 )
+from podium_contracts.pipeline.moments import MomentFormat
 from podium_contracts.pipeline.objects import ObjectPattern, is_object
 from podium_contracts.pipeline.patterns import portable, shared_pattern
 from podium_contracts.pipeline.resolved import Pipeline, in_project
@@ -60,6 +61,7 @@ __all__ = [
     "FormatValidation",
     "KafkaSource",
     "Lookup",
+    "MomentFormat",
     "Notifications",
     "NullDeduction",
     "NullStrategy",

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, mode
 
 from podium_contracts.model import Model, checked
 from podium_contracts.names import Name
+from podium_contracts.pipeline.moments import TimestampFormat
 from podium_contracts.pipeline.objects import ObjectPattern, is_object, known_path
 from podium_contracts.pipeline.patterns import Pattern
 from podium_contracts.pipeline.rules import Rule
@@ -93,6 +94,8 @@ class FileSource(Model):
     """Of text. A byte order mark is no part of it; UTF-16 without one is little-endian."""
     csv: CsvDialect = CsvDialect()
     excel: ExcelTable | None = None
+    timestamp_format: TimestampFormat | None = None
+    """How these files write timestamps, as `dd.MM.yyyy HH:mm`, where a column does not say it; by default as ISO 8601."""
     source_system: str = "file_upload"
     watch_seconds: float | None = Field(default=None, gt=0)
     """A service looks for new files every so many seconds; without it, when a run is requested."""
@@ -225,6 +228,8 @@ class Column(Model):
     type: TypeName
     source: str | None = Field(default=None, alias="from", min_length=1)
     expression: str | None = Field(default=None, min_length=1)
+    timestamp_format: TimestampFormat | None = None
+    """How the source writes the dates or timestamps of this column, as `dd.MM.yyyy HH:mm`; other texts are refused."""
     description: str = ""
 
     @model_validator(mode="after")

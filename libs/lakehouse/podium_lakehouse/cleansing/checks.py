@@ -9,6 +9,7 @@ from podium_contracts.pipeline import (
     ColumnType,
     CustomLogic,
     Dataset,
+    MomentFormat,
     NullDeduction,
     NullStrategy,
     RangeCheck,
@@ -16,7 +17,7 @@ from podium_contracts.pipeline import (
     Rule,
     Spec,
 )
-from podium_contracts.pipeline.types import BOOLEAN, STRING
+from podium_contracts.pipeline.types import BOOLEAN, DATE_TYPE, STRING, TIMESTAMP
 
 from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.cleansing import quality_checks
@@ -59,6 +60,7 @@ class _Dataset:
         """Yield every mistake of the dataset."""
         yield from self._names()
         yield from self._of_messages()
+        yield from self._timestamp_formats()
         yield from self._expressions()
         yield from self._nulls()
         yield from self._standardise()
@@ -108,6 +110,39 @@ class _Dataset:
         column = self.dataset.columns.get(name)
         wanted = (column.source or name) if column and not column.expression else None
         return wanted if wanted in KAFKA_METADATA else None
+
+    def _timestamp_formats(self) -> Iterator[Problem]:
+        for name, column in self.dataset.columns.items():
+            if column.timestamp_format is None:
+                continue
+            path = ("columns", name, "timestamp_format")
+            if column.type not in {TIMESTAMP, DATE_TYPE} or column.expression:
+                yield self._problem(
+                    path,
+                    f"{name} is read as no date or timestamp",
+                    "take it away, or declare the column as timestamp",
+                )
+            elif column.type == DATE_TYPE and MomentFormat.parse(column.timestamp_format).has_time:
+                yield self._problem(
+                    path,
+                    f"{name} is a date, and its format has a time",
+                    "declare the column as timestamp, or write what is always there in quotes, as '00:00:00'",
+                )
+        yield from self._source_formats()
+
+    def _source_formats(self) -> Iterator[Problem]:
+        seen: dict[str, str | None] = {}
+        for index, source in enumerate(self.dataset.sources):
+            system = (
+                source.files.source_system if source.files else source.kafka and source.kafka.source_system
+            )
+            written = source.files.timestamp_format if source.files else None
+            if seen.setdefault(system or "", written) != written:
+                yield self._problem(
+                    ("sources", index, "files" if source.files else "kafka"),
+                    f"source_system {system} writes timestamps in two ways",
+                    "give sources that write them differently a source_system each, or columns a timestamp_format",
+                )
 
     def _expressions(self) -> Iterator[Problem]:
         for name, column in self.dataset.columns.items():

@@ -54,6 +54,10 @@ class Dialect(ABC):
     def matches_verbatim(self, text: str, pattern: str) -> str:
         """Return whether a whole text matches a pattern that is portable as it stands."""
 
+    def group(self, text: str, pattern: str, number: int) -> str:
+        """Return what a group of a portable pattern matches in a text that the pattern matches as a whole."""
+        return f"regexp_extract({text}, {self.text(f'^(?:{pattern})$')}, {number})"
+
     @abstractmethod
     def try_cast(self, text: str, kind: ColumnType) -> str:
         """Return an accepted text as a value of a type, null where no such value exists (30 February)."""

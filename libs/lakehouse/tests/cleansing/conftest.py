@@ -117,7 +117,7 @@ def _bronze(header: Sequence[str], number: int, row: Mapping[str, str | None]) -
         "source_file": row.get("_file", "x.csv"),
         "ingestion_batch_id": "shop.sales.000001",
         "ingestion_source": "file",
-        "source_system": "till",
+        "source_system": row.get("_system", "till"),
         "_batch": 1,
         "_row": int(row.get("_row") or number),
         "_corrupt_record": row.get("_corrupt_record"),

@@ -432,3 +432,33 @@ def test_all_mistakes_are_told_at_once() -> None:
         *(f"spec.datasets.other.{where}" for where in first),
         "spec.quality.thresholds.sales.speed",
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "mistake"),
+    [
+        (
+            {"more": {"n": {"type": "integer", "timestamp_format": "dd.MM.yyyy"}}},
+            ("columns.n.timestamp_format", "n is read as no date or timestamp"),
+        ),
+        (
+            {"more": {"day": {"type": "date", "timestamp_format": "dd.MM.yyyy HH:mm"}}},
+            ("columns.day.timestamp_format", "day is a date, and its format has a time"),
+        ),
+        (
+            {
+                "sources": [
+                    {"files": {"path": "a", "timestamp_format": "dd.MM.yyyy"}},
+                    {"files": {"path": "b"}},
+                ]
+            },
+            ("sources[1].files", "source_system file_upload writes timestamps in two ways"),
+        ),
+    ],
+    ids=["no date", "a time in a date", "two ways"],
+)
+def test_a_timestamp_format_has_its_place(changes: dict[str, Any], mistake: tuple[str, str]) -> None:
+    """It belongs to dates and timestamps that are read, and one system writes in one way."""
+    [(where, message, hint)] = found(spec(**changes))
+    assert (where.removeprefix("spec.datasets.sales."), message) == mistake
+    assert hint
