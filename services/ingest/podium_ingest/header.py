@@ -10,7 +10,7 @@ from podium_contracts.names import collisions
 from podium_contracts.pipeline import CsvDialect
 from podium_lakehouse.engines.text_files import open_text
 
-LINE_BREAK = re.compile(r"[\r\n]")
+LINE_BREAK = re.compile(rb"[\r\n]")
 LONGEST_BYTES = 1 << 20
 GZIP = b"\x1f\x8b"
 
@@ -36,7 +36,7 @@ def header(path: Path, name: str, dialect: CsvDialect, encoding: str = "utf-8") 
 
 def _first_line(path: Path, name: str, encoding: str) -> str:
     with open_text(path, encoding) as file:
-        line = file.readline(LONGEST_BYTES)
+        line = LINE_BREAK.split(file.readline(LONGEST_BYTES), 1)[0]
     if encoding == "utf-8" and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise BadSource(
             f"{name} is UTF-16", hint="say so, as encoding: utf-16 in the source, or save it as UTF-8"
@@ -55,7 +55,7 @@ def _first_line(path: Path, name: str, encoding: str) -> str:
             f"{name} is no text in {encoding.upper()}",
             hint="say what it is, as encoding: utf-16 or format: excel in the source, or save it as UTF-8",
         )
-    return LINE_BREAK.split(text, 1)[0]
+    return text
 
 
 def _names(name: str, line: str, dialect: CsvDialect) -> list[str]:
