@@ -11,6 +11,7 @@ from podium_contracts.pipeline import ColumnType, Dataset, NullStrategy
 from sqlglot import exp
 
 from podium_lakehouse.cleansing import columns as names
+from podium_lakehouse.cleansing.moments import in_iso
 from podium_lakehouse.cleansing.staging import bronze_columns, typed
 from podium_lakehouse.expressions.dialects import Dialect
 
@@ -164,7 +165,7 @@ class _Interpolation:
 
     def _read(self, name: str) -> str:
         held = self.name(self.stored[name])
-        return typed(self.dialect, held, self._kind(name))
+        return typed(self.dialect, in_iso(self.dialect, self.dataset, name, held), self._kind(name))
 
     def _kind(self, name: str) -> ColumnType:
         return self.dataset.columns[name].type

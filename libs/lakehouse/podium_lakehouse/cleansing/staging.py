@@ -18,16 +18,16 @@ from podium_contracts.pipeline import (
     Dataset,
     Deduction,
     Lookup,
-    MomentFormat,
     NullDeduction,
     RobustZScoreDeduction,
     Standardise,
 )
-from podium_contracts.pipeline.types import STRING, TIMESTAMP
+from podium_contracts.pipeline.types import STRING
 from sqlglot import exp
 
 from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.cleansing.judging import Judging, lookup_relation, outside, tier
+from podium_lakehouse.cleansing.moments import in_iso
 from podium_lakehouse.expressions.compiler import compile_expression
 from podium_lakehouse.expressions.dialects import Dialect
 
@@ -43,15 +43,6 @@ Selected = list[tuple[str, str]]
 def quarantines_schemas(dataset: Dataset) -> bool:
     """Whether the statement reads the relation of new schemas, too."""
     return dataset.on_schema_change == "quarantine"
-
-
-def source_formats(dataset: Dataset) -> dict[str, str]:
-    """Return how sources write timestamps, by their `source_system`; those that write ISO 8601 are not among them."""
-    return {
-        source.files.source_system: source.files.timestamp_format
-        for source in dataset.sources
-        if source.files and source.files.timestamp_format
-    }
 
 
 def default_text(value: str | int) -> str:
@@ -163,7 +154,7 @@ class _Staging:
         for name, stored in self.stored.items():
             kind, held = self.dataset.columns[name].type, self._name(stored)
             if self._is_read(name):
-                text = self._in_iso(name, held)
+                text = in_iso(self.dialect, self.dataset, name, held)
                 selected += [(name, typed(self.dialect, text, kind)), (f"_text_{name}", held)]
             else:
                 selected.append((name, held))
@@ -173,28 +164,6 @@ class _Staging:
         ]
         selected.append((names.RAW, self.dialect.record(raw)))
         return self._select([*selected, *self._carried()], "source")
-
-    def _in_iso(self, name: str, text: str) -> str:
-        """Return a column's text with the moment in it as ISO 8601; null where it is not written as its column or its source has it."""
-        column = self.dataset.columns[name]
-        if column.timestamp_format:
-            return self._from_format(text, column.timestamp_format)
-        formats = source_formats(self.dataset) if column.type == TIMESTAMP else {}
-        cases = [
-            f"WHEN source_system = {self.dialect.text(system)} THEN {self._from_format(text, written)}"
-            for system, written in formats.items()
-        ]
-        return f"CASE {' '.join(cases)} ELSE {text} END" if cases else text
-
-    def _from_format(self, text: str, written: str) -> str:
-        moment = MomentFormat.parse(written)
-        parts = []
-        for before, group in moment.iso():
-            part = self.dialect.group(text, moment.pattern, group)
-            padded = part if before in {"", "."} else f"lpad({part}, 2, '0')"
-            parts += [self.dialect.text(before), padded] if before else [padded]
-        fits = self.dialect.matches_verbatim(text, moment.pattern)
-        return f"CASE WHEN {fits} THEN concat({', '.join(parts)}) END"
 
     def _is_read(self, name: str) -> bool:
         """Whether Bronze holds a column's values as text, to be read as another type."""
