@@ -59,14 +59,14 @@ class Measured:
     scored: bool = False
 
     @property
-    def names(self) -> set[str]:
-        """The names of the measures of the table as it is."""
-        named = {f"null.{name}" for name in self.complete} | {f"unknown.{name}" for name in self.keys}
-        named |= {f"distinct.{name}" for name in self.unique} | {f"{NEWEST}{name}" for name in self.newest}
-        named |= {f"found.{name}" for name in self.references}
-        named |= {f"{BIN}{name}.{place}" for name in self.binned for place in BINS}
-        tiers = {f"tier.{tier}" for tier, _ in TIERS}
-        return {ROWS, *named, *(tiers | {SCORE} if self.scored else ())}
+    def names(self) -> tuple[str, ...]:
+        """The names of the measures of the table as it is, in order."""
+        return (
+            *self.of_batches,
+            *(f"distinct.{name}" for name in self.unique),
+            *(f"found.{name}" for name in self.references),
+            *(f"{NEWEST}{name}" for name in self.newest),
+        )
 
     @property
     def of_batches(self) -> list[str]:
@@ -92,9 +92,9 @@ class Measured:
         for name, referred in self.references.items():
             parts[f"found.{name}"] = _found(dialect, name, referred, changes, whole)
         for name in self.newest:
-            seconds = dialect.seconds(dialect.identifier(name))
-            parts[f"{NEWEST}{name}"] = _newest(seconds, "_sign > 0")
-            parts[f"gone.{name}"] = _newest(seconds, "_sign < 0")
+            parts[f"{NEWEST}{name}"] = _newest(dialect, name, "_sign > 0")
+            if table is not None:
+                parts[f"gone.{name}"] = _newest(dialect, name, "_sign < 0")
         return _select(parts, changes, dialect)
 
     def batch_query(self, changes: str, dialect: Dialect) -> str:
@@ -129,8 +129,9 @@ def _weighted(held: str, weight: str) -> str:
     return f"coalesce(sum(CASE WHEN {held} THEN {weight} ELSE 0 END), 0)"
 
 
-def _newest(seconds: str, held: str) -> str:
-    return f"coalesce(max(CASE WHEN {held} THEN {seconds} END), {NEVER})"
+def _newest(dialect: Dialect, name: str, held: str) -> str:
+    newest = f"max(CASE WHEN {held} THEN {dialect.identifier(name)} END)"
+    return f"coalesce({dialect.seconds(newest)}, {NEVER})"
 
 
 def _found(dialect: Dialect, name: str, referred: Referred, changes: str, whole: str | None) -> str:

@@ -1,7 +1,7 @@
 """Measuring a table: what changed in it since it was last judged, or all of it where that is less or other measures are wanted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from podium_contracts.names import Layer
 from podium_contracts.pipeline import Pipeline
@@ -37,7 +37,7 @@ class Measuring:
         wanted = self._wanted(name, now)
         before = add({measure: value for measure, value in known.items() if measure in wanted.names}, {})
         judged_before = table.from_version != ABSENT and not now.replaced_since(table.from_version)
-        if judged_before and wanted.names == set(before):
+        if judged_before and before.keys() == set(wanted.names):
             kept = _batch(known) if table.from_batch == table.to_batch else {}
             return self._add(wanted, now, table.from_version, before) | kept
         measures = self._all(wanted, now)
@@ -58,9 +58,13 @@ class Measuring:
         return measures | (self._newest(lost, now) if lost else {})
 
     def _all(self, wanted: Measured, now: Snapshot) -> Measures:
+        """Measure all rows; nulls that the files' statistics tell are not counted again."""
+        told = {f"null.{name}": count for name, count in now.nulls().items() if name in wanted.complete}
+        untold = tuple(name for name in wanted.complete if f"null.{name}" not in told)
         offer_signed(self.engine, "changes", now, ABSENT)
-        (found,) = self.engine.records(wanted.query("changes", None, self.engine.dialect))
-        return add({}, _without_gone(found))
+        asked = replace(wanted, complete=untold).query("changes", None, self.engine.dialect)
+        measures = add(_without_gone(self.engine.records(asked)[0]), told)
+        return {name: measures[name] for name in wanted.names}
 
     def _news(self, wanted: Measured, now: Snapshot, since: int) -> Measures:
         offer_signed(self.engine, "changes", now, since)

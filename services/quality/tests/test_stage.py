@@ -22,7 +22,7 @@ from podium_contracts.events.v1 import (
 )
 from podium_contracts.names import Layer, Stage
 from podium_contracts.pipeline import Pipeline, PipelineDocument
-from podium_lakehouse.delta.tables import CHANGE_FEED
+from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Intent, Scope
 from podium_quality.stage import quality
@@ -274,6 +274,19 @@ def test_every_column_of_the_table_is_held_complete(court: Court) -> None:
     assert complete == {"id_completeness", "town_completeness", "sold_completeness"}
 
 
+def test_nulls_are_told_by_the_files(court: Court) -> None:
+    """Of a table that is measured as a whole; what a file does not tell is counted."""
+    court.write("a Bath", "b Bath")
+    uri = f"{court.lakehouse.uri}/silver/sales"
+    DeltaTable(uri).alter.set_table_properties({"delta.dataSkippingStatsColumns": "id"})
+    court.write("c Bath", "d Bath")
+    version = DeltaTable(uri).version()
+    assert set(Snapshot(uri, version).nulls()) == {"id"}
+    DeltaTable(uri).update(updates={"town": "null"}, predicate="id = 'a'")
+    found = court.metrics(court.completed("silver.sales"))
+    assert (found["id_completeness"], found["town_completeness"]) == (100, 75)
+
+
 def test_the_age_of_the_newest_row_is_told_in_hours(court: Court) -> None:
     """From its time to the run's; also when the row that was the newest has gone."""
     assert court.metrics(court.write("a Bath"))["sold_lag_hours"] == 22.5
@@ -355,3 +368,26 @@ def test_validity_is_told_rule_by_rule(court: Court) -> None:
     assert {name: value for name, value in found.items() if name.endswith("_validity")} == {
         "price_validity": 95
     }
+
+
+def test_a_second_try_looks_up_what_the_first_had_pinned(court: Court) -> None:
+    """Killed before its completion, while the table that it refers to moves on: the verdict is the one that it would have been."""
+
+    class Killed(BaseException):
+        pass
+
+    def die(point: str) -> None:
+        if point == "before quality silver.sales completion":
+            raise Killed
+
+    court.references = {"sales": {"town": "towns.id"}}
+    court.anomalies = {}
+    court.write("Bath x", table="silver.towns")
+    event = court.write("a Bath", "b Wells")
+    whole, court.lakehouse = court.lakehouse, Lakehouse(court.lakehouse.uri, die)
+    with pytest.raises(Killed):
+        court.judge(event)
+    court.lakehouse = whole
+    court.write("Wells x", table="silver.towns")
+    assert court.metrics(event)["town_consistency"] == 50
+    assert court.metrics(court.write("c Bath"))["town_consistency"] == 100

@@ -18,6 +18,7 @@ from podium_lakehouse.delta.stamps import Stamp, stamp
 from podium_lakehouse.store.troubles import in_words
 
 CHANGE_FEED = {"delta.enableChangeDataFeed": "true"}
+_NULLS = "null_count."
 RACES = 20
 """Lost races to widen a table before giving up."""
 
@@ -72,6 +73,14 @@ class Snapshot:
     def rows(self) -> int:
         """Return the number of rows, from the files' statistics."""
         return int(self.open().count())
+
+    def nulls(self) -> dict[str, int]:
+        """Return how many rows have null in a column, from the files' statistics; columns of which a file does not tell are left out."""
+        told = pa.table(self.open().get_add_actions(flatten=True))
+        counts = {
+            name.removeprefix(_NULLS): told[name] for name in told.column_names if name.startswith(_NULLS)
+        }
+        return {name: sum(count.to_pylist()) for name, count in counts.items() if not count.null_count}
 
 
 def find(uri: str) -> DeltaTable | None:

@@ -76,14 +76,14 @@ def flowchart(read: int, parts: Sequence[Part], gold: Onward | None) -> Flowchar
     scale = FLOW_HEIGHT / max(read, 1)
     bars = [part for part in parts if part.rows]
     nodes = [
-        Node(COLUMNS[0], 0, FLOW_HEIGHT, "Read from the source", f"{read:,} rows", "source"),
-        Node(COLUMNS[1], 0, FLOW_HEIGHT, "Bronze, kept as it came", f"{read:,} rows", "bronze"),
+        Node(COLUMNS[0], 0, FLOW_HEIGHT, "Read from the source", counted(read), "source"),
+        Node(COLUMNS[1], 0, FLOW_HEIGHT, "Bronze, kept as it came", counted(read), "bronze"),
     ]
     links = [Link(_band(COLUMNS[0], 0, FLOW_HEIGHT, COLUMNS[1], 0, FLOW_HEIGHT), "bronze")]
     left = right = onward = 0.0
     for part in bars:
         height = max(part.rows * scale, THINNEST)
-        nodes.append(Node(COLUMNS[2], right, height, part.label, f"{part.rows:,} rows", part.kind))
+        nodes.append(Node(COLUMNS[2], right, height, part.label, counted(part.rows), part.kind))
         links.append(Link(_band(COLUMNS[1], left, part.rows * scale, COLUMNS[2], right, height), part.kind))
         if part.onward and gold:
             come = min(height, gold.rows * scale - onward)
@@ -207,6 +207,11 @@ def daychart(days: Sequence[Day]) -> DayChart | None:
         for day, count in rows.items()
     )
     return DayChart(dates[0], dates[-1], low, most, tuple(lines), bars)
+
+
+def counted(rows: int) -> str:
+    """Return a number of rows in words."""
+    return f"{rows:,} row{'' if rows == 1 else 's'}"
 
 
 def percent(part: int, whole: int) -> str:
