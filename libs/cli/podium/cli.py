@@ -14,6 +14,7 @@ from podium.commands.beginning import init
 from podium.commands.bundling import bundle
 from podium.commands.deciding import reject, replay
 from podium.commands.definitions import compile_, lineage, validate
+from podium.commands.maintaining import optimize, vacuum
 from podium.commands.querying import sql
 from podium.commands.restoring import certify, restore
 from podium.commands.running import run
@@ -54,6 +55,8 @@ for command in (
     explain,
     advise,
     baseline,
+    optimize,
+    vacuum,
     bundle,
 ):
     app.command()(command)

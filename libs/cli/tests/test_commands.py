@@ -34,7 +34,17 @@ READING = {
 }
 DECIDING = [("quarantine", "replay"), ("quarantine", "reject")]
 LETTERS = [("dead-letters", name) for name in ("ls", "show", "replay")]
-COMMANDS = [*READING.values(), ("run",), ("report",), ("bundle",), ("request",), *DECIDING, *LETTERS]
+COMMANDS = [
+    *READING.values(),
+    ("optimize",),
+    ("vacuum",),
+    ("run",),
+    ("report",),
+    ("bundle",),
+    ("request",),
+    *DECIDING,
+    *LETTERS,
+]
 GROUPS = {"quarantine", "dead-letters"}
 
 

@@ -188,3 +188,55 @@ def test_queries_that_were_recorded_are_advised_on(place: Path, terminal: Termin
     assert advice["recommended_partition_columns"] == ["price"]
     assert advice["recommendations"][0]["priority"] == "LOW"
     assert "gain: little as long as it is" in terminal.podium("advise").out
+
+
+def test_tables_are_optimised_and_readers_have_the_good_of_it(place: Path, terminal: Terminal) -> None:
+    """By the columns that are given, in the reference's order; what is certified is read as it lies now."""
+    actions = terminal.podium("optimize", "silver.sales", "--zorder-by", "price,id", "-o", "json").json
+    assert [action["action"] for action in actions] == ["z_order", "vacuum", "statistics", "compaction"]
+    assert actions[0]["columns"] == ["price", "id"]
+    assert "z_order" in terminal.podium("show", "_podium.maintenance", "-o", "json").out
+    assert podium.scan("silver.sales").collect()["id"].to_list() == ["a", "b"]
+    assert recorded(place)[-1].tables == {"silver.sales": 2}
+    assert terminal.podium("history", "silver.sales", "-o", "json").json[1]["certified"]
+    assert "nothing to do: 3 tables are in order" in terminal.podium(
+        "optimize", "--retain", "200"
+    ).out.replace("\n", " ")
+
+
+def test_a_vacuum_spares_what_is_certified(place: Path, terminal: Terminal) -> None:
+    """Whatever its age; a dry run says what would go, and nothing goes."""
+    for number in (2, 3):
+        terminal.deliver(f"{number}.csv", f"a,{number},{number}.00")
+        assert terminal.podium("run", "--quiet").code == 0
+    terminal.podium("optimize", "silver.sales", "--zorder-by", "id")
+    would = terminal.podium("vacuum", "silver.sales", "--retain", "0", "--dry-run")
+    assert "would go" in would.out
+    assert "still needed" in would.out
+    assert podium.scan("silver.sales", version=1).collect().height == 2
+    (action,) = terminal.podium("vacuum", "silver.sales", "--retain", "0", "-o", "json").json
+    assert action["files_before"] > action["files_after"] > 0
+    assert podium.scan("silver.sales", version=3).collect().height == 2
+    with pytest.raises(VersionGone):
+        podium.scan("silver.sales", version=1).collect()
+    assert Lakehouse(str(place)).maintenance.all()[-1].retention_hours == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        (("optimize", "silver.nope"), 1, "no table silver.nope"),
+        (("vacuum", "nope"), 1, "no table nope"),
+        (("optimize", "silver.sales", "--zorder-by", "nope"), 1, "has no column nope"),
+        (("optimize", "--zorder-by", "id"), 2, "for one table"),
+        (("vacuum", "--retain", "-1"), 2, "--retain"),
+    ],
+)
+def test_what_cannot_be_maintained_is_told(
+    place: Path, terminal: Terminal, command: tuple[str, ...], code: int, said: str
+) -> None:
+    """Before anything is done."""
+    del place
+    answer = terminal.podium(*command)
+    assert answer.code == code
+    assert said in answer.err

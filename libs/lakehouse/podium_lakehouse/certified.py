@@ -8,6 +8,7 @@ from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, TableVersion
 from podium_contracts.names import Layer, Stage
 
+from podium_lakehouse.delta.folders import tables_in
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Scope
 
@@ -29,6 +30,12 @@ def certified_tables(
         if event is not None and isinstance(event.data, LayerCompleted | QualityEvaluated)
         for table in event.data.tables
     }
+
+
+def table_names(lakehouse: Lakehouse) -> list[str]:
+    """Return every table that lies in the lakehouse, certified or not, Podium's own records last."""
+    homes = [*Layer, "quarantine", "_podium"]
+    return [f"{home}.{name}" for home in homes for name in tables_in(f"{lakehouse.uri}/{home}")]
 
 
 def table_uri(lakehouse: Lakehouse, name: str) -> str:

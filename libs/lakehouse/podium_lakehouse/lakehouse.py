@@ -26,6 +26,7 @@ from podium_lakehouse.records import (
     catalogue,
     completions,
     intents,
+    maintenance,
     manifests,
     metrics,
     pipelines,
@@ -145,6 +146,11 @@ class Lakehouse:
     def queries(self) -> queries.Queries:
         """What was read, and by what kind of question."""
         return queries.Queries(self._records("queries", queries.SCHEMA))
+
+    @cached_property
+    def maintenance(self) -> maintenance.Maintenance:
+        """What was done to the files of tables."""
+        return maintenance.Maintenance(self._records("maintenance", maintenance.SCHEMA))
 
     def lookup(self, name: str) -> LookupTable:
         """Return the table of a lookup."""

@@ -1,20 +1,19 @@
 """Column-level lineage of Gold: what dbt makes of a model's text, traced to the tables that it reads."""
 
 import csv
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from podium_contracts.errors import ModelFailed
 from podium_contracts.names import Layer, storable_name
-from podium_contracts.pipeline import Pipeline, in_project
+from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.cleansing.columns import silver_columns
 from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
 from podium_lakehouse.expressions.dialects import DUCKDB
 from podium_lakehouse.lineage import Column, Lineage, origins
 from sqlglot.errors import SqlglotError
 
-from podium_model.project import DbtProject
+from podium_model.project import copied
 
 Tables = dict[str, Mapping[str, str]]
 """Columns of tables with their types."""
@@ -58,17 +57,10 @@ def of_gold(pipeline: Pipeline) -> Lineage:
 
 def _compiled(pipeline: Pipeline, engine: DuckDbEngine, tables: Tables) -> dict[str, str]:
     """Return each model's text as it makes the whole table, upstream first, over tables without rows."""
-    assert pipeline.spec.model
-    folder, home = engine.scratch / "dbt", Path(pipeline.resolve(pipeline.spec.model.dbt))
-    for path in home.rglob("*"):
-        within = path.relative_to(home)
-        if path.is_file() and in_project(within):
-            (folder / within).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, folder / within)
+    project = copied(pipeline, engine)
     for name, columns in tables.items():
         listed = ", ".join(f"{DUCKDB.identifier(column)} {kind}" for column, kind in columns.items())
         engine.execute(f"CREATE TABLE {DUCKDB.identifier(name)} ({listed})")
-    project = DbtProject(folder, engine, pipeline.fingerprint)
     models = [model.name for model in project.models()]
     values = ", ".join(f"{value} AS {name}" for name, value in CONTEXT_VALUES.items())
     context = " UNION ALL ".join(f"SELECT {DUCKDB.text(name)} AS model, {values}" for name in models)

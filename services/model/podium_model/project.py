@@ -12,7 +12,8 @@ from typing import Any
 
 from podium_contracts.errors import ModelFailed
 from podium_contracts.names import EngineName
-from podium_lakehouse.engines.duckdb import SHARED_DATABASE
+from podium_contracts.pipeline import Pipeline, in_project
+from podium_lakehouse.engines.duckdb import SHARED_DATABASE, duckdb_engine
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.expressions.dialects import SPARK_SETTINGS
 from podium_lakehouse.records.manifests import Manifests
@@ -163,6 +164,30 @@ def _parsers(adapter: str) -> list[str]:
     files = sorted(path for path in PACKAGE.rglob("*") if path.is_file())
     package = sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
     return [version("dbt-core"), version(f"dbt-{adapter}"), package]
+
+
+def copied(pipeline: Pipeline, engine: Engine) -> DbtProject:
+    """Return the pipeline's dbt project, on a copy that goes with the engine."""
+    assert pipeline.spec.model
+    folder, home = engine.scratch / "dbt", Path(pipeline.resolve(pipeline.spec.model.dbt))
+    for path in home.rglob("*"):
+        within = path.relative_to(home)
+        if path.is_file() and in_project(within):
+            (folder / within).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, folder / within)
+    return DbtProject(folder, engine, pipeline.fingerprint)
+
+
+def layouts(pipeline: Pipeline) -> dict[str, Layout]:
+    """Return how each model's table is to be laid out; empty without a dbt project.
+
+    Raises:
+        ModelFailed: the project does not parse.
+    """
+    if pipeline.spec.model is None:
+        return {}
+    with duckdb_engine(shared=True) as engine:
+        return {model.name: model.layout for model in copied(pipeline, engine).models()}
 
 
 def _output(engine: Engine) -> dict[str, object]:

@@ -30,7 +30,7 @@ TRANSACTION_KEY = "podium.transaction"
 MAINTENANCE = frozenset({"OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES", "ADD COLUMN"})
 """Operations that change no row, so that a pinned base stays what it was."""
 MAINTENANCE_KEY = "podium.maintenance"
-"""What a commit says of itself that changes no row, though it is a write: `compaction` or `ordering`."""
+"""What a commit says of itself that changes no row, though it is a write: `compaction`, `ordering` or `statistics`."""
 
 Change = Callable[[DeltaTable, CommitProperties], object]
 

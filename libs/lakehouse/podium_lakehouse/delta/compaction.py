@@ -35,19 +35,22 @@ def compact(uri: str, since: int, small_bytes: int = SMALL_BYTES) -> None:
     put_together(uri, small_bytes)
 
 
-def put_together(uri: str, small_bytes: int = SMALL_BYTES) -> None:
-    """Write the small files of a table into fewer."""
+def put_together(uri: str, small_bytes: int = SMALL_BYTES) -> tuple[int, int]:
+    """Put a table's small files together; return how many there were and how many they are now, nothing where another process was faster."""
     table = DeltaTable(uri)
     groups = list(_groups(live_files(table), small_bytes))
     if not groups:
-        return
+        return 0, 0
     folder = new_folder(uri)
     with filling(folder) as draft:
         for number, files in enumerate(groups):
             _merge(uri, table, files, draft, number)
     old = [file for files in groups for file in files]
-    if replace_files(uri, table, old, data_files(uri, folder), COMPACTION) is None:
+    new = data_files(uri, folder)
+    if replace_files(uri, table, old, new, COMPACTION) is None:
         discard([folder])
+        return 0, 0
+    return len(old), len(new)
 
 
 def _turn(uri: str, version: int) -> int:

@@ -107,6 +107,13 @@ def parquet_files(folder: str) -> list[NewFile]:
     ]
 
 
+def tables_in(folder: str) -> list[str]:
+    """Return the names of the Delta tables that lie directly in a folder, sorted."""
+    if is_object(folder):
+        return [name for name in objects.folders_in(folder) if objects.below(f"{folder}/{name}/_delta_log")]
+    return sorted(log.parent.name for log in Path(folder).glob("*/_delta_log"))
+
+
 def discard(folders: Iterable[str]) -> None:
     """Take away data files that no commit will list."""
     for folder in folders:

@@ -32,16 +32,21 @@ LEAST_BYTES = 128_000_000
 
 def is_out_of_order(table: DeltaTable) -> bool:
     """Whether so many rows have come since the table was Z-ordered last that it should be again."""
-    now = live_files(table)
-    if sum(file.size for file in now) < LEAST_BYTES:
+    if sum(file.size for file in live_files(table)) < LEAST_BYTES:
         return False
+    return unordered_share(table) > UNORDERED_SHARE
+
+
+def unordered_share(table: DeltaTable) -> float:
+    """Return the share of a table's rows that have come since it was Z-ordered last, 0 to 1."""
+    now = live_files(table)
     ordered: set[str] = set()
     last = next(filter(is_ordering, table.history()), None)
     if last is not None:
         then = DeltaTable(table.table_uri, version=int(last["version"]))
         ordered = {file.path for file in live_files(then)}
     new = sum(file.rows for file in now if file.path not in ordered)
-    return new > UNORDERED_SHARE * sum(file.rows for file in now)
+    return new / max(sum(file.rows for file in now), 1)
 
 
 def reorder(uri: str, table: DeltaTable, columns: Sequence[str]) -> int | None:

@@ -43,6 +43,11 @@ def data_files(table_uri: str, folder: str) -> list[DataFile]:
     return found
 
 
+def listed(table_uri: str, file: NewFile) -> AddAction:
+    """Return what a commit says of a file, with the statistics of its footer."""
+    return _add_action(table_uri, file, file.footer())
+
+
 def _partition_values(name: str) -> dict[str, str | None]:
     """Return what the folders `column=value` of a data file say; dates need no decoding."""
     pairs = (part.split("=", 1) for part in name.split("/")[:-1] if "=" in part)

@@ -12,7 +12,9 @@ from podium_contracts.errors import PodiumError, TerminalError, VersionGone
 from podium_contracts.pipeline import Pipeline, is_object
 
 from podium_lakehouse.certified import certified_tables, table_uri
-from podium_lakehouse.delta.tables import Snapshot, find
+from podium_lakehouse.delta.commits import MAINTENANCE_KEY
+from podium_lakehouse.delta.stamps import stamp
+from podium_lakehouse.delta.tables import Snapshot, current, find
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.store import objects
 
@@ -50,11 +52,12 @@ class Reader:
 
     def certified(self, at: datetime | None = None) -> dict[str, Snapshot]:
         """Return the certified version of every table by name, now or as runs that were requested up to a time had left it."""
-        return {
+        found = {
             name: Snapshot(table_uri(self.lakehouse, name), table.to_version)
             for pipeline, datasets in self.pipelines.items()
             for name, table in certified_tables(self.lakehouse, pipeline, datasets, at).items()
         }
+        return found if at else {name: _laid_out(snapshot) for name, snapshot in found.items()}
 
     def snapshot(self, name: str, *, version: int | None = None, at: datetime | None = None) -> Snapshot:
         """Return a table at its certified version, at a version, or as it was certified at a time.
@@ -111,6 +114,20 @@ def kept(snapshots: Mapping[str, Snapshot]) -> Iterator[None]:
                     hint="read a later version: `podium history` lists them; a longer retention keeps more",
                 ) from error
         raise
+
+
+def _laid_out(snapshot: Snapshot) -> Snapshot:
+    """Return the same rows as they lie now: the version after the last commit in a row that has only put files in order."""
+    if stamp(snapshot.uri, snapshot.version + 1) is None:
+        return snapshot
+    table = current(snapshot.uri)
+    later = table.history(table.version() - snapshot.version) if table else []
+    version = snapshot.version
+    for entry in reversed(later):
+        if MAINTENANCE_KEY not in entry and entry.get("operation") != "OPTIMIZE":
+            break
+        version = int(entry["version"])
+    return Snapshot(snapshot.uri, version)
 
 
 def _existing(table: DeltaTable, name: str, version: int) -> int:

@@ -57,6 +57,19 @@ class Pipelines:
             found.setdefault(str(row["pipeline"]), {}).update(dict.fromkeys(spec.datasets))
         return {name: list(datasets) for name, datasets in found.items()}
 
+    def others(self, name: str) -> list[Pipeline]:
+        """Return every version that was kept of pipelines of other names, without their schemas."""
+        return [
+            Pipeline(
+                str(row["pipeline"]),
+                Spec.model_validate_json(str(row["spec"])),
+                Path(),
+                str(row["fingerprint"]),
+            )
+            for row in self.table.rows()
+            if row["pipeline"] != name
+        ]
+
     def dbt_project(self, fingerprint: str, folder: Path) -> Path:
         """Unpack the dbt project of a fingerprint into a folder and return it."""
         row = self.table.rows(fingerprint=fingerprint)[0]

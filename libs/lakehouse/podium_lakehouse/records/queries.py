@@ -6,13 +6,10 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-from podium_contracts.errors import CommitConflict
 
 from podium_lakehouse.records.table import RecordTable
 
 KEY = "queries"
-ATTEMPTS = 20
-"""Of readers that end in the same moment."""
 SCHEMA = pa.schema(
     [
         ("number", pa.int64()),
@@ -86,13 +83,7 @@ class Queries:
         Raises:
             CommitConflict: others were faster each time.
         """
-        for _ in range(ATTEMPTS):
-            number = (self.table.last(KEY) or 0) + 1
-            if self.table.put(KEY, number, [_row(number, query)]):
-                return
-        raise CommitConflict(
-            f"{self.table.uri}: lost {ATTEMPTS} races to record a query", hint="run it again"
-        )
+        self.table.append(KEY, lambda number: [_row(number, query)])
 
     def all(self) -> list[Query]:
         """Return every query, the oldest first."""

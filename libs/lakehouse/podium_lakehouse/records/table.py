@@ -1,6 +1,6 @@
 """A Delta table of Podium's own records: each record is put once, under a key and a number, and never changed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -23,6 +23,8 @@ SMALL_BYTES = 1_000_000
 """Of a file of records: a record is found by the statistics of the files."""
 KEPT_FILES = 128
 """Files of records in a store whose content a process remembers."""
+ATTEMPTS = 20
+"""Of writers that append in the same moment."""
 LOG = {"delta.logRetentionDuration": "interval 1 hours"}
 """What a record says is in its row, not in the history of its table: some thirteen commits for every batch would make a log that takes
 longer to list than a batch takes."""
@@ -65,6 +67,18 @@ class RecordTable:
         if not committed.repeated:
             compact(self.uri, since=committed.version - 1, small_bytes=SMALL_BYTES)
         return not committed.repeated
+
+    def append(self, key: str, rows: Callable[[int], list[Row]]) -> None:
+        """Write rows under the next number of a key, whoever else does so at the same time; `rows` makes them for a number.
+
+        Raises:
+            CommitConflict: others were faster each time.
+        """
+        for _ in range(ATTEMPTS):
+            number = (self.last(key) or 0) + 1
+            if self.put(key, number, rows(number)):
+                return
+        raise CommitConflict(f"{self.uri}: lost {ATTEMPTS} races to append to {key}", hint="run it again")
 
     def last(self, key: str) -> int | None:
         """Return the largest number put under a key, or None."""

@@ -102,6 +102,13 @@ def below(uri: str) -> "list[obstore.ObjectMeta]":
     return sorted(metas, key=lambda meta: meta["path"])
 
 
+def folders_in(folder: str) -> list[str]:
+    """Return the names of the folders directly below a folder, sorted."""
+    bucket, key = bucket_and_key(folder)
+    found = obstore.list_with_delimiter(client(bucket), key)["common_prefixes"]
+    return sorted(prefix.rstrip("/").rsplit("/", 1)[-1] for prefix in found)
+
+
 def delete(uris: Iterable[str]) -> None:
     """Take objects of one bucket away; those that are gone are no error."""
     places = [bucket_and_key(uri) for uri in uris]
