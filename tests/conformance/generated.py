@@ -67,6 +67,8 @@ def _own_kind(kind: Kind, depth: int) -> st.SearchStrategy[str]:
             *(_filled(name + "({})", number) for name in ("-", "abs")),
             *(_filled(name + "({})", dated) for name in ("year", "month", "day", "hour")),
             _filled("length({})", text),
+            _filled("levenshtein({}, {})", text, text),
+            _filled("similarity({}, {})", text, text),
             _filled("hash60({}, {})", anything, text),
         )
     if kind == "truth":

@@ -43,6 +43,7 @@ TEXT = [
     r"regexp_replace(s, '\s', '')", r"regexp_replace(s, '\d+', '#')", r"regexp_replace(s, '[^\w]', '')",
     "matches(s, '.*')", r"matches(s, '\w+')", "matches(s, '[^a]*')", r"matches(s, '(.|\n)*')",
     "starts_with(s, '')", "starts_with(s, t)", "starts_with(s, 'a')", "contains(s, '')", "contains(s, t)", "contains(s, 'ß')",
+    "levenshtein(s, t)", "levenshtein(s, 'straße')", "similarity(s, t)", "similarity(s || s || s || s || s || s, s)", "similarity(s, s)",
     "s || t", "s || '' || t", "coalesce(s, t)", "coalesce(null, s)", "nullif(s, '')", "nullif(s, null)", "nullif(s, t)",
     "s = t", "s < t", "s <= t", "s >= t", "s > 'Z'", "s <> upper(s)", "s in ('', 'a', t)", "s between 'a' and 'z'", "s is null",
     "cast(s as string)", "content_hash(s)", "content_hash(s, t)", "hash60(s)", "hash60(t, s)",

@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from podium_contracts.pipeline import Dataset
+from podium_contracts.pipeline import Dataset, Duplicates, Fuzzy
 from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.cleansing import outcome
+from podium_lakehouse.cleansing.fuzzy import pairs_statement
 from podium_lakehouse.cleansing.interpolation import interpolation_statement
 from podium_lakehouse.cleansing.staging import BRONZE
 from podium_lakehouse.delta.tables import arrow_schema
@@ -201,3 +202,25 @@ def test_both_engines_merge_the_same(engines: Engines, with_base: bool) -> None:
     assert [field.type for field in theirs.schema] == [field.type for field in ours.schema]
     assert sorted(map(repr, theirs.to_pylist())) == sorted(map(repr, ours.to_pylist()))
     assert len(set(ours[outcome.DISPOSITION].to_pylist())) >= (3 if with_base else 2)
+
+
+def test_both_engines_compare_the_same_pairs(engines: Engines) -> None:
+    """Rows of a block and a file, each with every better one, ties and nulls among them."""
+    fuzzy = Fuzzy(block=("since", "on"), column="name", threshold=Decimal("0.5"))
+    duplicates = Duplicates(keys=("id",), order=("at",), fuzzy=fuzzy)
+    dataset = MERGING.model_copy(update={"duplicates": duplicates})
+    own = {names.ROW: pa.int64(), names.REFUSED: pa.bool_(), names.DROPPED_BY: pa.string()}
+    columns = {
+        **dict.fromkeys(names.business_columns(dataset)),
+        "source_file": None,
+        "ingestion_batch_id": None,
+    }
+    silver = arrow_schema(names.silver_columns(MERGING))
+    schema = pa.schema([*(silver.field(name) for name in columns), *own.items()])
+    staged = pa.Table.from_pylist(rows_of(400, 300, 3), schema)
+    engines.duckdb.register(outcome.STAGED, staged)
+    engines.spark.createDataFrame(staged).createOrReplaceTempView(outcome.STAGED)
+    ours = engines.duckdb.sql(DUCKDB.statement(pairs_statement(dataset, fuzzy, DUCKDB))).to_arrow_table()
+    theirs = engines.spark.sql(SPARK.statement(pairs_statement(dataset, fuzzy, SPARK))).toArrow()
+    assert sorted(map(repr, theirs.to_pylist())) == sorted(map(repr, ours.to_pylist()))
+    assert ours.num_rows > 100

@@ -138,6 +138,20 @@ VARIANTS = {
             ("customer_id: {strategy: flag}", "customer_id: {strategy: flag, default_value: none}"),
         )
     ),
+    "filled in, nearly the same": Variant(
+        (
+            (
+                "customer_id: {strategy: flag}",
+                """customer_id: {strategy: interpolate, method: forward, partition_by: [country], order_by: [invoice_date], default_value: "0"}
+        quantity: {strategy: interpolate, method: median, partition_by: [stock_code]}
+        unit_price: {strategy: interpolate, method: linear, partition_by: [stock_code], order_by: [invoice_date]}""",
+            ),
+            (
+                "keys: [sale_id], order: [invoice_date], strategy: keep_latest",
+                "keys: [sale_id], order: [invoice_date], fuzzy: {block: [invoice_no], column: description, threshold: 0.8}",
+            ),
+        )
+    ),
     "no order of versions": Variant((("keys: [sale_id], order: [invoice_date]", "keys: [invoice_no, stock_code]"),)),
     "ordered by two columns": Variant(
         (("keys: [sale_id], order: [invoice_date]", "keys: [invoice_no, stock_code], order: [quantity, invoice_date]"),)
@@ -252,5 +266,5 @@ def test_a_lakehouse_may_change_engine(tmp_path: Path, order: tuple[EngineName, 
 
 
 def test_the_variants_differ() -> None:
-    """No two pipelines of the list are the same, and there are fifteen of them."""
-    assert len({variant.changes for variant in VARIANTS.values()}) == len(VARIANTS) == 15
+    """No two pipelines of the list are the same, and there are sixteen of them."""
+    assert len({variant.changes for variant in VARIANTS.values()}) == len(VARIANTS) == 16

@@ -26,8 +26,8 @@ from podium_lakehouse.cleansing import outcome
 from podium_lakehouse.cleansing.compiled import compiled_exceptions, compiled_staging
 from podium_lakehouse.cleansing.counts import Counts
 from podium_lakehouse.cleansing.dispatch import Dispatch
-from podium_lakehouse.cleansing.interpolation import interpolated, interpolation_statement
 from podium_lakehouse.cleansing.judging import lookup_relation
+from podium_lakehouse.cleansing.preparing import offer_fillings, offer_near_equal
 from podium_lakehouse.cleansing.staging import BRONZE, SCHEMAS, known_columns, quarantines_schemas
 from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import Committed
@@ -80,13 +80,11 @@ def carry_out(intent: Intent, pipeline: Pipeline, lakehouse: Lakehouse) -> Cloud
     with lakehouse.open_engine() as engine:
         replayed = _offer_inputs(engine, intent, dataset, lakehouse, quarantine)
         source_names = lakehouse.catalogue.source_names(Layer.BRONZE, name)
-        if interpolated(dataset):
-            whole = quarantined.HELD if intent.decision else BRONZE
-            filling = interpolation_statement(dataset, source_names, engine.dialect, whole)
-            engine.materialise(names.FILLED, filling)
+        offer_fillings(engine, dataset, source_names, quarantined.HELD if intent.decision else BRONZE)
         staging = compiled_staging(dataset, pipeline.spec.lookups, source_names, ROW_DIALECT)
         engine.materialise_rows(outcome.STAGED, staging, BRONZE)
         with_base = _offer_base(engine, Snapshot(silver, intent.bases[silver]), dataset)
+        offer_near_equal(engine, dataset)
         engine.materialise(outcome.REPEATED, outcome.repeated_statement(engine.dialect))
         engine.materialise(
             outcome.EXCEPTIONS, compiled_exceptions(dataset, engine.dialect, with_base=with_base)

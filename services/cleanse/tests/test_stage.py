@@ -310,3 +310,13 @@ def test_a_column_that_older_rows_would_have_values_in_is_refused(desk: Desk, kn
         sales["columns"]["cups"] = {"type": "integer", "expression": "coalesce(at, 1)"}
     with pytest.raises(TerminalError, match="cups is absent, the pipeline file says"):
         desk.cleanse(desk.ingest("b,1,1.00,Bath,1", header="id,at,price,town,cups"))
+
+
+def test_rows_that_are_nearly_the_same_are_one_in_the_ledger(desk: Desk) -> None:
+    """The stage compares the rows of a file among themselves; the worse one is deduplicated."""
+    fuzzy = {"block": ["price"], "column": "town", "threshold": 0.75}
+    sales = desk.spec["datasets"]["sales"]
+    sales |= {"standardise": {}, "duplicates": {"keys": ["id"], "order": ["at"], "fuzzy": fuzzy}}
+    completed = desk.deliver("a,1,1.00,Bath", "b,2,1.00,Bathe", "c,3,2.00,Bath")
+    assert (flow_of(completed).inserted, flow_of(completed).deduplicated) == (2, 1)
+    assert sorted(desk.silver()) == ["b", "c"]

@@ -7,6 +7,10 @@ import typer
 from podium_contracts.errors import InvalidPipeline, TerminalError
 from podium_contracts.names import EngineName
 from podium_contracts.pipeline import Pipeline
+from podium_lakehouse.cleansing.columns import FILLED
+from podium_lakehouse.cleansing.dispositions import PAIRS, SIMILAR
+from podium_lakehouse.cleansing.fuzzy import pairs_statement, similar_statement
+from podium_lakehouse.cleansing.interpolation import interpolated, interpolation_statement
 from podium_lakehouse.cleansing.outcome import (
     EXCEPTIONS,
     REPEATED,
@@ -14,11 +18,12 @@ from podium_lakehouse.cleansing.outcome import (
     exceptions_statement,
     repeated_statement,
 )
-from podium_lakehouse.cleansing.staging import staging_statement
+from podium_lakehouse.cleansing.staging import BRONZE, staging_statement
 from podium_lakehouse.engines.engine import ROW_DIALECT
 from podium_lakehouse.expressions.dialects import DUCKDB, SPARK, Dialect
 from podium_lakehouse.lakehouse import Lakehouse
 from rich.syntax import Syntax
+from sqlglot import exp
 
 from podium.console import Form, OutputOption, errors, output, write_json
 from podium.ending import EXIT_INVALID
@@ -26,7 +31,7 @@ from podium.opening import DEFAULT_FILE, FileOption, OverlayOption, check, datas
 from podium.tracing import draw_lineage, source_names, traced, write_lineage
 
 WHOLE = (STAGED, REPEATED, EXCEPTIONS)
-"""The two statements that cleansing runs; all other steps are parts of them."""
+"""The statements that every cleansing runs; `--step` prints their parts, and what a dataset makes beside them."""
 
 
 def validate(
@@ -149,13 +154,18 @@ def lineage(
 def _steps(pipeline: Pipeline, name: str, lakehouse: Lakehouse, dialect: Dialect) -> dict[str, str]:
     dataset = pipeline.spec.datasets[name]
     names = source_names(lakehouse, name, dataset)
-    statements = (
-        (staging_statement(dataset, pipeline.spec.lookups, names, ROW_DIALECT), ROW_DIALECT),
-        (repeated_statement(dialect), dialect),
-        (exceptions_statement(dataset, dialect, with_base=True), dialect),
-    )
+    statements: dict[str, tuple[exp.Query, Dialect]] = {
+        STAGED: (staging_statement(dataset, pipeline.spec.lookups, names, ROW_DIALECT), ROW_DIALECT),
+        REPEATED: (repeated_statement(dialect), dialect),
+        EXCEPTIONS: (exceptions_statement(dataset, dialect, with_base=True), dialect),
+    }
+    if interpolated(dataset):
+        statements[FILLED] = (interpolation_statement(dataset, names, dialect, BRONZE), dialect)
+    if fuzzy := dataset.duplicates.fuzzy:
+        statements[PAIRS] = (pairs_statement(dataset, fuzzy, dialect), dialect)
+        statements[SIMILAR] = (similar_statement(fuzzy, ROW_DIALECT), ROW_DIALECT)
     printed: dict[str, str] = {}
-    for title, (statement, language) in zip(WHOLE, statements, strict=True):
+    for title, (statement, language) in statements.items():
         ctes = {cte.alias: cte.this for cte in statement.ctes}
         printed |= {name: language.statement(tree, pretty=True) for name, tree in ctes.items()}
         printed[title] = language.statement(statement, pretty=True)

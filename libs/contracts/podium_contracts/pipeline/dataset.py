@@ -1,5 +1,6 @@
 """A dataset of the pipeline file: its sources, its columns, and what cleansing does to them."""
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, model_validator
@@ -331,6 +332,17 @@ Way = Literal["latest", "first", "max", "min", "longest"]
 _KEYED = "`order` says which row of the same `keys` stays: give `keys`, too"
 _MERGED = "strategy `merge` needs `keys` and one column of `order`"
 _WAYS = "`merge` says how columns become one: it goes with strategy `merge`"
+_FUZZY = "`fuzzy` needs `keys`, and keeps one row: it does not go with strategy `merge`"
+
+
+class Fuzzy(Model):
+    """Rows of a file that agree in `block` and whose `column` is alike: `similarity` at or above `threshold`. The better one by `order` stays."""
+
+    block: tuple[Name, ...] = Field(min_length=1, max_length=16)
+    column: Name
+    threshold: Decimal = Field(gt=0, le=1, decimal_places=4)
+    scope: Literal["file"] = "file"
+    """Which rows are compared: those of the file, which is ingested as a whole and never changes."""
 
 
 class Duplicates(Model):
@@ -343,6 +355,7 @@ class Duplicates(Model):
     model_config = checked(
         ("!has(self.order) || size(self.order) == 0 || has(self.keys)", _KEYED),
         ("self.strategy != 'merge' || (has(self.keys) && has(self.order) && size(self.order) == 1)", _MERGED),
+        ("!has(self.fuzzy) || (has(self.keys) && self.strategy != 'merge')", _FUZZY),
         ("self.strategy == 'merge' || !has(self.merge) || size(self.merge) == 0", _WAYS),
     )
 
@@ -350,6 +363,7 @@ class Duplicates(Model):
     order: tuple[Name, ...] = ()
     strategy: Literal["keep_latest", "keep_first", "merge"] = "keep_latest"
     merge: dict[Name, Way] = Field(default_factory=dict, max_length=MOST_COLUMNS)
+    fuzzy: Fuzzy | None = None
 
     @model_validator(mode="after")
     def _keyed(self) -> Self:
@@ -359,6 +373,8 @@ class Duplicates(Model):
             raise ValueError(_MERGED)
         if self.strategy != "merge" and self.merge:
             raise ValueError(_WAYS)
+        if self.fuzzy and (not self.keys or self.strategy == "merge"):
+            raise ValueError(_FUZZY)
         return self
 
 

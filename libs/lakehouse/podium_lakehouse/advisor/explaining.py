@@ -21,6 +21,7 @@ from podium_lakehouse.cleansing.outcome import (
     exceptions_statement,
     repeated_statement,
 )
+from podium_lakehouse.cleansing.preparing import lookups_of, offer_fillings, offer_near_equal
 from podium_lakehouse.cleansing.staging import BRONZE, staging_statement
 from podium_lakehouse.delta.replacing import live_files
 from podium_lakehouse.delta.tables import Snapshot, current
@@ -81,12 +82,15 @@ def explain_cleansing(
     with duckdb_engine() as rows:
         for name, snapshot in tables.items():
             rows.offer_table(name, snapshot)
+        offer_fillings(rows, declared, source_names, BRONZE)
         found = {STAGED: analyse(duckdb_plan(rows, DUCKDB.statement(staging), tables, run=run), sizes)}
     base = current(lakehouse.table_uri(Layer.SILVER, dataset))
     with open_engine(engine, lakehouse=lakehouse.uri) as opened:
         for name, snapshot in tables.items():
             opened.offer_table(name, snapshot)
+        offer_fillings(opened, declared, source_names, BRONZE)
         opened.materialise_rows(STAGED, staging if run else staging.limit(SAMPLE_ROWS), BRONZE)
+        offer_near_equal(opened, declared)
         opened.materialise(REPEATED, repeated_statement(opened.dialect))
         if base:
             opened.offer_table(BASE, Snapshot(lakehouse.table_uri(Layer.SILVER, dataset), base.version()))
@@ -104,7 +108,7 @@ def table_bytes(snapshot: Snapshot) -> int:
 
 def _inputs(lakehouse: Lakehouse, pipeline: Pipeline, dataset: str) -> dict[str, Snapshot]:
     """Return what staging reads, at its newest versions, by the names of the relations."""
-    lookups = {rule.lookup for rule in pipeline.spec.datasets[dataset].standardise.values() if rule.lookup}
+    lookups = lookups_of(pipeline.spec.datasets[dataset])
     places = {BRONZE: lakehouse.table_uri(Layer.BRONZE, dataset)}
     places |= {lookup_relation(name): lakehouse.lookup(name).uri for name in sorted(lookups)}
     found = {}

@@ -282,6 +282,7 @@ class _Dataset:
                         f"say what theirs is, as nulls: {name}: {{strategy: default, default_value: …}}",
                     )
         yield from self._merging()
+        yield from self._fuzzy()
         for identifier, item in self.dataset.scoring.deductions.items():
             path = ("scoring", "deductions", identifier, "column")
             if item.column not in self.columns:
@@ -290,6 +291,23 @@ class _Dataset:
                 yield self._problem(
                     path, f"{item.condition} needs a number, {item.column} is {self.columns[item.column]}"
                 )
+
+    def _fuzzy(self) -> Iterator[Problem]:
+        fuzzy = self.dataset.duplicates.fuzzy
+        if fuzzy is None:
+            return
+        path: Path = ("duplicates", "fuzzy")
+        if any(source.kafka for source in self.dataset.sources):
+            yield self._problem(
+                path, "fuzzy compares the rows of a file, and messages have none", "take exact keys"
+            )
+        for place, name in enumerate(fuzzy.block):
+            if name not in self.columns:
+                yield self._unknown((*path, "block", place), name, self.columns)
+        if fuzzy.column not in self.columns:
+            yield self._unknown((*path, "column"), fuzzy.column, self.columns)
+        elif self.columns[fuzzy.column] != STRING:
+            yield self._problem((*path, "column"), f"fuzzy compares strings, {fuzzy.column} is none")
 
     def _merging(self) -> Iterator[Problem]:
         merging = names.merged_columns(self.dataset)

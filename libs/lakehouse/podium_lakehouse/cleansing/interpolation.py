@@ -34,12 +34,11 @@ def interpolation_statement(
     )
     build = _Interpolation(dataset, stored, dialect)
     rules = interpolated(dataset)
-    steps = {"typed": build.typed(relation)}
-    last = "typed"
-    for column, rule in rules.items():
-        for title, extra in build.steps(column, rule).items():
-            steps[title] = exp.select("*", *extra, dialect=dialect.name).from_(last)
-            last = title
+    steps, last = {"typed": build.typed(relation)}, "typed"
+    for place, added in enumerate(build.levels(rules)):
+        title = f"level_{place}"
+        steps[title] = exp.select("*", *added, dialect=dialect.name).from_(last)
+        last = title
     made = " OR ".join(f"{build.name(names.fill(column))} IS NOT NULL" for column in rules)
     final = exp.select(*IDENTITY, *(build.name(names.fill(column)) for column in rules), dialect=dialect.name)
     final = final.from_(last).where(made, dialect=dialect.name)
@@ -71,14 +70,19 @@ class _Interpolation:
         select = exp.select(*IDENTITY, *selected, dialect=self.dialect.name).from_(relation)
         return select.where(f"{names.CORRUPT_RECORD} IS NULL", dialect=self.dialect.name)
 
-    def steps(self, column: str, rule: NullStrategy) -> dict[str, list[str]]:
-        """Return the steps that fill a column: what each adds to the rows of the one before."""
-        made = {"mean": self._mean, "median": self._median}.get(rule.method or "", self._near)
-        before, value = made(column, rule)
-        empty = self.name(f"_empty_{column}")
-        filling = f"CASE WHEN {empty} THEN {value} END AS {self.name(names.fill(column))}"
-        titled = {f"{column}_{place}": extra for place, extra in enumerate(before)}
-        return {**titled, f"{column}_filled": [filling]}
+    def levels(self, rules: Mapping[str, NullStrategy]) -> list[list[str]]:
+        """Return what is added to the rows, step by step, for all columns at once: few steps, however many columns there are."""
+        levels: list[list[str]] = []
+        filled: list[str] = []
+        for column, rule in rules.items():
+            made = {"mean": self._mean, "median": self._median}.get(rule.method or "", self._near)
+            before, value = made(column, rule)
+            levels += [[] for _ in range(len(before) - len(levels))]
+            for level, added in zip(levels, before, strict=False):
+                level.extend(added)
+            empty = self.name(f"_empty_{column}")
+            filled.append(f"CASE WHEN {empty} THEN {value} END AS {self.name(names.fill(column))}")
+        return [*levels, filled]
 
     def _near(self, column: str, rule: NullStrategy) -> Steps:
         """The last value before and the first after: each begins a group of rows that hold no other."""

@@ -24,9 +24,11 @@ from podium_lakehouse.cleansing.dispositions import (
     QUARANTINED,
     REPEATED,
     ROW_IDENTITY,
+    SIMILAR,
     STAGED,
     UNCHANGED,
     UPDATE,
+    accepted,
 )
 from podium_lakehouse.cleansing.merging import merge_statement
 from podium_lakehouse.expressions.dialects import Dialect
@@ -71,7 +73,7 @@ def exceptions_statement(dataset: Dataset, dialect: Dialect, *, with_base: bool)
     if dataset.duplicates.strategy == "merge":
         return merge_statement(dataset, dialect, with_base=with_base)
     build = _Outcome(dataset, dialect)
-    steps = build.duplicate_steps()
+    steps: dict[str, exp.Query] = dict(build.duplicate_steps())
     if with_base and dataset.duplicates.keys:
         steps |= build.base_steps()
         final = build.against_base()
@@ -79,6 +81,9 @@ def exceptions_statement(dataset: Dataset, dialect: Dialect, *, with_base: bool)
         final = build.select(
             [*ROW_IDENTITY, f"{dialect.text(DEDUPLICATED)} AS {DISPOSITION}"], "ranked", "_rank > 1"
         )
+    if dataset.duplicates.fuzzy:
+        steps |= {"decided": final, "outcomes": build.with_near_equal()}
+        final = build.select([*ROW_IDENTITY, DISPOSITION], "outcomes")
     for name, step in steps.items():
         final.with_(name, as_=step, dialect=dialect.name, copy=False)
     return final
@@ -87,6 +92,8 @@ def exceptions_statement(dataset: Dataset, dialect: Dialect, *, with_base: bool)
 class _Outcome:
     def __init__(self, dataset: Dataset, dialect: Dialect) -> None:
         self.dialect = dialect
+        self.fuzzy = dataset.duplicates.fuzzy is not None
+        self.accepted = accepted(fuzzy=self.fuzzy)
         self.first = dataset.duplicates.strategy == "keep_first"
         self.keys = [self._name(name) for name in dataset.duplicates.keys]
         self.order = [self._name(name) for name in dataset.duplicates.order]
@@ -98,7 +105,7 @@ class _Outcome:
         direction = "ASC" if self.first else "DESC"
         best = ", ".join(f"{column} {direction}" for column in [*self.order, self.content, *ROW_IDENTITY])
         rank = f"row_number() OVER (PARTITION BY {', '.join(self.keys or ROW_IDENTITY)} ORDER BY {best}) AS _rank"
-        candidates = f"{ACCEPTED} AND {names.KEY_HASH} IN (SELECT {names.KEY_HASH} FROM {REPEATED})"
+        candidates = f"{self.accepted} AND {names.KEY_HASH} IN (SELECT {names.KEY_HASH} FROM {REPEATED})"
         return {"ranked": self.select([*ROW_IDENTITY, rank], STAGED, candidates)}
 
     def base_steps(self) -> dict[str, exp.Select]:
@@ -113,7 +120,7 @@ class _Outcome:
         matched = (
             self.select([*ours], STAGED)
             .join("held", on=join, dialect=self.dialect.name)
-            .where(ACCEPTED, dialect=self.dialect.name)
+            .where(self.accepted, dialect=self.dialect.name)
         )
         return {"held": held, "matched": matched}
 
@@ -156,6 +163,12 @@ class _Outcome:
             .join("ranked", on=same_row, join_type="full", dialect=self.dialect.name)
             .where(f"ranked._rank > 1 OR matched.{names.ROW} IS NOT NULL", dialect=self.dialect.name)
         )
+
+    def with_near_equal(self) -> exp.Union:
+        """Return what was decided, and the rows that are nearly the same as a better one, each once."""
+        duplicate = f"{self.dialect.text(DEDUPLICATED)} AS {DISPOSITION}"
+        near = self.select([*ROW_IDENTITY, duplicate], SIMILAR).distinct()
+        return exp.union(self.select([*ROW_IDENTITY, DISPOSITION], "decided"), near, distinct=False)
 
     def select(self, columns: list[str], relation: str, where: str = "") -> exp.Select:
         """Return a SELECT of columns written in the dialect."""

@@ -21,6 +21,7 @@ Family = Literal[
 Lowering = Callable[[Dialect, Sequence[str], Sequence[ColumnType]], str]
 SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 """The space characters of Unicode (category Zs)."""
+SIMILARITY = ColumnType.decimal(5, 4)
 LAST_CASED = 0x1E943
 """No letter above this one changes case."""
 
@@ -66,6 +67,35 @@ def _case(direction: Literal["upper", "lower"]) -> Lowering:
         return f"translate({args[0]}, {dialect.text(origin)}, {dialect.text(target)})"
 
     return lower
+
+
+COMPARED = 60
+"""Characters at the beginning of a text that a distance looks at: DuckDB counts bytes, and so many different characters of two texts fit bytes."""
+
+
+def _levenshtein(dialect: Dialect, args: Sequence[str], _types: Sequence[ColumnType]) -> str:
+    """DuckDB's own distance is one of bytes: it is given one byte for each character, its place among those of both texts."""
+    one, other = (f"substring({text}, 1, {COMPARED})" for text in args)
+    if dialect.name == "duckdb":
+        characters = f"list_distinct(string_split({one} || {other}, ''))"
+        one, other = (
+            f"CASE WHEN {text} = '' THEN '' ELSE array_to_string("
+            f"list_transform(string_split({text}, ''), c -> chr(cast(list_position({characters}, c) AS INTEGER))), '') END"
+            for text in (one, other)
+        )
+    return f"cast(levenshtein({one}, {other}) AS INTEGER)"
+
+
+def _similarity(dialect: Dialect, args: Sequence[str], types: Sequence[ColumnType]) -> str:
+    lengths = [f"length(substring({text}, 1, {COMPARED}))" for text in args]
+    longer = f"greatest({', '.join(lengths)})"
+    kept = f"({longer} - {_levenshtein(dialect, args, types)})"
+    wide = dialect.widest_integer
+    parts = dialect.whole_quotient(f"(cast({kept} AS {wide}) * 10000)", f"cast({longer} AS {wide})")
+    unit = f"cast('0.0001' AS {dialect.type_name(ColumnType.decimal(5, 4))})"
+    share = f"cast({parts} AS {dialect.type_name(ColumnType.decimal(5, 0))}) * {unit}"
+    # `||` is null where either text is: so is the whole.
+    return f"CASE WHEN {args[0]} || {args[1]} = '' THEN 1 WHEN {args[0]} || {args[1]} IS NOT NULL THEN {share} END"
 
 
 def _trim(dialect: Dialect, args: Sequence[str], _types: Sequence[ColumnType]) -> str:
@@ -140,6 +170,22 @@ _FUNCTIONS = (
     ),
     Function("starts_with", ("string", "string"), BOOLEAN, _call("starts_with({0}, {1})"), "begins with"),
     Function("contains", ("string", "string"), BOOLEAN, _call("contains({0}, {1})"), "holds somewhere"),
+    Function(
+        "levenshtein",
+        ("string", "string"),
+        INTEGER,
+        _levenshtein,
+        f"how many characters must be put in, taken out or replaced to make one of the other; of the first {COMPARED} of each",
+    ),
+    Function(
+        "similarity",
+        ("string", "string"),
+        SIMILARITY,
+        lambda dialect, args, types: (
+            f"cast({_similarity(dialect, args, types)} AS {dialect.type_name(SIMILARITY)})"
+        ),
+        "1 less the levenshtein distance over the longer length, rounded down; 1 is the same",
+    ),
     Function("coalesce", ("any", "any"), None, _call("coalesce({0}, {1})"), "the first that is not null"),
     Function("nullif", ("any", "any"), None, _call("nullif({0}, {1})"), "null where both are equal"),
     Function("abs", ("signed",), None, _call("abs({0})"), "without its sign"),

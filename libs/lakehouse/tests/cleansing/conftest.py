@@ -14,8 +14,8 @@ from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.cleansing import outcome
 from podium_lakehouse.cleansing.counts import Counts
 from podium_lakehouse.cleansing.dispatch import Dispatch
-from podium_lakehouse.cleansing.interpolation import interpolated, interpolation_statement
 from podium_lakehouse.cleansing.judging import lookup_relation
+from podium_lakehouse.cleansing.preparing import offer_fillings, offer_near_equal
 from podium_lakehouse.cleansing.staging import BRONZE, staging_statement
 from podium_lakehouse.delta.tables import arrow_schema
 from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
@@ -77,10 +77,10 @@ class Cleanser:
         )
         lookups = {"towns": Lookup(path="towns.csv", key="variant", value="town")}
         stored = {storable_name(name): name for name in header}
-        if interpolated(dataset):
-            self.engine.materialise(names.FILLED, interpolation_statement(dataset, stored, DUCKDB, BRONZE))
+        offer_fillings(self.engine, dataset, stored, BRONZE)
         self.engine.materialise(outcome.STAGED, staging_statement(dataset, lookups, stored, DUCKDB))
         self._offer(outcome.BASE, base, arrow_schema(names.silver_columns(dataset)))
+        offer_near_equal(self.engine, dataset)
         self.engine.materialise(outcome.REPEATED, outcome.repeated_statement(DUCKDB))
         exceptions = outcome.exceptions_statement(dataset, DUCKDB, with_base=bool(base))
         self.engine.materialise(outcome.EXCEPTIONS, exceptions)

@@ -102,6 +102,14 @@ ONE_MISTAKE = {
         {"standardise": {"id": {"lookup": "cities"}}},
         ("standardise.id.lookup", "no lookup 'cities'", "the lookups are: towns"),
     ),
+    "a block that is no column": (
+        {"duplicates": {"keys": ["id"], "fuzzy": {"block": ["town"], "column": "id", "threshold": "0.9"}}},
+        ("duplicates.fuzzy.block[0]", "no column 'town' here", COLUMNS),
+    ),
+    "numbers that are nearly the same": (
+        {"duplicates": {"keys": ["id"], "fuzzy": {"block": ["day"], "column": "n", "threshold": "0.9"}}},
+        ("duplicates.fuzzy.column", "fuzzy compares strings, n is none", ""),
+    ),
     "a way of merging a key": (
         {"duplicates": {"keys": ["id"], "order": ["day"], "strategy": "merge", "merge": {"id": "max"}}},
         ("duplicates.merge.id", "no column 'id' here", "the columns are: n, price, ok"),

@@ -225,3 +225,56 @@ def test_what_adds_nothing_leaves_the_merged_row_unchanged(cleanser: Any, row: M
         assert cleanser.run(merging(cleanser), [line], base=held).counts == {"unchanged": 1}
     done = cleanser.run(merging(cleanser), [row("a", "9", note="nine"), lines[0]], base=held)
     assert done.counts == {"updated": 1, "deduplicated": 1}
+
+
+PEOPLE = {"name": {"type": "string"}, "town": {"type": "string"}}
+
+
+def fuzzily(cleanser: Any, strategy: str = "keep_latest") -> Any:
+    """Return a dataset whose rows of one town with names that are alike are the same person."""
+    fuzzy = {"block": ["town"], "column": "name", "threshold": "0.85"}
+    return cleanser.dataset(
+        columns=PEOPLE, duplicates={"keys": ["id"], "order": ["at"], "strategy": strategy, "fuzzy": fuzzy}
+    )
+
+
+def people(row: Make) -> list[dict[str, str | None]]:
+    """Return rows of two towns and two files, with two that are alike in the first."""
+    return [
+        row("a", "1", name="Jörg Müller", town="Bath"),
+        row("b", "2", name="Jorg Müller", town="Bath"),
+        row("c", "3", name="Jörg Möller", town="Ely"),
+        row("d", "4", name="Anna Schmidt", town="Bath"),
+        row("e", "5", name=None, town="Bath"),
+        {**row("f", "6", name="Jörg Müller", town="Bath"), "_file": "other.csv"},
+    ]
+
+
+@pytest.mark.parametrize(("strategy", "gone"), [("keep_latest", "a"), ("keep_first", "b")])
+def test_of_rows_that_are_nearly_the_same_the_better_stays(
+    cleanser: Any, row: Make, strategy: str, gone: str
+) -> None:
+    """Within a town of one file, whatever the order of the lines; another town, another file and a missing name are not compared."""
+    lines = people(row)
+    for shuffled in (lines, lines[::-1]):
+        done = cleanser.run(fuzzily(cleanser, strategy), shuffled)
+        assert {r["id"] for r in done.silver} == set("abcdef") - {gone}
+        assert done.counts == {"inserted": 5, "deduplicated": 1}
+
+
+def test_what_is_nearly_the_same_meets_no_key_of_silver(cleanser: Any, row: Make) -> None:
+    """A row that goes for a better one changes nothing in Silver, also where its key is there; in batches as in one."""
+    lines = people(row)
+    held = cleanser.run(fuzzily(cleanser), lines[5:]).silver
+    done = cleanser.run(fuzzily(cleanser), lines[:5], base=held)
+    assert ({r["id"] for r in done.silver}, done.counts) == (set("bcde"), {"inserted": 4, "deduplicated": 1})
+
+
+def test_no_two_rows_are_joined_by_a_third(cleanser: Any, row: Make) -> None:
+    """A row goes for a better one that is like itself; two that are not alike both stay, though a worse one is like each."""
+    names = {"a": "abcdefghij", "b": "abcdefghiX", "c": "Xbcdefghij"}
+    lines = [
+        row(name, str(place), name=text, town="Bath") for place, (name, text) in enumerate(names.items())
+    ]
+    done = cleanser.run(fuzzily(cleanser), lines)
+    assert [r["id"] for r in done.silver] == ["b", "c"]
