@@ -366,7 +366,7 @@ def test_a_line_of_200_megabytes_is_told(shop: Shop) -> None:
     shop.deliver(HEADER + GOOD + b"a,,,,," + b"x" * 200_000_000 + b"\n" + GOOD)
     code, said = shop.run()
     assert code == 1
-    assert "in/a.csv:3: what stands here does not parse, and is too long" in said
+    assert "in/a.csv:3: this line is longer than 2,000,000 bytes" in said
     assert "correct the line" in said
     assert shop.written == []
 

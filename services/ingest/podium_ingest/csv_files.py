@@ -6,6 +6,7 @@ from podium_contracts.events.v1 import Flow, Ledger
 from podium_contracts.names import Layer, storable_name
 from podium_contracts.pipeline import CsvDialect, FileSource
 from podium_lakehouse.delta.folders import discard
+from podium_lakehouse.engines.csv_text import long_line
 from podium_lakehouse.engines.duckdb_csv import (
     CsvFile,
     Ingestion,
@@ -21,6 +22,9 @@ from podium_lakehouse.records.intents import Intent, SourceFile
 from podium_ingest.files import Files
 from podium_ingest.header import header
 from podium_ingest.rows import Rows, merged_names
+
+LONGEST_BYTES = 2_000_000
+"""Of a line that DuckDB reads for sure."""
 
 
 def read_csv(
@@ -74,6 +78,7 @@ def _flow(intent: Intent, inputs: list[CsvFile], written: Written, dialect: CsvD
         if flow.rows_in != flow.inserted:
             check_line_ends([file], dialect)
             _check_quotes(file, flow, given)
+            _check_length(file)
             ledgers.check(Ledger(flow=flow))
         flows.append(flow)
     return Flow(rows_in=sum(flow.rows_in for flow in flows), inserted=sum(flow.inserted for flow in flows))
@@ -84,6 +89,15 @@ def _check_quotes(file: CsvFile, flow: Flow, read: Read) -> None:
         raise BadSource(
             f"{file.name}: {flow.rows_in} rows by its lines and {flow.inserted} as parsed; {read.corrupt} did not parse",
             hint="correct the quotes: each that opens a value needs one that closes it, before the delimiter",
+        )
+
+
+def _check_length(file: CsvFile) -> None:
+    """Refuse a file with a line so long that DuckDB passes over it without a word."""
+    if line := long_line(file.path, file.encoding, LONGEST_BYTES):
+        raise BadSource(
+            f"{file.name}:{line}: this line is longer than {LONGEST_BYTES:,} bytes",
+            hint="correct the line; where it looks right, a quote before it is not closed and takes the lines after it",
         )
 
 

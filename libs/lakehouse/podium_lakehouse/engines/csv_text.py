@@ -87,6 +87,19 @@ def _returned_lines(file: BinaryIO) -> Iterator[bytes]:
         yield rest
 
 
+def long_line(path: Path, encoding: str, most: int) -> int | None:
+    """Return the first line (from 1) with more bytes than so many; breaks inside quotes end a line here, too."""
+    number, length = 1, 0
+    with open_text(path, encoding) as file:
+        while piece := file.readline(HEADER_BYTES):
+            length += len(piece)
+            if length > most:
+                return number
+            if piece.endswith(b"\n"):
+                number, length = number + 1, 0
+    return None
+
+
 def odd_line(path: Path, dialect: CsvDialect, encoding: str = "utf-8") -> int | None:
     """Return the first line (from 1) that ends in another line break than the first line; breaks inside quotes are text."""
     first, quoted = b"", False
