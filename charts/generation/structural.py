@@ -132,6 +132,8 @@ class _Conversion:
         fields: Schema = {}
         for option in options.values():
             fields |= {name: field for name, field in option["properties"].items() if name not in fields}
+        shared = set.intersection(*(set(option["properties"]) for option in options.values()))
+        fields = {name: field if name in shared else _undefaulted(field) for name, field in fields.items()}
         fields[tag] = {"type": "string", "enum": list(options)}
         required = set.intersection(*(set(option["required"]) for option in options.values()))
         rules = [
@@ -176,6 +178,11 @@ def _rules_of(tag: str, word: str, option: Schema, fields: Schema, required: set
             yield rule(f"!has(self.{name})", f"field `{name}` does not belong here")
     for given in option.get(VALIDATIONS, ()):
         yield rule(given["rule"], given["message"])
+
+
+def _undefaulted(schema: Schema) -> Schema:
+    """Leave out the default of a field that not every kind has: the API server would give it to the others, too."""
+    return {key: value for key, value in schema.items() if key != "default"}
 
 
 def _with_plain_default(schema: Schema) -> Schema:

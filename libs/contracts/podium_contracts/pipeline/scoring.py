@@ -58,6 +58,7 @@ class RobustZScoreDeduction(Model):
     median: Decimal
     mad: Decimal = Field(gt=0)
     threshold: Decimal = Field(default=Decimal("3.5"), gt=0)
+    """3.5 where it is not given."""
 
     def bounds(self, scale: int) -> tuple[Decimal, Decimal]:
         """The lowest and the highest value with so many digits after the point that are no outliers."""
