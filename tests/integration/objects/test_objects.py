@@ -102,8 +102,8 @@ def test_the_same_content_written_anew_is_no_news(shop: Shop, fetched: list[str]
 def test_globs_name_objects_as_they_name_files(shop: Shop) -> None:
     """Of a folder or of all below it; folders' markers, hidden and other objects are left alone, any character is a name's."""
     names = ["in/a.csv", "in/it's 50% é+[x]#?.csv", "in/deep/b.csv", "in/deep/er/c.csv.gz"]
-    for name in [*names, "in/.hidden.csv", "in/_SUCCESS", "in2/d.csv", "in/.tmp/e.csv"]:
-        shop.deliver(name, "a,1.00")
+    for number, name in enumerate([*names, "in/.hidden.csv", "in/_SUCCESS", "in2/d.csv", "in/.tmp/e.csv"]):
+        shop.deliver(name, f"a,{number}.00")
     uris = [f"s3://{shop.bucket}/{name}" for name in names]
     for path, expected in {
         "in/*.csv": uris[:2],
