@@ -221,6 +221,7 @@ def check_same(one: Shop, other: Shop) -> None:
     assert accounts(one) == accounts(other)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("spark")
 @pytest.mark.parametrize("name", SHORT)
 def test_a_pipeline_makes_the_same_tables(tmp_path: Path, name: str) -> None:
@@ -230,7 +231,8 @@ def test_a_pipeline_makes_the_same_tables(tmp_path: Path, name: str) -> None:
     assert ours.rows("quarantine/sales") != []
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("spark")
 def test_the_real_file_makes_the_same_tables(tmp_path: Path) -> None:
     """525,461 real lines end alike on both engines, in every table, ledger and metric."""
