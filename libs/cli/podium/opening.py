@@ -10,6 +10,7 @@ from podium_contracts.pipeline import Pipeline
 from podium_ingest import payloads
 from podium_lakehouse.cleansing.checks import problems
 from podium_lakehouse.lakehouse import Lakehouse, Observer, nobody
+from podium_runtime import step_files
 from podium_runtime.pipeline_file import PipelineFile, load
 
 FileOption = Annotated[
@@ -67,7 +68,12 @@ def check(path: Path, overlay: Path | None = None) -> PipelineFile:
 def mistakes(file: PipelineFile) -> list[Problem]:
     """Return what a pipeline file gets wrong beyond its schema."""
     spec = file.document.spec
-    return [*problems(spec), *file.missing(), *payloads.problems(spec, file.schemas())]
+    return [
+        *problems(spec),
+        *file.missing(),
+        *payloads.problems(spec, file.schemas()),
+        *step_files.problems(spec, file.steps()),
+    ]
 
 
 def open_pipeline(path: Path, observer: Observer = nobody, *, overlay: Path | None = None) -> Opened:

@@ -9,6 +9,7 @@
     │   │   └── SchemaChanged  a source whose new schema the dataset's policy refuses
     │   ├── LedgerImbalance    rows in and rows accounted for differ
     │   ├── BundleUnreadable   a bundle that is not there, or is not the one that was asked for
+    │   ├── StepFailed         a custom step raised, or returned other rows than it may
     │   ├── QualityHold        a failed verdict holds the dataset
     │   ├── ModelFailed        dbt refused a model or one of its tests
     │   └── VersionGone        a version of a table whose files VACUUM has taken away
@@ -94,6 +95,10 @@ class LedgerImbalance(TerminalError):
 
 class BundleUnreadable(TerminalError):
     """A bundle that is not there, is not the one that was asked for, or holds what no bundle may."""
+
+
+class StepFailed(TerminalError):
+    """A custom step of cleansing raised, or returned what it may not; nothing has been written."""
 
 
 class QualityHold(TerminalError):

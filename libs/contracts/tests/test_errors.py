@@ -12,6 +12,7 @@ from podium_contracts.errors import (
     PodiumError,
     Problem,
     QualityHold,
+    StepFailed,
     TerminalError,
     TransientError,
 )
@@ -44,7 +45,8 @@ def test_an_invalid_pipeline_holds_every_mistake(file: str, message: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "kind", [BadSource, LedgerImbalance, MalformedEvent, ModelFailed, QualityHold, InvalidPipeline]
+    "kind",
+    [BadSource, LedgerImbalance, MalformedEvent, ModelFailed, QualityHold, StepFailed, InvalidPipeline],
 )
 def test_a_terminal_error_is_not_retried(kind: type[PodiumError]) -> None:
     """A retry asks the type, never the text."""

@@ -11,7 +11,7 @@ from sqlglot.lineage import Node, lineage
 
 from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.cleansing.judging import lookup_relation
-from podium_lakehouse.cleansing.staging import BRONZE, bronze_columns, staging_statement
+from podium_lakehouse.cleansing.staging import BRONZE, bronze_columns, staging_statement, without_steps
 from podium_lakehouse.engines.engine import ROW_DIALECT
 
 
@@ -59,10 +59,12 @@ def _read(traced: Node, known: Mapping[str, Mapping[str, str]], dialect: str) ->
 def of_silver(pipeline: Pipeline, dataset: str, source_names: Mapping[str, str]) -> Lineage:
     """Return the lineage of a dataset's Silver from Bronze and lookups, and of Bronze from its source.
 
+    What a custom step makes of a column comes from that column: nothing is known of the function.
+
     Raises:
         BadSource: a declared column is nowhere in the source.
     """
-    declared, spec = pipeline.spec.datasets[dataset], pipeline.spec
+    declared, spec = without_steps(pipeline.spec.datasets[dataset]), pipeline.spec
     bronze, silver = f"{Layer.BRONZE}.{dataset}", f"{Layer.SILVER}.{dataset}"
     statement = staging_statement(declared, spec.lookups, source_names, ROW_DIALECT)
     tables: dict[str, Iterable[str]] = {

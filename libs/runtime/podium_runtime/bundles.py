@@ -10,7 +10,7 @@ from podium_contracts.errors import BundleUnreadable, Problem, TerminalError
 from podium_contracts.errors import Path as Place
 from podium_contracts.pipeline import Spec, is_object
 
-from podium_runtime import message_schemas
+from podium_runtime import message_schemas, step_files
 from podium_runtime.pipeline_file import PipelineFile, referred
 
 MOST_BYTES = 512_000_000
@@ -63,7 +63,7 @@ def pack(file: PipelineFile) -> bytes:
         TerminalError: the pipeline refers to a file outside of its folder, or to more than a bundle holds.
     """
     files = {name: path.read_bytes() for name, path in referred(file.root, file.document)}
-    files |= file.schemas()
+    files |= {**file.schemas(), **file.steps()}
     if odd := next(filter(_leaves, files), None):
         raise TerminalError(f"{odd} {OUTSIDE[0]}", hint=OUTSIDE[1])
     if sum(map(len, files.values())) > MOST_BYTES:
@@ -111,7 +111,7 @@ def _referred(spec: Spec) -> dict[Place, str]:
     places: dict[Place, str] = {
         ("spec", "lookups", name, "path"): lookup.path for name, lookup in spec.lookups.items()
     }
-    places |= message_schemas.places(spec)
+    places |= message_schemas.places(spec) | step_files.places(spec)
     if spec.model:
         places["spec", "model", "dbt"] = spec.model.dbt
     return places

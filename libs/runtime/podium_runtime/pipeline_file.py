@@ -14,7 +14,7 @@ from podium_contracts.pipeline import Pipeline, PipelineDocument, in_project
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from podium_runtime import message_schemas, schema_mistakes
+from podium_runtime import message_schemas, schema_mistakes, step_files
 from podium_runtime.texts import UNREADABLE, Text, laid_over
 
 
@@ -33,18 +33,23 @@ class PipelineFile:
 
     def pipeline(self) -> Pipeline:
         """Return the pipeline as the stages get it."""
-        schemas = self.schemas()
+        schemas, steps = self.schemas(), self.steps()
         return Pipeline(
             name=self.document.metadata.name,
             spec=self.document.spec,
             root=self.root.absolute(),
-            fingerprint=fingerprint(self.root, self.document, schemas),
+            fingerprint=fingerprint(self.root, self.document, {**schemas, **steps}),
             schemas=schemas,
+            steps=steps,
         )
 
     def schemas(self) -> Mapping[str, bytes]:
         """Return the files that say how to read messages, as far as they are there."""
         return message_schemas.read(self.root, self.document.spec)
+
+    def steps(self) -> Mapping[str, bytes]:
+        """Return the files with the functions of custom steps, as far as they are there."""
+        return step_files.read(self.root, self.document.spec)
 
     def missing(self) -> list[Problem]:
         """Return a problem for each file that the pipeline refers to and that is not there."""
@@ -52,7 +57,7 @@ class PipelineFile:
         wanted: dict[Place, str] = {
             ("spec", "lookups", name, "path"): lookup.path for name, lookup in spec.lookups.items()
         }
-        wanted |= message_schemas.places(spec)
+        wanted |= message_schemas.places(spec) | step_files.places(spec)
         if spec.model:
             wanted["spec", "model", "dbt"] = f"{spec.model.dbt}/dbt_project.yml"
         return [
@@ -130,11 +135,11 @@ def _located(problem: Problem, texts: Sequence[Text]) -> Problem:
     return replace(problem, line=text.place(problem.path)[1], file=file)
 
 
-def fingerprint(root: Path, document: PipelineDocument, schemas: Mapping[str, bytes]) -> str:
-    """Return a SHA-256 over the document and everything it refers to but the data: lookups, schemas of messages, the dbt project."""
+def fingerprint(root: Path, document: PipelineDocument, contents: Mapping[str, bytes]) -> str:
+    """Return a SHA-256 over the document and everything it refers to but the data: lookups, the dbt project, and what else has `contents`."""
     digest = hashlib.sha256(json.dumps(document.makes()).encode())
-    contents = {name: file.read_bytes() for name, file in referred(root, document)}
-    for name, content in sorted({**contents, **schemas}.items()):
+    found = {name: file.read_bytes() for name, file in referred(root, document)}
+    for name, content in sorted({**found, **contents}.items()):
         digest.update(f"\0{name}\0".encode())
         digest.update(hashlib.sha256(content).digest())
     return digest.hexdigest()

@@ -28,7 +28,8 @@ from podium_lakehouse.cleansing.counts import Counts
 from podium_lakehouse.cleansing.dispatch import Dispatch
 from podium_lakehouse.cleansing.judging import lookup_relation
 from podium_lakehouse.cleansing.preparing import offer_fillings, offer_near_equal
-from podium_lakehouse.cleansing.staging import BRONZE, SCHEMAS, known_columns, quarantines_schemas
+from podium_lakehouse.cleansing.staging import BRONZE, SCHEMAS, STEPPED, known_columns, quarantines_schemas
+from podium_lakehouse.cleansing.stepping import offer_stepped
 from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import Committed
 from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, add_columns, arrow_schema, current, ensure
@@ -53,6 +54,7 @@ def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
 
     Raises:
         LedgerImbalance: a row was lost or made up; nothing was completed.
+        StepFailed: a custom step raised, or returned what it may not; nothing was written.
         TerminalError: the pipeline file declares other columns than Silver has, or a row broke a rule for which the stage fails.
     """
     name = event.subject.split(".", 1)[1]
@@ -81,8 +83,10 @@ def carry_out(intent: Intent, pipeline: Pipeline, lakehouse: Lakehouse) -> Cloud
         replayed = _offer_inputs(engine, intent, dataset, lakehouse, quarantine)
         source_names = lakehouse.catalogue.source_names(Layer.BRONZE, name)
         offer_fillings(engine, dataset, source_names, quarantined.HELD if intent.decision else BRONZE)
+        if dataset.steps:
+            offer_stepped(engine, dataset, pipeline.spec.lookups, source_names, pipeline.steps)
         staging = compiled_staging(dataset, pipeline.spec.lookups, source_names, ROW_DIALECT)
-        engine.materialise_rows(outcome.STAGED, staging, BRONZE)
+        engine.materialise_rows(outcome.STAGED, staging, STEPPED if dataset.steps else BRONZE)
         with_base = _offer_base(engine, Snapshot(silver, intent.bases[silver]), dataset)
         offer_near_equal(engine, dataset)
         engine.materialise(outcome.REPEATED, outcome.repeated_statement(engine.dialect))

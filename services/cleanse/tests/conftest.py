@@ -52,14 +52,16 @@ class Desk:
         self.folder = folder
         self.spec: dict[str, Any] = deepcopy(DOCUMENT["spec"])
         self.lakehouse = Lakehouse(str(folder / "lakehouse"))
+        self.steps: dict[str, bytes] = {}
         self.runs = 0
         self.towns("Bath,Bath", "BTH,Bath")
 
     @property
     def pipeline(self) -> Pipeline:
         spec = PipelineDocument.model_validate({**DOCUMENT, "spec": self.spec}).spec
-        content = json.dumps(self.spec) + (self.folder / "towns.csv").read_text()
-        return Pipeline("shop", spec, self.folder, hashlib.sha256(content.encode()).hexdigest())
+        content = json.dumps(self.spec) + (self.folder / "towns.csv").read_text() + repr(self.steps)
+        fingerprint = hashlib.sha256(content.encode()).hexdigest()
+        return Pipeline("shop", spec, self.folder, fingerprint, steps=self.steps)
 
     def towns(self, *lines: str) -> None:
         """Write the lookup's file."""

@@ -18,7 +18,14 @@ from podium_lakehouse.cleansing.outcome import (
     exceptions_statement,
     repeated_statement,
 )
-from podium_lakehouse.cleansing.staging import BRONZE, staging_statement
+from podium_lakehouse.cleansing.staging import (
+    BRONZE,
+    STANDARDISED,
+    STEPPED,
+    staging_statement,
+    standardised_statement,
+)
+from podium_lakehouse.cleansing.stepping import stepped_statement
 from podium_lakehouse.engines.engine import ROW_DIALECT
 from podium_lakehouse.expressions.dialects import DUCKDB, SPARK, Dialect
 from podium_lakehouse.lakehouse import Lakehouse
@@ -159,6 +166,10 @@ def _steps(pipeline: Pipeline, name: str, lakehouse: Lakehouse, dialect: Dialect
         REPEATED: (repeated_statement(dialect), dialect),
         EXCEPTIONS: (exceptions_statement(dataset, dialect, with_base=True), dialect),
     }
+    if dataset.steps:
+        before = standardised_statement(dataset, pipeline.spec.lookups, names, ROW_DIALECT)
+        after = stepped_statement(dataset, before.named_selects, dialect)
+        statements |= {STANDARDISED: (before, ROW_DIALECT), STEPPED: (after, dialect)}
     if interpolated(dataset):
         statements[FILLED] = (interpolation_statement(dataset, names, dialect, BRONZE), dialect)
     if fuzzy := dataset.duplicates.fuzzy:

@@ -43,6 +43,7 @@ from podium_contracts.pipeline.scoring import (
     RobustZScoreDeduction,
     Scoring,
 )
+from podium_contracts.pipeline.steps import Step, field_of, file_of
 from podium_contracts.pipeline.types import ColumnType
 
 __all__ = [
@@ -80,7 +81,10 @@ __all__ = [
     "Source",
     "Spec",
     "Standardise",
+    "Step",
     "Threshold",
+    "field_of",
+    "file_of",
     "in_project",
     "is_object",
     "portable",

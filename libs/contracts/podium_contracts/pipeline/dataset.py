@@ -12,6 +12,7 @@ from podium_contracts.pipeline.objects import ObjectPattern, is_object, known_pa
 from podium_contracts.pipeline.patterns import Pattern
 from podium_contracts.pipeline.rules import Rule
 from podium_contracts.pipeline.scoring import Scoring
+from podium_contracts.pipeline.steps import MOST_STEPS, Step
 from podium_contracts.pipeline.types import ColumnType, TypeName
 
 TOPIC_NAME = r"^[a-zA-Z0-9._-]{1,249}$"
@@ -390,6 +391,8 @@ class Dataset(Model):
     columns: dict[Name, Column] = Field(min_length=1, max_length=MOST_COLUMNS)
     nulls: dict[Name, NullStrategy] = Field(default_factory=dict, max_length=MOST_COLUMNS)
     standardise: dict[Name, Standardise] = Field(default_factory=dict, max_length=MOST_COLUMNS)
+    steps: dict[Name, Step] = Field(default_factory=dict, max_length=MOST_STEPS)
+    """Functions of one's own over the standardised rows, before rules see them and derived columns are made of them."""
     rules: dict[Name, Rule] = Field(default_factory=dict, max_length=MOST_COLUMNS)
     duplicates: Duplicates = Duplicates()
     scoring: Scoring = Scoring()

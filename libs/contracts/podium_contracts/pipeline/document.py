@@ -29,7 +29,7 @@ class Lakehouse(Model):
 
 
 class Bundle(Model):
-    """The archive of what the pipeline refers to: lookups, schemas of messages, the dbt project. `podium bundle` makes it."""
+    """The archive of what the pipeline refers to: lookups, schemas of messages, custom steps, the dbt project. `podium bundle` makes it."""
 
     uri: str = Field(pattern=f"^({SCHEME}|/).+", max_length=1024)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")

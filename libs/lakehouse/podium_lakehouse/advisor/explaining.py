@@ -22,7 +22,7 @@ from podium_lakehouse.cleansing.outcome import (
     repeated_statement,
 )
 from podium_lakehouse.cleansing.preparing import lookups_of, offer_fillings, offer_near_equal
-from podium_lakehouse.cleansing.staging import BRONZE, staging_statement
+from podium_lakehouse.cleansing.staging import BRONZE, staging_statement, without_steps
 from podium_lakehouse.delta.replacing import live_files
 from podium_lakehouse.delta.tables import Snapshot, current
 from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
@@ -69,13 +69,13 @@ def explain_cleansing(
 ) -> dict[str, Analysis]:
     """Return the plan of each statement that cleanses a dataset, over all of its Bronze; nothing is committed.
 
-    What looks at a row by itself runs in DuckDB on either engine. What follows it is planned over a sample of its rows; `run` runs all.
+    Custom steps are not called: all is planned as if there were none. What looks at a row by itself runs in DuckDB on either engine. What follows it is planned over a sample of its rows; `run` runs all.
 
     Raises:
         TerminalError: there is no Bronze yet.
     """
     spec = pipeline.spec
-    declared = spec.datasets[dataset]
+    declared = without_steps(spec.datasets[dataset])
     staging = staging_statement(declared, spec.lookups, source_names, ROW_DIALECT)
     tables = _inputs(lakehouse, pipeline, dataset)
     sizes = {name: table_bytes(snapshot) for name, snapshot in tables.items()}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from podium_contracts.errors import Path, Problem
+from podium_contracts.names import EngineWish
 from podium_contracts.pipeline import (
     ColumnType,
     CustomLogic,
@@ -16,6 +17,7 @@ from podium_contracts.pipeline import (
     ReferenceDataCheck,
     Rule,
     Spec,
+    field_of,
 )
 from podium_contracts.pipeline.types import BOOLEAN, DATE_TYPE, STRING, TIMESTAMP
 
@@ -64,6 +66,7 @@ class _Dataset:
         yield from self._expressions()
         yield from self._nulls()
         yield from self._standardise()
+        yield from self._steps()
         yield from self._rules()
         yield from self._references()
 
@@ -212,6 +215,31 @@ class _Dataset:
                 yield from self._lookup((*path, "lookup"), rule.lookup or "")
             elif self.read[name] != STRING:
                 yield self._problem(path, f"a lookup needs a string, {name} is {self.read[name]}")
+
+    def _steps(self) -> Iterator[Problem]:
+        taken: dict[str, str] = {}
+        engine = self.spec.engine
+        wanted = ["polars", "spark"] if engine == EngineWish.AUTO else [field_of(engine)]
+        for title, step in self.dataset.steps.items():
+            path: Path = ("steps", title)
+            for field in wanted:
+                if field not in step.functions:
+                    yield self._problem(
+                        path,
+                        f"step {title} has no function for engine {'spark' if field == 'spark' else 'duckdb'}",
+                        f"the pipeline's engine is {engine}: add `{field}: steps/clean.py:{title}`",
+                    )
+            for place, name in enumerate(step.columns):
+                where = (*path, "columns", place)
+                if name not in self.read:
+                    yield self._unknown(where, name, self.read)
+                elif name in taken:
+                    yield self._problem(
+                        where,
+                        f"{name} is a column of step {taken[name]}, too, and no order is between steps",
+                        "make one step of both",
+                    )
+                taken.setdefault(name, title)
 
     def _rules(self) -> Iterator[Problem]:
         for identifier, rule in self.dataset.rules.items():

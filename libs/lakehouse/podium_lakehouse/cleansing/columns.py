@@ -79,6 +79,15 @@ def fill(column: str) -> str:
     return f"_fill_{column}"
 
 
+ROW_ID = "_row_id"
+"""What a custom step knows a row by."""
+
+
+def step_mark(step: str) -> str:
+    """Return the name of the mark of rows in which a custom step has made null of a value."""
+    return f"_step_{step}"
+
+
 def null_flag(column: str) -> str:
     """Return the name of the column that the null strategy `flag` adds."""
     return f"{column}_is_null_flag"

@@ -2,6 +2,7 @@
 
     source → schema → nulls → standardised → corrected → derived → rules → scored → staged
 
+Where a dataset has custom steps it is two: one up to `standardised`, and one that goes on from what the steps make of it (`stepping.py`).
 It reads only its own row (and the lookups), so it streams; what needs other rows, finding duplicates and comparing with what
 Silver holds, is `outcome.py`, over the rows that this statement has staged.
 """
@@ -32,6 +33,9 @@ from podium_lakehouse.expressions.compiler import compile_expression
 from podium_lakehouse.expressions.dialects import Dialect
 
 BRONZE = "bronze"
+STANDARDISED = "standardised"
+STEPPED = "stepped"
+"""What staging goes on from where a dataset has custom steps."""
 SCHEMAS = "new_schemas"
 """Rows of the history of schemas: the files whose rows go to quarantine."""
 INCOMPATIBLE = "schema.incompatible-file"
@@ -43,6 +47,11 @@ Selected = list[tuple[str, str]]
 def quarantines_schemas(dataset: Dataset) -> bool:
     """Whether the statement reads the relation of new schemas, too."""
     return dataset.on_schema_change == "quarantine"
+
+
+def without_steps(dataset: Dataset) -> Dataset:
+    """Return a dataset without its custom steps: for those who only look at what is run of statements."""
+    return dataset.model_copy(update={"steps": {}}) if dataset.steps else dataset
 
 
 def default_text(value: str | int) -> str:
@@ -61,15 +70,32 @@ def typed(dialect: Dialect, text: str, kind: ColumnType) -> str:
 def staging_statement(
     dataset: Dataset, lookups: Mapping[str, Lookup], source_names: Mapping[str, str], dialect: Dialect
 ) -> exp.Select:
-    """Return the statement over the relation `bronze`.
+    """Return the statement over the relation `bronze`, or where the dataset has custom steps, over `stepped`.
 
     `source_names` maps Bronze's columns to the names they had in the source; those that Kafka fills need not be among them.
 
     Raises:
         BadSource: a declared column is nowhere in the source.
     """
+    return _staging(dataset, lookups, source_names, dialect).statement()
+
+
+def standardised_statement(
+    dataset: Dataset, lookups: Mapping[str, Lookup], source_names: Mapping[str, str], dialect: Dialect
+) -> exp.Select:
+    """Return the statement over the relation `bronze` whose rows custom steps get, with a `_row_id`.
+
+    Raises:
+        BadSource: a declared column is nowhere in the source.
+    """
+    return _staging(dataset, lookups, source_names, dialect).standardised()
+
+
+def _staging(
+    dataset: Dataset, lookups: Mapping[str, Lookup], source_names: Mapping[str, str], dialect: Dialect
+) -> "_Staging":
     known = {**source_names, **{name: name for name in names.topic_columns(dataset)}}
-    return _Staging(dataset, lookups, bronze_columns(dataset, known), known, dialect).statement()
+    return _Staging(dataset, lookups, bronze_columns(dataset, known), known, dialect)
 
 
 def bronze_columns(dataset: Dataset, source_names: Mapping[str, str]) -> dict[str, str]:
@@ -119,19 +145,38 @@ class _Staging:
 
     def statement(self) -> exp.Select:
         steps = {
-            "source": self._source(),
-            "schema": self._schema(),
-            "nulls": self._nulls(),
-            "standardised": self._standardised(),
+            **({} if self.dataset.steps else self._before()),
             **({"corrected": self._corrected()} if self._judging.correcting else {}),
             "derived": self._derived(),
             "rules": self._rules(),
             "scored": self._scored(),
         }
-        final = self._select(self._staged(), "scored")
+        return self._chained(steps, self._select(self._staged(), "scored"))
+
+    def standardised(self) -> exp.Select:
+        steps = self._before()
+        place = f"cast({self._name(names.ROW)} AS {self._string()})"
+        identifier = f"concat_ws('|', source_file, ingestion_batch_id, {place})"
+        selected = [(name, self._name(name)) for name in steps[STANDARDISED].named_selects]
+        return self._chained(steps, self._select([*selected, (names.ROW_ID, identifier)], STANDARDISED))
+
+    def _before(self) -> dict[str, exp.Select]:
+        return {
+            "source": self._source(),
+            "schema": self._schema(),
+            "nulls": self._nulls(),
+            STANDARDISED: self._standardised(),
+        }
+
+    def _chained(self, steps: Mapping[str, exp.Select], final: exp.Select) -> exp.Select:
         for name, step in steps.items():
             final.with_(name, as_=step, dialect=self.dialect.name, copy=False)
         return final
+
+    @property
+    def _entry(self) -> str:
+        """What corrections and derived columns are made of."""
+        return STEPPED if self.dataset.steps else STANDARDISED
 
     def _source(self) -> exp.Select:
         kept = [*dict.fromkeys(self.stored.values()), *names.BRONZE_METADATA, *names.BRONZE_POSITION]
@@ -272,8 +317,8 @@ class _Staging:
             selected[column] = value
             marks += [(f"_corrected_{rule}", f"({condition})") for rule, condition in applied]
         columns = [*selected.items(), *marks, *self._flags(), *self._unknown(), *self._kept()]
-        select = self._select(columns, "standardised")
-        return self._judging.joined(select, "standardised", self._judging.correcting)
+        select = self._select(columns, self._entry)
+        return self._judging.joined(select, self._entry, self._judging.correcting)
 
     def _derived(self) -> exp.Select:
         selected: Selected = []
@@ -286,7 +331,7 @@ class _Staging:
             (f"_corrected_{rule}", self._name(f"_corrected_{rule}")) for rule in self._judging.correcting
         ]
         columns = [*selected, *marks, *self._flags(), *self._unknown(), *self._kept()]
-        return self._select(columns, "corrected" if marks else "standardised")
+        return self._select(columns, "corrected" if marks else self._entry)
 
     def _rules(self) -> exp.Select:
         corrupt = f"{self._name(names.CORRUPT_RECORD)} IS NOT NULL"
@@ -347,6 +392,7 @@ class _Staging:
             rule = self.dataset.standardise.get(name)
             if rule and rule.lookup and rule.missing == "quarantine":
                 conditions[f"lookup.{name}"] = self._name(f"_unknown_{name}")
+        conditions |= {f"step.{name}": self._name(names.step_mark(name)) for name in self.dataset.steps}
         for name, declared in self.dataset.rules.items():
             if declared.on_failure != "warn":
                 conditions[names.rule_id(name)] = f"coalesce({self._judging.broken(name, declared)}, FALSE)"
@@ -464,12 +510,14 @@ class _Staging:
         return [*made, *((f"_null_{name}", table + self._name(f"_null_{name}")) for name in marks)]
 
     def _unknown(self) -> Selected:
+        """The marks of values that a lookup does not know, or a custom step has made null."""
         unknown = [
             f"_unknown_{name}"
             for name, rule in self.dataset.standardise.items()
             if rule.lookup and rule.missing == "quarantine"
         ]
-        return [(name, self._name(name)) for name in unknown]
+        steps = map(names.step_mark, self.dataset.steps)
+        return [(name, self._name(name)) for name in [*unknown, *steps]]
 
     def _kept(self, table: str = "") -> Selected:
         """What a row carries beside its business columns from the nulls step on."""

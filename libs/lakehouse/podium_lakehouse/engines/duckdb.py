@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import unquote
 
 import duckdb
@@ -149,6 +149,17 @@ class DuckDbEngine:
         path = self.scratch / f"{name}.parquet"
         codec = f"FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
         self.execute(f"COPY ({_text(statement)}) TO {DUCKDB.text(str(path))} ({codec})")
+        self.execute(f"CREATE OR REPLACE VIEW {name} AS FROM {read_parquet([path])}")
+
+    def transform(self, name: str, statement: Statement, function: Callable[[Any], Any]) -> None:
+        """See `Engine`. The frames are Polars', and are in memory."""
+        import polars as pl  # noqa: PLC0415 - it takes a while to import, and few datasets have steps
+
+        made = function(pl.DataFrame(self.connection.sql(_text(statement)).to_arrow_table()))
+        if not isinstance(made, pl.DataFrame):
+            raise TypeError(f"it returned {type(made).__name__}, not polars.DataFrame")
+        path = self.scratch / f"{name}.parquet"
+        made.write_parquet(path, compression="lz4")
         self.execute(f"CREATE OR REPLACE VIEW {name} AS FROM {read_parquet([path])}")
 
     def write(self, table_uri: str, statement: Statement, partition_by: str | None = None) -> str:

@@ -6,7 +6,7 @@ and go with it.
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 from sqlglot import exp
@@ -64,6 +64,13 @@ class Engine(Protocol):
 
     def materialise(self, name: str, statement: Statement) -> None:
         """Run a statement once and offer its rows as a relation."""
+
+    def transform(self, name: str, statement: Statement, function: Callable[[Any], Any]) -> None:
+        """Call a function with a statement's rows as a frame of the engine's, and offer the rows of the frame that it returns as a relation.
+
+        Raises:
+            TypeError: it returned something else.
+        """
 
     def write(self, table_uri: str, statement: Statement, partition_by: str | None = None) -> str:
         """Write a statement's rows as data files into a table's folder, for a commit to list; return their folder, a path or a URI.

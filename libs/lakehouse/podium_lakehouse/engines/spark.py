@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
@@ -94,6 +94,27 @@ class SparkEngine:
         """See `Engine`. The rows go to files: the session's cache costs more to fill, and would copy every column for each use."""
         folder = self._new_scratch()
         self._frame(statement).write.option("compression", "lz4_raw").parquet(folder)
+        self._offer_folders(name, [folder])
+
+    def transform(self, name: str, statement: Statement, function: Callable[[Any], Any]) -> None:
+        """See `Engine`. Spark calls what is in the function when the rows are written.
+
+        Raises:
+            OutOfMemory: it took more memory than Spark has.
+            ExecutorLost: Spark's executors were lost more often than it goes on.
+        """
+        from pyspark.sql import DataFrame  # noqa: PLC0415 - see `spark_session`
+
+        folder = self._new_scratch()
+        try:
+            made = function(self._frame(statement))
+            if not isinstance(made, DataFrame):
+                raise TypeError(f"it returned {type(made).__name__}, not pyspark.sql.DataFrame")  # noqa: TRY301 - no loss, and passed on
+            made.write.option("compression", "lz4_raw").parquet(folder)
+        except Exception as error:
+            if lost := loss(error):
+                raise lost from error
+            raise
         self._offer_folders(name, [folder])
 
     def materialise_rows(self, name: str, statement: exp.Expr, source: str) -> None:

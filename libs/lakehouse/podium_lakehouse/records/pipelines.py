@@ -18,6 +18,7 @@ SCHEMA = pa.schema(
         ("spec", pa.string()),
         ("dbt", pa.binary()),
         ("schemas", pa.binary()),
+        ("steps", pa.binary()),
     ]
 )
 
@@ -38,16 +39,23 @@ class Pipelines:
             "spec": pipeline.spec.model_dump_json(by_alias=True),
             "dbt": _project(Path(pipeline.resolve(pipeline.spec.model.dbt))) if pipeline.spec.model else None,
             "schemas": archive(pipeline.schemas),
+            "steps": archive(pipeline.steps),
         }
         self.table.put(pipeline.fingerprint, 1, [row])
 
     def as_pinned(self, pipeline: Pipeline, fingerprint: str) -> Pipeline:
-        """Return the pipeline and its schemas as they were under a fingerprint; the dbt project is in `dbt_project`."""
+        """Return the pipeline, its schemas and its steps as they were under a fingerprint; the dbt project is in `dbt_project`."""
         if pipeline.fingerprint == fingerprint:
             return pipeline
         row = self.table.rows(fingerprint=fingerprint)[0]
         spec = Spec.model_validate_json(str(row["spec"]))
-        return replace(pipeline, spec=spec, fingerprint=fingerprint, schemas=_unpacked(row["schemas"]))
+        return replace(
+            pipeline,
+            spec=spec,
+            fingerprint=fingerprint,
+            schemas=_unpacked(row["schemas"]),
+            steps=_unpacked(row["steps"]),
+        )
 
     def datasets(self) -> dict[str, list[str]]:
         """Return the datasets that each pipeline has ever had, by its name."""

@@ -46,6 +46,31 @@ READ = "the columns are: id, n, price, day, ok"
 TOPIC = {"sources": [{"kafka": {"topic": "sales"}}]}
 OFFSET = {"o": {"type": "bigint", "from": "kafka_offset"}}
 ONE_MISTAKE = {
+    "a step without a function for the engine": (
+        {"steps": {"mend": {"columns": ["n"], "spark": "steps/clean.py:mend"}}},
+        (
+            "steps.mend",
+            "step mend has no function for engine duckdb",
+            "the pipeline's engine is duckdb: add `polars: steps/clean.py:mend`",
+        ),
+    ),
+    "a step over a column that is computed": (
+        {"steps": {"mend": {"columns": ["n", "total"], "polars": "steps/clean.py:mend"}}},
+        ("steps.mend.columns[1]", "no column 'total' here", READ),
+    ),
+    "a column of two steps": (
+        {
+            "steps": {
+                "mend": {"columns": ["n", "id"], "polars": "steps/clean.py:mend"},
+                "round": {"columns": ["n"], "polars": "steps/clean.py:round"},
+            }
+        },
+        (
+            "steps.round.columns[0]",
+            "n is a column of step mend, too, and no order is between steps",
+            "make one step of both",
+        ),
+    ),
     "a column of Podium's": (
         {"more": {"quality_score": {"type": "string"}}},
         ("columns.quality_score", "column 'quality_score' is one that Podium adds", "choose another name"),
