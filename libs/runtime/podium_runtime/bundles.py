@@ -11,7 +11,7 @@ from podium_contracts.errors import Path as Place
 from podium_contracts.pipeline import Spec, is_object
 
 from podium_runtime import message_schemas, step_files
-from podium_runtime.pipeline_file import PipelineFile, referred
+from podium_runtime.pipeline_file import PipelineFile, referred, suites
 
 MOST_BYTES = 512_000_000
 """Of a bundle's files: code and reference data, no data."""
@@ -111,7 +111,7 @@ def _referred(spec: Spec) -> dict[Place, str]:
     places: dict[Place, str] = {
         ("spec", "lookups", name, "path"): lookup.path for name, lookup in spec.lookups.items()
     }
-    places |= message_schemas.places(spec) | step_files.places(spec)
+    places |= message_schemas.places(spec) | step_files.places(spec) | suites(spec)
     if spec.model:
         places["spec", "model", "dbt"] = spec.model.dbt
     return places

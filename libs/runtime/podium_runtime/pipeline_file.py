@@ -10,7 +10,7 @@ from typing import Any
 
 from podium_contracts.errors import InvalidPipeline, Problem
 from podium_contracts.errors import Path as Place
-from podium_contracts.pipeline import Pipeline, PipelineDocument, in_project
+from podium_contracts.pipeline import Pipeline, PipelineDocument, Spec, in_project
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
@@ -41,6 +41,7 @@ class PipelineFile:
             fingerprint=fingerprint(self.root, self.document, {**schemas, **steps}),
             schemas=schemas,
             steps=steps,
+            expectations=self.expectations(),
         )
 
     def schemas(self) -> Mapping[str, bytes]:
@@ -51,13 +52,20 @@ class PipelineFile:
         """Return the files with the functions of custom steps, as far as they are there."""
         return step_files.read(self.root, self.document.spec)
 
+    def expectations(self) -> Mapping[str, bytes]:
+        """Return the suites by the tables that they are for, as far as they are there."""
+        suites = self.document.spec.quality.expectations.items()
+        return {
+            table: (self.root / path).read_bytes() for table, path in suites if (self.root / path).is_file()
+        }
+
     def missing(self) -> list[Problem]:
         """Return a problem for each file that the pipeline refers to and that is not there."""
         spec, root = self.document.spec, self.root
         wanted: dict[Place, str] = {
             ("spec", "lookups", name, "path"): lookup.path for name, lookup in spec.lookups.items()
         }
-        wanted |= message_schemas.places(spec) | step_files.places(spec)
+        wanted |= message_schemas.places(spec) | step_files.places(spec) | suites(spec)
         if spec.model:
             wanted["spec", "model", "dbt"] = f"{spec.model.dbt}/dbt_project.yml"
         return [
@@ -145,11 +153,21 @@ def fingerprint(root: Path, document: PipelineDocument, contents: Mapping[str, b
     return digest.hexdigest()
 
 
+def suites(spec: Spec) -> dict[Place, str]:
+    """Return the path of each suite of expectations as the pipeline file gives it, by where it stands there."""
+    return {
+        ("spec", "quality", "expectations", table): path for table, path in spec.quality.expectations.items()
+    }
+
+
 def referred(root: Path, document: PipelineDocument) -> Iterator[tuple[str, Path]]:
     """Yield each file that a pipeline refers to, under a name that does not depend on where its folder lies."""
     for lookup in document.spec.lookups.values():
         if (root / lookup.path).is_file():
             yield lookup.path, root / lookup.path
+    for suite in suites(document.spec).values():
+        if (root / suite).is_file():
+            yield suite, root / suite
     if document.spec.model is None:
         return
     project = root / document.spec.model.dbt

@@ -8,14 +8,16 @@ from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import Check, LayerCompleted, QualityEvaluated, TableVersion, Timings
 from podium_contracts.names import Layer, Stage, Verdict
 from podium_contracts.pipeline import Pipeline
+from podium_lakehouse.delta.tables import Snapshot
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import ABSENT, Input, Intent, Scope
 
 from podium_quality.acceptance import accepted
 from podium_quality.account import accounted
 from podium_quality.anomalies import Judged, anomalies
+from podium_quality.expecting import expected
 from podium_quality.history import History
-from podium_quality.measures import Measures
+from podium_quality.measures import ROWS, Measures
 from podium_quality.measuring import Measuring
 from podium_quality.metrics import metrics
 from podium_quality.references import referred_versions
@@ -29,7 +31,7 @@ def quality(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     has been judged is not judged at all: readers would go back to it.
 
     Raises:
-        TerminalError: a threshold is for a table or a metric that does not exist.
+        TerminalError: a threshold is for a table or a metric that does not exist, or a suite cannot be evaluated.
     """
     assert isinstance(event.data, LayerCompleted)
     started = monotonic()
@@ -47,6 +49,13 @@ def quality(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     with lakehouse.open_engine() as engine:
         measuring = Measuring(engine, intent, pipeline, lakehouse)
         measures = {name: measuring.measure(name, known.get(name, {})) for name in intent.inputs}
+        suites = [
+            check
+            for name, table in intent.inputs.items()
+            for check in expected(
+                name, measures[name][ROWS], Snapshot(table.uri, table.to_version), pipeline, engine
+            )
+        ]
     measures = {name: values | accounted(name, intent, known, lakehouse) for name, values in measures.items()}
     with lakehouse.step(f"quality {scope.subject} metrics"):
         versioned = {
@@ -55,12 +64,15 @@ def quality(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
         lakehouse.metrics.put(intent, versioned)
     thresholds = pipeline.spec.quality.thresholds
     if event.data.layer == Layer.GOLD:
-        _refuse_unknown(list(thresholds), [*pipeline.spec.datasets, *(name.split(".")[1] for name in judged)])
+        tables = [*pipeline.spec.datasets, *(name.split(".")[1] for name in judged)]
+        _refuse_unknown("thresholds", list(thresholds), tables)
+        _refuse_unknown("expectations", list(pipeline.spec.quality.expectations), tables)
     results = [
         check
         for name, values in measures.items()
         for check in checks(name, metrics(values, intent.time), thresholds.get(name.split(".")[1], {}))
     ]
+    results += suites
     results += _unusual(judged, measures, intent, pipeline, lakehouse)
     return [
         lakehouse.complete(
@@ -148,10 +160,10 @@ def _plan(
     )
 
 
-def _refuse_unknown(named: list[str], tables: list[str]) -> None:
+def _refuse_unknown(what: str, named: list[str], tables: list[str]) -> None:
     unknown = [name for name in named if name not in tables]
     if unknown:
         raise TerminalError(
-            f"there are thresholds for {', '.join(unknown)}, which no dataset or model is called",
-            hint=f"correct spec.quality.thresholds; the tables are: {', '.join(tables)}",
+            f"there are {what} for {', '.join(unknown)}, which no dataset or model is called",
+            hint=f"correct spec.quality.{what}; the tables are: {', '.join(tables)}",
         )

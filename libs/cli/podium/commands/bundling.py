@@ -32,7 +32,7 @@ def bundle(
 ) -> None:
     """Bundle what a pipeline refers to, and print the Pipeline for kubectl.
 
-    A bundle holds lookups, schemas of messages and the dbt project. Its content is its name: what is there already is not sent again.
+    A bundle holds lookups, schemas of messages, suites of expectations and the dbt project. Its content is its name: what is there already is not sent again.
 
     Examples:
 

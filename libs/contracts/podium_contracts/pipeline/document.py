@@ -29,7 +29,7 @@ class Lakehouse(Model):
 
 
 class Bundle(Model):
-    """The archive of what the pipeline refers to: lookups, schemas of messages, custom steps, the dbt project. `podium bundle` makes it."""
+    """The archive of what the pipeline refers to: lookups, schemas of messages, custom steps, suites, the dbt project. `podium bundle` makes it."""
 
     uri: str = Field(pattern=f"^({SCHEME}|/).+", max_length=1024)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
@@ -60,10 +60,11 @@ class Threshold(Model):
 Thresholds = Annotated[dict[Name, Threshold], Field(max_length=200)]
 Reference = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}$", max_length=127)]
 References = Annotated[dict[Name, Reference], Field(max_length=64)]
+Suite = Annotated[str, Field(min_length=1, max_length=1024)]
 
 
 class Quality(Model):
-    """Thresholds by table (`sales`, `fact_sale`) and metric, what refers to what, and what a failed verdict does.
+    """Thresholds by table (`sales`, `fact_sale`) and metric, what refers to what, suites, and what a failed verdict does.
 
     `hold`: later batches wait. `restore`: the last certified version is put back by itself, and what came after it waits in Bronze for
     more news or another pipeline file.
@@ -72,6 +73,8 @@ class Quality(Model):
     thresholds: dict[Name, Thresholds] = Field(default_factory=dict, max_length=128)
     references: dict[Name, References] = Field(default_factory=dict, max_length=128)
     """By table and column: the column of another table, `customers.customer_id`, that has its values."""
+    expectations: dict[Name, Suite] = Field(default_factory=dict, max_length=128)
+    """By table: the file of a suite of Great Expectations, relative to the pipeline file. Its expectations are checks of the verdict."""
     anomalies: Anomalies | None = None
     """Without it nothing is held against earlier verdicts."""
     on_failure: Literal["hold", "restore"] = "hold"

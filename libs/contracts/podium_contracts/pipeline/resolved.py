@@ -21,7 +21,8 @@ class Pipeline:
 
     `root` is the folder of the file; `fingerprint` is a SHA-256 over the file and everything it refers to, so that two
     pipelines with the same fingerprint make the same tables. `schemas` has the content of each file that says how to read messages,
-    and of those that it imports, by the path that the pipeline file gives; `steps` that of the Python files of custom steps.
+    and of those that it imports, by the path that the pipeline file gives; `steps` that of the Python files of custom steps; `expectations`
+    that of each suite, by the table it is for.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Pipeline:
     fingerprint: str
     schemas: Mapping[str, bytes] = field(default_factory=dict)
     steps: Mapping[str, bytes] = field(default_factory=dict)
+    expectations: Mapping[str, bytes] = field(default_factory=dict)
 
     @classmethod
     def alone(cls, document: PipelineDocument, root: Path) -> "Pipeline":

@@ -64,8 +64,12 @@ class DuckDbEngine:
 
     def records(self, statement: Statement) -> list[dict[str, object]]:
         """See `Engine`."""
-        found: list[dict[str, object]] = self.connection.sql(_text(statement)).to_arrow_table().to_pylist()
+        found: list[dict[str, object]] = self.frame(statement).to_pylist()
         return found
+
+    def frame(self, statement: Statement) -> pa.Table:
+        """See `Engine`."""
+        return self.connection.sql(_text(statement)).to_arrow_table()
 
     def schema(self, relation: str) -> pa.Schema:
         """See `Engine`."""

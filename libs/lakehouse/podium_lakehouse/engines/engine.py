@@ -51,6 +51,9 @@ class Engine(Protocol):
     def records(self, statement: Statement) -> list[dict[str, object]]:
         """Run a statement and return its few rows by column."""
 
+    def frame(self, statement: Statement) -> object:
+        """Return a statement's rows for a library that computes by itself: Arrow's table of all of them, or Spark's data frame."""
+
     def schema(self, relation: str) -> pa.Schema:
         """Return the columns of a relation; all are nullable."""
 

@@ -61,11 +61,17 @@ class SparkEngine:
 
     def execute(self, statement: Statement) -> list[tuple[object, ...]]:
         """See `Engine`."""
-        return [tuple(row) for row in self._frame(statement).collect()]
+        return [tuple(row) for row in self.frame(statement).collect()]
 
     def records(self, statement: Statement) -> list[dict[str, object]]:
         """See `Engine`."""
-        return [row.asDict() for row in self._frame(statement).collect()]
+        return [row.asDict() for row in self.frame(statement).collect()]
+
+    def frame(self, statement: Statement) -> "DataFrame":
+        """See `Engine`."""
+        return self.session.sql(
+            statement if isinstance(statement, str) else self.dialect.statement(statement)
+        )
 
     def schema(self, relation: str) -> pa.Schema:
         """See `Engine`."""
@@ -93,7 +99,7 @@ class SparkEngine:
     def materialise(self, name: str, statement: Statement) -> None:
         """See `Engine`. The rows go to files: the session's cache costs more to fill, and would copy every column for each use."""
         folder = self._new_scratch()
-        self._frame(statement).write.option("compression", "lz4_raw").parquet(folder)
+        self.frame(statement).write.option("compression", "lz4_raw").parquet(folder)
         self._offer_folders(name, [folder])
 
     def transform(self, name: str, statement: Statement, function: Callable[[Any], Any]) -> None:
@@ -124,7 +130,7 @@ class SparkEngine:
     def write(self, table_uri: str, statement: Statement, partition_by: str | None = None) -> str:
         """See `Engine`."""
         folder = new_folder(table_uri)
-        writer = self._frame(statement).write
+        writer = self.frame(statement).write
         (writer.partitionBy(partition_by) if partition_by else writer).parquet(folder)
         if not is_object(folder):
             for checksum in Path(folder).rglob(".*.crc"):
@@ -170,7 +176,7 @@ class SparkEngine:
         delete_where: str | None = None,
     ) -> Committed:
         """See `Engine`."""
-        self._frame(statement).createOrReplaceTempView("merged")
+        self.frame(statement).createOrReplaceTempView("merged")
         low, high = bounds(self, keys[0], "merged")
         if low is None:
             return append_once(table_uri, (), transaction, base=base, metadata=metadata)
@@ -241,11 +247,6 @@ class SparkEngine:
         """See `Engine`."""
         tasks = self.session.sparkContext.parallelize(items, max(len(items), 1))
         return tasks.map(function).collect()
-
-    def _frame(self, statement: Statement) -> "DataFrame":
-        return self.session.sql(
-            statement if isinstance(statement, str) else self.dialect.statement(statement)
-        )
 
 
 def _table_files(snapshot: Snapshot, prune: str | None, where: str) -> Files:

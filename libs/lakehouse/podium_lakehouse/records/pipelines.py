@@ -19,6 +19,7 @@ SCHEMA = pa.schema(
         ("dbt", pa.binary()),
         ("schemas", pa.binary()),
         ("steps", pa.binary()),
+        ("expectations", pa.binary()),
     ]
 )
 
@@ -40,11 +41,12 @@ class Pipelines:
             "dbt": _project(Path(pipeline.resolve(pipeline.spec.model.dbt))) if pipeline.spec.model else None,
             "schemas": archive(pipeline.schemas),
             "steps": archive(pipeline.steps),
+            "expectations": archive(pipeline.expectations),
         }
         self.table.put(pipeline.fingerprint, 1, [row])
 
     def as_pinned(self, pipeline: Pipeline, fingerprint: str) -> Pipeline:
-        """Return the pipeline, its schemas and its steps as they were under a fingerprint; the dbt project is in `dbt_project`."""
+        """Return the pipeline, its schemas, steps and suites as they were under a fingerprint; the dbt project is in `dbt_project`."""
         if pipeline.fingerprint == fingerprint:
             return pipeline
         row = self.table.rows(fingerprint=fingerprint)[0]
@@ -55,6 +57,7 @@ class Pipelines:
             fingerprint=fingerprint,
             schemas=_unpacked(row["schemas"]),
             steps=_unpacked(row["steps"]),
+            expectations=_unpacked(row["expectations"]),
         )
 
     def datasets(self) -> dict[str, list[str]]:

@@ -1,0 +1,273 @@
+"""What a suite of Great Expectations finds in a table: a check of the verdict for each expectation.
+
+Great Expectations is imported where there is a suite, and only then: it takes seconds, and is an extra.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from numbers import Real
+from types import ModuleType
+from typing import Any
+
+import pyarrow as pa
+from podium_contracts.errors import TerminalError
+from podium_contracts.events.v1 import Check
+from podium_contracts.pipeline import Pipeline
+from podium_lakehouse.delta.tables import Snapshot
+from podium_lakehouse.engines.engine import Engine
+from podium_lakehouse.expressions.dialects import DUCKDB
+
+from podium_quality.suites import Expectation, read
+
+MOST_CELLS = 20_000_000
+"""Rows times columns that are brought into this machine's memory, where the engine is duckdb: some 2 GB if they are texts."""
+RELATION = "expected"
+PLACE = "place"
+"""In the `meta` of an expectation: where it stands in the suite. Results come in another order."""
+DIGITS = 6
+"""Decimal places of what was found: on Spark the last ones of a sum are not the same each time."""
+MOMENTS = ("min_value", "max_value", "value_set")
+"""Arguments that are moments where the column has timestamps. JSON has texts for them, which are of UTC unless they say otherwise."""
+_FOUND = {"result_format": "BASIC", "partial_unexpected_count": 0}
+"""Counts without examples: values of rows do not belong into an event."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The suite of one table, as `silver.sales`: the file that it stands in, and its expectations."""
+
+    table: str
+    path: str
+    expectations: Sequence[Expectation]
+
+    @property
+    def first(self) -> list[int]:
+        """Return for each expectation the first place where the same is asked: Great Expectations asks it once."""
+        keys = [json.dumps([one.type, one.arguments], sort_keys=True) for one in self.expectations]
+        return [keys.index(key) for key in keys]
+
+    def where(self, place: int) -> str:
+        """Return where an expectation stands, in words."""
+        return f"{self.path}: expectations[{place}], {self.expectations[place].type}"
+
+
+def expected(table: str, rows: Decimal, now: Snapshot, pipeline: Pipeline, engine: Engine) -> list[Check]:
+    """Return the checks of a table, as `silver.sales`, by the suite that the pipeline declares for it; none without one.
+
+    `rows` is how many it has.
+
+    Raises:
+        TerminalError: the suite cannot be read or evaluated, Great Expectations is not installed, or the table is too large for this machine.
+    """
+    name = table.split(".")[1]
+    path = pipeline.spec.quality.expectations.get(name)
+    if path is None:
+        return []
+    if name not in pipeline.expectations:
+        raise TerminalError(
+            f"{path}, the suite of {table}, is not there", hint="`podium validate` looks for it"
+        )
+    suite = Suite(table, path, read(path, pipeline.expectations[name]))
+    if not suite.expectations:
+        return []
+    library = _library()
+    engine.offer_table(RELATION, now)
+    schema = engine.schema(RELATION)
+    _refuse_missing(suite, schema)
+    columns = _columns(suite, schema)
+    if engine.dialect is DUCKDB and rows * len(columns) > MOST_CELLS:
+        raise TerminalError(
+            f"{path} looks at {len(columns)} columns of {rows:,} rows of {table}, which is more than one machine's memory should hold",
+            hint="run the pipeline with `engine: spark`, or name fewer columns in the suite",
+        )
+    frame = engine.frame(f"SELECT {', '.join(_selected(columns, schema, engine))} FROM {RELATION}")
+    return _checks(suite, _validated(library, suite, frame, schema))
+
+
+def _library() -> ModuleType:
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    try:
+        import great_expectations  # noqa: PLC0415 - takes seconds, and is an extra
+    except ImportError as error:
+        raise TerminalError(
+            f"there is a suite of expectations, and Great Expectations is not installed: {error}",
+            hint="pip install 'podium[gx]'",
+        ) from error
+    return great_expectations
+
+
+def _refuse_missing(suite: Suite, schema: pa.Schema) -> None:
+    for place, expectation in enumerate(suite.expectations):
+        for column in expectation.needed:
+            if column not in schema.names:
+                raise TerminalError(
+                    f"{suite.where(place)}: {suite.table} has no column {column!r}",
+                    hint=f"correct the suite; the columns are: {', '.join(schema.names)}",
+                )
+
+
+def _columns(suite: Suite, schema: pa.Schema) -> list[str]:
+    """Return the columns that the suite looks at: at least one, as rows are counted by it."""
+    named = [expectation.columns for expectation in suite.expectations]
+    if None in named:
+        return list(schema.names)
+    wanted = {column for columns in named for column in columns or ()}
+    return [name for name in schema.names if name in wanted] or schema.names[:1]
+
+
+def _selected(columns: Sequence[str], schema: pa.Schema, engine: Engine) -> Iterator[str]:
+    """Yield the columns; decimals as doubles, which the numbers of a suite are, too: 0.1 is the same 0.1 then."""
+    for name in columns:
+        quoted = engine.dialect.identifier(name)
+        decimal = pa.types.is_decimal(schema.field(name).type)
+        yield f"CAST({quoted} AS DOUBLE) AS {quoted}" if decimal else quoted
+
+
+def _validated(library: ModuleType, suite: Suite, frame: object, schema: pa.Schema) -> list[Any]:
+    """Return the result of each expectation."""
+    from great_expectations.data_context.types.base import ProgressBarsConfig  # noqa: PLC0415
+    from great_expectations.expectations.expectation_configuration import (  # noqa: PLC0415
+        ExpectationConfiguration,
+    )
+
+    context = library.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    asked = library.ExpectationSuite(name=suite.table)
+    for place in set(suite.first):
+        expectation = suite.expectations[place]
+        try:
+            asked.add_expectation_configuration(
+                ExpectationConfiguration(
+                    type=expectation.type, kwargs=_arguments(expectation, schema), meta={PLACE: place}
+                )
+            )
+        except Exception as error:
+            raise TerminalError(
+                f"{suite.where(place)}: {_line(error)}",
+                hint="correct the suite; its expectations are those of Great Expectations 1.x",
+            ) from error
+    sources = context.data_sources
+    if isinstance(frame, pa.Table):
+        source, rows = sources.add_pandas(suite.table), _pandas(frame)
+    else:
+        source, rows = sources.add_spark(suite.table, persist=False), frame
+    batches = source.add_dataframe_asset(suite.table).add_batch_definition_whole_dataframe(suite.table)
+    found = batches.get_batch({"dataframe": rows}).validate(asked, result_format=_FOUND)
+    results = {result.expectation_config.meta[PLACE]: result for result in found.results}
+    return [results[place] for place in suite.first]
+
+
+def _arguments(expectation: Expectation, schema: pa.Schema) -> dict[str, Any]:
+    arguments = dict(expectation.arguments)
+    column = arguments.get("column")
+    if column in schema.names and pa.types.is_timestamp(schema.field(column).type):
+        arguments |= {name: _moment(arguments[name]) for name in MOMENTS if name in arguments}
+    return arguments
+
+
+def _moment(value: object) -> object:
+    if isinstance(value, list):
+        return [_moment(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _pandas(rows: pa.Table) -> object:
+    """Return the rows as pandas has them; a number or truth value beside nulls stays what it is."""
+    import pandas as pd  # noqa: PLC0415 - comes with Great Expectations
+
+    kinds = {
+        pa.int8(): pd.Int8Dtype(),
+        pa.int16(): pd.Int16Dtype(),
+        pa.int32(): pd.Int32Dtype(),
+        pa.int64(): pd.Int64Dtype(),
+        pa.bool_(): pd.BooleanDtype(),
+    }
+    return rows.to_pandas(types_mapper=kinds.get)
+
+
+def _checks(suite: Suite, results: Sequence[Any]) -> list[Check]:
+    checks: list[Check] = []
+    names: dict[str, int] = {}
+    for place, expectation in enumerate(suite.expectations):
+        result = results[place]
+        if reason := _raised(result.exception_info):
+            raise TerminalError(
+                f"{suite.where(place)} cannot be evaluated: {reason}",
+                hint="correct the suite: the expectation does not go with the column's type or with this engine",
+            )
+        named = expectation.columns or ()
+        metric = ".".join(["gx", expectation.type, *named])
+        names[metric] = names.get(metric, 0) + 1
+        numbered = metric if names[metric] == 1 else f"{metric}.{names[metric]}"
+        checks.append(_check(suite.table, numbered, expectation, result.result, success=bool(result.success)))
+    return checks
+
+
+def _check(
+    table: str, metric: str, expectation: Expectation, result: Mapping[str, Any], *, success: bool
+) -> Check:
+    """Return the check of one expectation: the percentage of values that meet it, or the number that it is about, and its bound.
+
+    What has neither is 100 where it is met, and 0 where it is not.
+    """
+    arguments = expectation.arguments
+    observed = _number(result.get("observed_value"))
+    side, bound, actual = "minimum", 100.0, 100.0 if success else 0.0
+    if (broken := _number(result.get("unexpected_percent"))) is not None:
+        bound, actual = 100 * float(arguments.get("mostly", 1)), 100 - broken
+    elif observed is not None and (held := _bound(observed, arguments)):
+        (side, bound), actual = held, observed
+    told = expectation.severity == "INFO"
+    return Check(
+        table=table,
+        metric=metric,
+        actual=round(actual, DIGITS),
+        type="" if told else side,
+        threshold=None if told else round(bound, DIGITS),
+        severity="" if told else expectation.severity,
+        passed=told or success,
+        message="" if told or success else _words(metric, actual, side, bound, expectation),
+    )
+
+
+def _bound(observed: float, arguments: Mapping[str, Any]) -> tuple[str, float] | None:
+    """Return the bound that a number breaks or is held against."""
+    low = _number(arguments.get("min_value", arguments.get("value")))
+    high = _number(arguments.get("max_value", arguments.get("value")))
+    if low is not None and (high is None or observed <= low):
+        return "minimum", low
+    return None if high is None else ("maximum", high)
+
+
+def _words(metric: str, actual: float, side: str, bound: float, expectation: Expectation) -> str:
+    asked = ", ".join(f"{name}: {value}" for name, value in expectation.arguments.items() if name != "column")
+    words = f"{metric} ({round(actual, DIGITS):g}) does not meet its {side} ({round(bound, DIGITS):g})"
+    return f"{words}; expected: {asked}" if asked else words
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
+        return None
+    return float(value)
+
+
+def _raised(information: Mapping[str, Any]) -> str:
+    """Return why an expectation could not be evaluated; it is told by metric, or of the expectation as a whole."""
+    told = [information] if "raised_exception" in information else list(information.values())
+    messages = [item["exception_message"] for item in told if item["raised_exception"]]
+    return _line(messages[0]) if messages else ""
+
+
+def _line(reason: object) -> str:
+    """Return the first lines of a reason as one."""
+    return " ".join(str(reason).split())[:300]
