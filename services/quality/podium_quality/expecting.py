@@ -28,6 +28,8 @@ MOST_CELLS = 20_000_000
 RELATION = "expected"
 PLACE = "place"
 """In the `meta` of an expectation: where it stands in the suite. Results come in another order."""
+MOST_WORDS = 300
+"""Characters of arguments in a message."""
 DIGITS = 6
 """Decimal places of what was found: on Spark the last ones of a sum are not the same each time."""
 MOMENTS = ("min_value", "max_value", "value_set")
@@ -136,14 +138,13 @@ def _validated(library: ModuleType, suite: Suite, frame: object, schema: pa.Sche
 
     context = library.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    asked = library.ExpectationSuite(name=suite.table)
-    for place in set(suite.first):
-        expectation = suite.expectations[place]
+    asked = []
+    for place, expectation in enumerate(suite.expectations):
         try:
-            asked.add_expectation_configuration(
+            asked.append(
                 ExpectationConfiguration(
                     type=expectation.type, kwargs=_arguments(expectation, schema), meta={PLACE: place}
-                )
+                ).to_domain_obj()
             )
         except Exception as error:
             raise TerminalError(
@@ -156,7 +157,8 @@ def _validated(library: ModuleType, suite: Suite, frame: object, schema: pa.Sche
     else:
         source, rows = sources.add_spark(suite.table, persist=False), frame
     batches = source.add_dataframe_asset(suite.table).add_batch_definition_whole_dataframe(suite.table)
-    found = batches.get_batch({"dataframe": rows}).validate(asked, result_format=_FOUND)
+    whole = library.ExpectationSuite(name=suite.table, expectations=asked)
+    found = batches.get_batch({"dataframe": rows}).validate(whole, result_format=_FOUND)
     results = {result.expectation_config.meta[PLACE]: result for result in found.results}
     return [results[place] for place in suite.first]
 
@@ -252,7 +254,7 @@ def _bound(observed: float, arguments: Mapping[str, Any]) -> tuple[str, float] |
 def _words(metric: str, actual: float, side: str, bound: float, expectation: Expectation) -> str:
     asked = ", ".join(f"{name}: {value}" for name, value in expectation.arguments.items() if name != "column")
     words = f"{metric} ({round(actual, DIGITS):g}) does not meet its {side} ({round(bound, DIGITS):g})"
-    return f"{words}; expected: {asked}" if asked else words
+    return f"{words}; expected: {asked[:MOST_WORDS]}" if asked else words
 
 
 def _number(value: object) -> float | None:

@@ -147,15 +147,17 @@ def test_checks_are_named_by_expectation_and_column_in_the_order_of_the_suite(sh
         "id": "x",
         "severity": "critical",
     }
+    other = {**newer, "kwargs": {"column": "pieces", "max_value": 2}, "meta": {"severity": "warning"}}
     rows = {"type": "expect_table_row_count_to_equal", "kwargs": {"value": 3}, "meta": None}
-    found = shop.checks(suite(newer, older, older, rows))
+    found = shop.checks(suite(newer, older, older, other, rows))
     assert [check.metric for check in found] == [
         "gx.expect_column_values_to_be_between.pieces",
         "gx.expect_column_values_to_be_unique.id",
         "gx.expect_column_values_to_be_unique.id.2",
+        "gx.expect_column_values_to_be_between.pieces.2",
         "gx.expect_table_row_count_to_equal",
     ]
-    assert [check.severity for check in found] == ["CRITICAL", "WARNING", "WARNING", "WARNING"]
+    assert [check.severity for check in found] == ["CRITICAL", "WARNING", "WARNING", "WARNING", "WARNING"]
     assert found[0].message == (
         "gx.expect_column_values_to_be_between.pieces (50) does not meet its minimum (100); expected: min_value: 2"
     )
