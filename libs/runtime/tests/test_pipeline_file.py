@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from podium_contracts.errors import InvalidPipeline, Problem
 from podium_contracts.errors import Path as Place
+from podium_runtime.bundles import pack, unbundled
 from podium_runtime.pipeline_file import load
 from podium_runtime.texts import Text
 from ruamel.yaml import YAML
@@ -775,3 +776,36 @@ def test_a_schema_that_is_missing_is_shown_where_it_is_named(topics: Path) -> No
         "spec.lookups.countries.path": ("countries.csv does not exist", 7),
         "spec.datasets.sales.sources[2].kafka.schema": ("schemas/sale.proto does not exist", 13),
     }
+
+
+SUITE = "  quality:\n    expectations: {sales: expectations/sales.json}\n"
+
+
+@pytest.fixture
+def expecting(tmp_path: Path) -> Path:
+    """A pipeline file that declares a suite of expectations."""
+    path = lay_out(tmp_path / "here", replaced("  quality:\n", SUITE))
+    (path.parent / "expectations").mkdir()
+    (path.parent / "expectations" / "sales.json").write_text("{}")
+    return path
+
+
+def test_a_pipeline_has_its_suites_by_table(expecting: Path) -> None:
+    """Which are part of its fingerprint, and of its bundle."""
+    pipeline = load(expecting).pipeline()
+    assert pipeline.expectations == {"sales": b"{}"}
+    packed = pack(load(expecting))
+    (expecting.parent / "expectations" / "sales.json").write_text("[]")
+    assert fingerprint(expecting) != pipeline.fingerprint
+    assert pack(load(expecting)) != packed
+
+
+def test_a_suite_that_is_missing_is_shown_where_it_is_named(expecting: Path) -> None:
+    """With its line; nor does a pod have one that lies outside of the bundle, or without a bundle."""
+    (expecting.parent / "expectations" / "sales.json").unlink()
+    file = load(expecting)
+    (problem,) = file.invalid(file.missing()).problems
+    line = expecting.read_text().splitlines().index("    expectations: {sales: expectations/sales.json}") + 1
+    assert (problem.where, problem.line) == ("spec.quality.expectations.sales", line)
+    assert problem.message == "expectations/sales.json does not exist"
+    assert problem.where in {item.where for item in unbundled(file.document.spec)}

@@ -1,5 +1,6 @@
 """Quality as a function: a verdict per version, from the changes since the last one."""
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -49,6 +50,7 @@ class Court:
         self.thresholds: dict[str, Any] = {}
         self.references: dict[str, Any] = {}
         self.anomalies: dict[str, Any] | None = None
+        self.suites: dict[str, bytes] = {}
 
     @property
     def pipeline(self) -> Pipeline:
@@ -73,6 +75,7 @@ class Court:
             "quality": {
                 "thresholds": self.thresholds,
                 "references": self.references,
+                "expectations": {table: f"{table}.json" for table in self.suites},
                 **({"anomalies": self.anomalies} if self.anomalies is not None else {}),
             },
         }
@@ -83,7 +86,8 @@ class Court:
             "spec": spec,
         }
         parsed = PipelineDocument.model_validate(document).spec
-        return Pipeline("shop", parsed, self.folder, f"{self.thresholds} {self.references} {self.anomalies}")
+        fingerprint = f"{self.thresholds} {self.references} {self.anomalies} {self.suites}"
+        return Pipeline("shop", parsed, self.folder, fingerprint, expectations=self.suites)
 
     def write(
         self, *rows: str, table: str = "silver.sales", mode: Literal["append", "overwrite"] = "append"
@@ -391,3 +395,41 @@ def test_a_second_try_looks_up_what_the_first_had_pinned(court: Court) -> None:
     court.write("Wells x", table="silver.towns")
     assert court.metrics(event)["town_consistency"] == 50
     assert court.metrics(court.write("c Bath"))["town_consistency"] == 100
+
+
+def unique(severity: str) -> bytes:
+    """Return a suite of Great Expectations: ids are unique."""
+    arguments = {"column": "id"}
+    return json.dumps(
+        {
+            "expectations": [
+                {
+                    "type": "expect_column_values_to_be_unique",
+                    "kwargs": arguments,
+                    "meta": {"severity": severity},
+                }
+            ]
+        }
+    ).encode()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Great Expectations' own imports
+def test_a_suite_decides_the_verdict_with_the_thresholds(court: Court) -> None:
+    """Of the judged version, by its severity; a failed verdict is given anew when the suite has changed."""
+    event = court.write("a Bath", "b Bath", "b Wells", "c Wells")
+    court.suites = {"sales": unique("critical")}
+    failed = court.judge(event)
+    (check,) = (check for check in failed.checks if check.metric.startswith("gx."))
+    assert (failed.verdict, check.table, check.actual, check.passed) == ("failed", "silver.sales", 50, False)
+    court.write("c Wells")
+    court.suites = {"sales": unique("warning")}
+    assert court.judge(event).verdict == "warned"
+    court.suites = {"towns": unique("critical")}
+    assert court.judge(court.completed("silver.sales")).verdict == "passed"
+
+
+def test_a_suite_for_no_table_is_an_error_where_gold_is_judged(court: Court) -> None:
+    """With the tables there are."""
+    court.suites = {"sails": unique("warning")}
+    with pytest.raises(TerminalError, match="expectations for sails"):
+        court.judge(court.write("a Bath", table="gold.fact_sale"))

@@ -29,8 +29,9 @@ def pipeline(folder: Path, fingerprint: str, **schemas: bytes) -> Pipeline:
 
 
 def test_a_pipeline_is_what_it_was(lakehouse: Lakehouse, tmp_path: Path) -> None:
-    """Its schemas are those of then, under the paths that the file gave, even of files outside its folder."""
+    """Its schemas are those of then, under the paths that the file gave, even of files outside its folder; its suites, too."""
     before = pipeline(tmp_path, "old", **{"schemas/sale.avsc": b"{}", "../shared/\u00e9.proto": b"\xff"})
+    before = replace(before, expectations={"sales": b"{}"})
     now = pipeline(tmp_path, "new", **{"schemas/sale.avsc": b"[]"})
     lakehouse.pipelines.put(before)
     lakehouse.pipelines.put(replace(before, schemas={}))
