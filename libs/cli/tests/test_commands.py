@@ -161,6 +161,26 @@ def test_a_pipeline_file_that_is_no_text_is_an_error(terminal: Terminal) -> None
     assert answer.err.startswith("pipeline.yaml:1")
 
 
+def test_validate_reads_suites_of_expectations(terminal: Terminal) -> None:
+    """What is no suite is told with the line where it is declared, before anything runs."""
+    file, suite = terminal.folder / "pipeline.yaml", terminal.folder / "sales.json"
+    file.write_text(f"{file.read_text()}  quality:\n    expectations:\n      sales: sales.json\n")
+    line = len(file.read_text().splitlines())
+    for content, said in (
+        (None, "sales.json does not exist"),
+        ("{", "sales.json is not JSON"),
+        ('{"expectations": [{}]}', "sales.json: expectations[0] is no expectation"),
+    ):
+        if content:
+            suite.write_text(content)
+        answer = terminal.podium("validate")
+        assert answer.code == 2
+        assert f"pipeline.yaml:{line}" in answer.err
+        assert said in answer.err
+    suite.write_text('{"expectations": []}')
+    assert terminal.podium("validate").code == 0
+
+
 def test_validate_reads_the_schemas_of_messages(terminal: Terminal) -> None:
     """A mistake in one has the line of the source, and the place in the schema."""
     file, schema = terminal.folder / "pipeline.yaml", terminal.folder / "sale.avsc"
