@@ -3,7 +3,6 @@
 Great Expectations is imported where there is a suite, and only then: it takes seconds, and is an extra.
 """
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,12 +44,6 @@ class Suite:
     table: str
     path: str
     expectations: Sequence[Expectation]
-
-    @property
-    def first(self) -> list[int]:
-        """Return for each expectation the first place where the same is asked: Great Expectations asks it once."""
-        keys = [json.dumps([one.type, one.arguments], sort_keys=True) for one in self.expectations]
-        return [keys.index(key) for key in keys]
 
     def where(self, place: int) -> str:
         """Return where an expectation stands, in words."""
@@ -160,7 +153,7 @@ def _validated(library: ModuleType, suite: Suite, frame: object, schema: pa.Sche
     whole = library.ExpectationSuite(name=suite.table, expectations=asked)
     found = batches.get_batch({"dataframe": rows}).validate(whole, result_format=_FOUND)
     results = {result.expectation_config.meta[PLACE]: result for result in found.results}
-    return [results[place] for place in suite.first]
+    return [results[place] for place in range(len(asked))]
 
 
 def _arguments(expectation: Expectation, schema: pa.Schema) -> dict[str, Any]:
@@ -204,9 +197,9 @@ def _checks(suite: Suite, results: Sequence[Any]) -> list[Check]:
         result = results[place]
         if reason := _raised(result.exception_info):
             raise TerminalError(
-                f"{suite.where(place)} cannot be evaluated: {reason}",
+                f"{suite.where(place)} cannot be evaluated: {_line(reason)}",
                 hint="correct the suite: the expectation does not go with the column's type or with this engine",
-            )
+            ) from RuntimeError(reason)
         named = expectation.columns or ()
         metric = ".".join(["gx", expectation.type, *named])
         names[metric] = names.get(metric, 0) + 1
@@ -266,8 +259,7 @@ def _number(value: object) -> float | None:
 def _raised(information: Mapping[str, Any]) -> str:
     """Return why an expectation could not be evaluated; it is told by metric, or of the expectation as a whole."""
     told = [information] if "raised_exception" in information else list(information.values())
-    messages = [item["exception_message"] for item in told if item["raised_exception"]]
-    return _line(messages[0]) if messages else ""
+    return "\n".join(str(item["exception_message"]) for item in told if item["raised_exception"])
 
 
 def _line(reason: object) -> str:

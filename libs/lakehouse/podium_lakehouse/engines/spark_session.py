@@ -226,13 +226,13 @@ def spark_session() -> "SparkSession":
 
 
 def loss(error: Exception) -> OutOfMemory | ExecutorLost | None:
-    """Return what the session has lost where that is why something failed; after the end of its JVM the next caller gets another session."""
+    """Return what the session has lost where that, or its cause, is why something failed; after the end of its JVM the next caller gets another session."""
     if "pyspark" not in sys.modules:
         return None
     from pyspark import SparkContext  # noqa: PLC0415 - see `spark_session`
     from pyspark.sql import SparkSession  # noqa: PLC0415
 
-    said = str(error)
+    said = f"{error}\n{error.__cause__ or ''}"
     process = getattr(SparkContext._gateway, "proc", None)  # noqa: SLF001 - pyspark tells nobody that its JVM has ended
     code = None
     with suppress(subprocess.TimeoutExpired):

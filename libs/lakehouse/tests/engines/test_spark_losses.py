@@ -31,6 +31,14 @@ def test_what_spark_says_of_a_loss_is_heard(said: str, kind: type[Exception] | N
     assert type(found) is (kind or type(None))
 
 
+def test_a_loss_is_heard_behind_the_error_of_another_library() -> None:
+    """Which has put it into words of its own."""
+    pytest.importorskip("pyspark")
+    error = ValueError("it cannot be evaluated")
+    error.__cause__ = RuntimeError("Py4JJavaError: java.lang.OutOfMemoryError: Java heap space")
+    assert isinstance(loss(error), OutOfMemory)
+
+
 KILLED = """
 import os, signal
 from podium_contracts.errors import OutOfMemory
