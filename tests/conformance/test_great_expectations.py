@@ -93,6 +93,7 @@ def pipeline() -> Pipeline:
     return Pipeline("shop", parsed, Path(), "", expectations={"sales": json.dumps(suite).encode()})
 
 
+@pytest.mark.slow
 def test_both_engines_find_the_same(tmp_path: Path) -> None:
     """Every number, bound and word."""
     uri = str(tmp_path / "sales")

@@ -261,7 +261,7 @@ def test_whatever_the_file_holds_its_mistakes_are_listed(write: Write, text: str
             Problem(
                 ("spec", "datasets", "sales", "columns", "id", "source"),
                 "unknown field 'source'",
-                "possible here: type, from, expression, description",
+                "possible here: type, from, expression, timestamp_format, description",
                 13,
             ),
             id="a name that only the code knows",
@@ -272,7 +272,7 @@ def test_whatever_the_file_holds_its_mistakes_are_listed(write: Write, text: str
             Problem(
                 ("spec", "datasets", "sales", "columns", "id"),
                 "a mapping belongs here, not 'string'",
-                "possible here: type, from, expression, description",
+                "possible here: type, from, expression, timestamp_format, description",
                 13,
             ),
             id="a text for a mapping",
@@ -303,7 +303,7 @@ def test_whatever_the_file_holds_its_mistakes_are_listed(write: Write, text: str
             Problem(
                 ("spec", "datasets", "sales", "nulls", "id", "strategy"),
                 "'flags' is not known here",
-                "write 'drop', 'default' or 'flag'",
+                "write 'drop', 'default', 'flag' or 'interpolate'",
                 16,
             ),
             id="a word",

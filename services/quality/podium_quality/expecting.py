@@ -4,6 +4,7 @@ Great Expectations is imported where there is a suite, and only then: it takes s
 """
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,8 @@ from podium_lakehouse.expressions.dialects import DUCKDB
 
 from podium_quality.suites import Expectation, read
 
+SPARK_CONNECT = "pyspark.sql.connect"
+"""Great Expectations does without it; importing it ends a process whose `__main__` is no file, as those of services are."""
 MOST_CELLS = 20_000_000
 """Rows times columns that are brought into this machine's memory, where the engine is duckdb: some 2 GB if they are texts."""
 RELATION = "expected"
@@ -86,12 +89,16 @@ def expected(table: str, rows: Decimal, now: Snapshot, pipeline: Pipeline, engin
 def _library() -> ModuleType:
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     try:
+        sys.modules.setdefault(SPARK_CONNECT, None)  # type: ignore[arg-type]  # makes its import fail
         import great_expectations  # noqa: PLC0415 - takes seconds, and is an extra
     except ImportError as error:
         raise TerminalError(
             f"there is a suite of expectations, and Great Expectations is not installed: {error}",
             hint="pip install 'podium[gx]'",
         ) from error
+    finally:
+        if sys.modules[SPARK_CONNECT] is None:
+            del sys.modules[SPARK_CONNECT]
     return great_expectations
 
 

@@ -113,7 +113,7 @@ class SparkEngine:
 
         folder = self._new_scratch()
         try:
-            made = function(self._frame(statement))
+            made = function(self.frame(statement))
             if not isinstance(made, DataFrame):
                 raise TypeError(f"it returned {type(made).__name__}, not pyspark.sql.DataFrame")  # noqa: TRY301 - no loss, and passed on
             made.write.option("compression", "lz4_raw").parquet(folder)
