@@ -82,7 +82,7 @@ def test_every_example_in_the_file_may_be_used(prompt: Any) -> None:
     (prompt.folder / "pipeline.yaml").write_text(text)
     assert prompt.podium("validate").code == 0, prompt.podium("validate").err
     dataset = written(prompt.folder)["spec"]["datasets"]["sales"]
-    assert set(dataset) == {*Dataset.model_fields} - {"standardise", "owner"}
+    assert set(dataset) == {*Dataset.model_fields} - {"standardise", "owner", "steps"}
     assert set(written(prompt.folder)["spec"]["quality"]["thresholds"]) == {"sales", "stock"}
 
 

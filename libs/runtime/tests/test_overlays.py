@@ -98,12 +98,13 @@ def test_a_mistake_stands_where_it_was_made(file: Path, text: str, name: str, li
 
 def test_what_the_file_gets_wrong_alone_stands_in_the_file(file: Path) -> None:
     """Though the overlay has the same mapping, too."""
-    file.write_text(VALID.replace("      duplicates: {keys: [id]}\n", ""))
+    before, _, after = VALID.partition("      columns:")
+    file.write_text(before + after[after.index("      nulls:") :])
     prod = overlay(file, "spec:", "  datasets:", "    sales:", "      sources: [{files: {path: s3://raw/*}}]")
     with pytest.raises(InvalidPipeline) as refused:
         load(file, prod)
     (problem,) = refused.value.problems
-    assert (problem.file, problem.line, problem.message) == ("", 9, "field 'duplicates' is missing")
+    assert (problem.file, problem.line, problem.message) == ("", 9, "field 'columns' is missing")
 
 
 @pytest.mark.parametrize(
