@@ -38,9 +38,12 @@ class Opened:
     errors: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Return a Chromium; a machine that has none and cannot install it skips what needs one."""
+    """Return a Chromium; a machine that has none and cannot install it skips what needs one.
+
+    Not for the whole session: while Playwright runs, its event loop is this thread's, and no test can have one of its own.
+    """
     subprocess.run([ROOT / "scripts" / "chromium"], check=False, capture_output=True, timeout=100)
     path = shutil.which("chromium")
     if path is None:
