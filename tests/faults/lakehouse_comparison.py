@@ -25,6 +25,8 @@ LAG = re.compile(r'(_lag_hours","actual":)[\d.e-]+')
 """How old the newest row was when the run was asked for: a few seconds more are another hundredth of an hour."""
 RUNS = "_podium/runs"
 """A run is recorded before its first intent, so a killed one may be the only trace of itself."""
+MANIFESTS = "_podium/manifests"
+"""dbt's parsed projects, kept to save time: they name their folder, and when they were parsed."""
 
 
 def contents(folder: Path, copy: Path | None = None, uri: str = "") -> Contents:
@@ -37,7 +39,7 @@ def contents(folder: Path, copy: Path | None = None, uri: str = "") -> Contents:
     found: Contents = {}
     for log in sorted(lakehouse.glob("*/*/_delta_log")):
         table, name = DeltaTable(str(log.parent)), log.parent.relative_to(lakehouse).as_posix()
-        if name != RUNS:
+        if name not in {RUNS, MANIFESTS}:
             found[name] = _rows(table.to_pyarrow_table().to_pylist(), names)
             found[f"commits to {name}"] = [_plain(commit, names) for commit in commits(table)]
     for path in sorted(folder.glob("*.duckdb")):
