@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TypeVar
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from podium_contracts.events import TOPIC, CloudEvent, KafkaRecord, MalformedEvent, decode, encode
 from podium_contracts.names import Stage
 from podium_runtime.kafka.clients import Brokers
@@ -134,7 +134,19 @@ class Topic:
     def _ends(self) -> Iterator[tuple[int, int]]:
         with reader(self.brokers) as consumer:
             for number in partitions(self.brokers, consumer, self.name):
-                yield number, consumer.get_watermark_offsets(TopicPartition(self.name, number), 10)[1]
+                yield number, _end(consumer, TopicPartition(self.name, number))
+
+
+def _end(consumer: Consumer, partition: TopicPartition) -> int:
+    """Return where a partition ends; one that was just made may have no leader yet."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return int(consumer.get_watermark_offsets(partition, 10)[1])
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 QUICK = {
