@@ -6,17 +6,17 @@ python scripts/star_schema.py --check   exits 1 if they are not what schema.yml 
 The descriptions are those of examples/retail/dbt/models/schema.yml; what surrounds them is written by hand.
 """
 
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from marked import write_or_check
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "examples/retail/dbt/models/schema.yml"
 TARGET = ROOT / "docs/reference/star-schema.md"
-START, END = "<!-- tables: `make generate` writes them -->\n", "<!-- end of tables -->\n"
+MARKS = ("<!-- tables: `make generate` writes them -->\n", "<!-- end of tables -->\n")
 
 
 def tables(models: list[Mapping[str, Any]]) -> str:
@@ -34,23 +34,10 @@ def _section(model: Mapping[str, Any]) -> Iterator[str]:
     yield ""
 
 
-def renewed(text: str) -> str:
-    """Return the page with the tables as they should be."""
-    before, _, rest = text.partition(START)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise SystemExit(f"{TARGET.name} lacks the lines {START.strip()} and {END.strip()}")
-    models = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))["models"]
-    return f"{before}{START}\n{tables(models)}\n{END}{after}"
-
-
 def main() -> None:
     """Write the page, or with `--check` compare it."""
-    text = TARGET.read_text(encoding="utf-8")
-    if "--check" not in sys.argv:
-        TARGET.write_text(renewed(text), encoding="utf-8")
-    elif renewed(text) != text:
-        raise SystemExit(f"{TARGET.name} is not what {SOURCE.name} says: run `make generate`")
+    models = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))["models"]
+    write_or_check(TARGET, MARKS, tables(models), SOURCE.name)
 
 
 if __name__ == "__main__":
