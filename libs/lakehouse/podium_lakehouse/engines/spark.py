@@ -112,15 +112,11 @@ class SparkEngine:
         from pyspark.sql import DataFrame  # noqa: PLC0415 - see `spark_session`
 
         folder = self._new_scratch()
-        try:
+        with _losses():
             made = function(self.frame(statement))
             if not isinstance(made, DataFrame):
-                raise TypeError(f"it returned {type(made).__name__}, not pyspark.sql.DataFrame")  # noqa: TRY301 - no loss, and passed on
+                raise TypeError(f"it returned {type(made).__name__}, not pyspark.sql.DataFrame")
             made.write.option("compression", "lz4_raw").parquet(folder)
-        except Exception as error:
-            if lost := loss(error):
-                raise lost from error
-            raise
         self._offer_folders(name, [folder])
 
     def materialise_rows(self, name: str, statement: exp.Expr, source: str) -> None:
@@ -265,9 +261,15 @@ def spark_engine(lakehouse: str = "") -> Iterator[SparkEngine]:
         OutOfMemory: what was asked of it took more memory than its driver has.
         ExecutorLost: its executors were lost more often than it goes on.
     """
+    with _losses(), _opened(spark_session(), lakehouse) as engine:
+        yield engine
+
+
+@contextmanager
+def _losses() -> Iterator[None]:
+    """Let an error through as the loss of the driver or of executors that it means, if it means one."""
     try:
-        with _opened(spark_session(), lakehouse) as engine:
-            yield engine
+        yield
     except Exception as error:
         if lost := loss(error):
             raise lost from error
