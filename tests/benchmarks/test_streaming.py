@@ -26,7 +26,7 @@ def csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("lines") / "sales.csv"
     head = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country"
     lines = [
-        f'{500000 + n // 9},8512{n % 9},"A ""FRAME"", {n}",{n % 7},2010-12-0{n % 8 + 1} 08:26:00,2.55,,France'
+        f'{500000 + n // 9},8512{n % 9},"A ""FRAME"", {n}",{n % 7 + 1},2010-12-0{n % 8 + 1} 08:26:00,2.55,,France'
         for n in range(LINES + 500)
     ]
     file.write_text("\n".join([head, *lines]) + "\n")
@@ -44,7 +44,7 @@ def test_each_message_has_its_latencies(csv: Path, tmp_path: Path) -> None:
         assert 0 < taken.quantiles["silver"][name] < taken.quantiles["gold"][name] < longest
     assert len(taken.course["gold"]) in {2, 3}
     assert max(taken.course["gold"]) == pytest.approx(taken.quantiles["gold"]["max"], abs=0.001)
-    assert taken.batches["ingest"] == taken.batches["cleanse"]
+    assert 1 <= taken.batches["cleanse"] <= taken.batches["ingest"]
     assert {*taken.cpu_seconds} == {"ingest", "cleanse", "model", "quality", "publish", "broker", "producer"}
 
 
