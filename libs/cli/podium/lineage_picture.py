@@ -14,11 +14,12 @@ COLOURS = {
     "source": "#5f6b7a",
     "lookup": "#6b5b95",
     "bronze": "#9c5a1b",
+    "step": "#2f6f6f",
     "silver": "#566573",
     "gold": "#8a6d00",
 }
 """Of a table's head, by what stands before the dot; white text on each has a contrast of 4.5 or more."""
-LEAST = {"bronze": 1, "lookup": 1, "silver": 2, "gold": 3}
+LEAST = {"bronze": 1, "lookup": 1, "step": 2, "silver": 3, "gold": 4}
 """How many tables stand to the left of one at least: layers stand beside each other."""
 STYLE = (
     "text{font:12px ui-monospace,Menlo,Consolas,monospace;fill:#1b1f24}.head{fill:#fff;font-weight:600}"

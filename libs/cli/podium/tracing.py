@@ -7,7 +7,7 @@ from podium_contracts.errors import TerminalError
 from podium_contracts.names import Layer, storable_name
 from podium_contracts.pipeline import Dataset, Pipeline
 from podium_lakehouse.lakehouse import Lakehouse
-from podium_lakehouse.lineage import Column, Lineage, of_silver
+from podium_lakehouse.lineage import STEP, Column, Lineage, of_silver
 from podium_model.lineage import of_gold
 from rich.text import Text
 from rich.tree import Tree
@@ -17,6 +17,7 @@ from podium.lineage_picture import picture
 from podium.nearest import nearest
 
 NOTHING = "(a constant, a count of rows, or the time of the run)"
+OPAQUE = " (a custom step: of all that it gets)"
 
 
 def declared_sources(dataset: Dataset) -> dict[str, str]:
@@ -110,9 +111,13 @@ def _reached(lineage: Lineage, roots: list[Column]) -> Iterator[Column]:
 
 def _tree(tree: Tree, lineage: Lineage, column: Column) -> Tree:
     for item in lineage[column]:
-        branch = tree.add(Text(str(item)))
+        branch = tree.add(Text.assemble(str(item), (_said_of(item), "dim")))
         if item in lineage:
             _tree(branch, lineage, item)
     if not lineage[column]:
         tree.add(Text(NOTHING, "dim"))
     return tree
+
+
+def _said_of(column: Column) -> str:
+    return OPAQUE if column.table.startswith(f"{STEP}.") else ""

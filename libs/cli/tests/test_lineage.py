@@ -88,3 +88,57 @@ def test_lineage_is_drawn(terminal: Terminal, tmp_path: Path) -> None:
     pairs = {(made, of) for made, origins in edges(terminal, "gold.fact_sale").items() for of in origins}
     assert sorted(curves) == sorted(f"{of} \u2192 {made}" for made, of in pairs)
     assert "href" not in path.read_text(encoding="utf-8")
+
+
+def with_steps(folder: Path) -> None:
+    """Give the pipeline in a folder two custom steps."""
+    path = folder / "pipeline.yaml"
+    steps = """\
+      steps:
+        mend: {columns: [price, at], polars: "steps/clean.py:mend", spark: "steps/clean.py:mend"}
+        name: {columns: [id], polars: "steps/clean.py:mend", spark: "steps/clean.py:mend"}
+"""
+    column = '        double: {type: "decimal(10,2)", expression: price * 2}\n'
+    text = path.read_text().replace("      rules:\n", f"{column}{steps}      rules:\n")
+    path.write_text(text)
+    (folder / "steps").mkdir()
+    (folder / "steps" / "clean.py").write_text("def mend(rows):\n    return rows\n")
+
+
+def test_a_custom_step_is_a_node_that_nobody_looks_into(terminal: Terminal) -> None:
+    """Each of its columns is made of all that it gets, and of nothing else; what is derived later is made of the step's."""
+    with_steps(terminal.folder)
+    found = terminal.podium("lineage", "silver.sales", "-o", "json").json
+    made = {item["column"]: item["from"] for item in found}
+    expected = {
+        "silver.sales.double": ["step.sales.mend.price"],
+        "silver.sales.price": ["step.sales.mend.price"],
+        "silver.sales.at": ["step.sales.mend.at"],
+        "silver.sales.id": ["step.sales.name.id"],
+        "step.sales.mend.price": ["bronze.sales.at", "bronze.sales.price"],
+        "step.sales.mend.at": ["bronze.sales.at", "bronze.sales.price"],
+        "step.sales.name.id": ["bronze.sales.id"],
+        "bronze.sales.price": ["source.sales.price"],
+    }
+    assert {name: made.get(name) for name in expected} == expected
+    assert terminal.podium("lineage", "silver.sales.double").out.splitlines() == [
+        "silver.sales.double",
+        "└── step.sales.mend.price (a custom step: of all that it gets)",
+        "    ├── bronze.sales.at",
+        "    │   └── source.sales.at",
+        "    └── bronze.sales.price",
+        "        └── source.sales.price",
+    ]
+
+
+def test_a_custom_step_is_drawn_between_bronze_and_silver(terminal: Terminal) -> None:
+    """As a box of its own."""
+    with_steps(terminal.folder)
+    path = terminal.folder / "sales.svg"
+    assert terminal.podium("lineage", "silver.sales", "--svg", str(path)).code == 0
+    left = {
+        element.text: float(element.attrib["x"])
+        for element in ET.fromstring(path.read_text(encoding="utf-8")).iter(f"{SVG}text")
+        if element.attrib.get("class") == "head"
+    }
+    assert left["bronze.sales"] < left["step.sales.mend"] == left["step.sales.name"] < left["silver.sales"]

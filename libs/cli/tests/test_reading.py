@@ -177,6 +177,18 @@ def test_a_plan_is_explained_with_findings(place: Path, terminal: Terminal) -> N
     assert terminal.podium("explain", "nothing").code == 1
 
 
+@pytest.mark.usefixtures("place")
+def test_cleansing_with_a_custom_step_is_explained_without_it(terminal: Terminal) -> None:
+    """The function is not called; what has no plan is named."""
+    steps = '      steps: {mend: {columns: [price], polars: "clean.py:mend", spark: "clean.py:mend"}}\n'
+    file = terminal.folder / "pipeline.yaml"
+    file.write_text(file.read_text().replace("      rules:\n", f"{steps}      rules:\n"))
+    (terminal.folder / "clean.py").write_text("def mend(rows):\n    raise AssertionError\n")
+    answer = terminal.podium("explain", "silver.sales", "--run", "-o", "json")
+    assert list(answer.json) == ["staged", "repeated", "exceptions"]
+    assert answer.err == "custom steps have no plan, and are not called: mend\n"
+
+
 def test_queries_that_were_recorded_are_advised_on(place: Path, terminal: Terminal) -> None:
     """By how often their columns are used; a small table gains little."""
     del place

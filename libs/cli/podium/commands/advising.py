@@ -17,7 +17,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from podium.commands.querying import written
-from podium.console import Form, OutputOption, output, write_json, write_terms
+from podium.console import Form, OutputOption, errors, output, write_json, write_terms
 from podium.opening import DEFAULT_FILE, FileOption, Opened, OverlayOption, dataset_of, open_pipeline
 from podium.tracing import source_names
 
@@ -42,6 +42,8 @@ def explain(
     form: OutputOption = Form.TABLE,
 ) -> None:
     """Show the physical plan of a statement or of a dataset's cleansing, and what the advisor finds in it.
+
+    Custom steps are functions and have no plan: the rest is planned as if there were none.
 
     Examples:
 
@@ -99,7 +101,12 @@ def advise(
 def _explained(opened: Opened, what: str, engine: EngineName, *, run: bool) -> Mapping[str, Analysis]:
     if NAME.fullmatch(what):
         name = dataset_of(opened, what.strip().removeprefix(f"{Layer.SILVER}."))
-        known = source_names(opened.lakehouse, name, opened.pipeline.spec.datasets[name])
+        dataset = opened.pipeline.spec.datasets[name]
+        if dataset.steps:
+            errors.print(
+                f"custom steps have no plan, and are not called: {', '.join(dataset.steps)}", highlight=False
+            )
+        known = source_names(opened.lakehouse, name, dataset)
         return explain_cleansing(opened.lakehouse, opened.pipeline, name, known, engine, run=run)
     reader = Reader.of(opened.pipeline, opened.lakehouse)
     return {

@@ -139,7 +139,8 @@ def lineage(
 ) -> None:
     """Show of which columns a column is made, down to the source. Nothing is run.
 
-    It is read from the statements that cleansing runs, and from what dbt makes of the models.
+    It is read from the statements that cleansing runs, and from what dbt makes of the models. A custom step is opaque: each column of
+    step.DATASET.NAME is made of all that the step gets.
 
     Examples:
 
