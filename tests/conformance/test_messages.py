@@ -55,12 +55,13 @@ LAST = {"a": (4, 10, 4), "b": (6, 31, 6), "c": (7, 1, 7), "f": (1, 0, -1)}
 
 @pytest.fixture
 def brokers(tmp_path: Path) -> Iterator[Brokers]:
+    """A broker with the topic, which keeps messages of any age."""
     broker = Broker(tmp_path / "broker")
     broker.start()
     try:
         brokers = Brokers(KafkaSettings(bootstrap_servers=broker.address))
         admin = brokers.admin()
-        admin.create_topics([NewTopic(TOPIC, 1, 1)])[TOPIC].result(20)
+        admin.create_topics([NewTopic(TOPIC, 1, 1, config={"retention.ms": "-1"})])[TOPIC].result(20)
         yield brokers
     finally:
         broker.stop()
