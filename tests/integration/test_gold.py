@@ -135,6 +135,69 @@ def test_a_model_without_a_setting_is_named(stall: Stall, setting: str, named: s
     assert stall.versions() == {}
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        (
+            "'this': 'sum(price)'",
+            "'this': 'sum(prise)'",
+            r'sum\(prise\) over stage__by_town: .*"prise" not found',
+        ),
+        ("'from': 'fact'", "'from': 'facts'", r"sum\(price\) over facts: .*facts does not exist"),
+        ("'equals': 'sum(price)'", "'equals': 'sum(town)'", r"sum\(town\) over fact: .*sum\(VARCHAR\)"),
+        ("'equals': 'sum(price)'", "'equals': 'max(town)'", r"max\(town\) over fact gives Wells: no number"),
+    ],
+    ids=["an unknown column", "an unknown table", "a sum of texts", "no number"],
+)
+def test_a_control_total_that_cannot_be_computed_is_named(
+    stall: Stall, right: str, wrong: str, words: str
+) -> None:
+    """With its model and what the engine says of it; nothing is committed, and nothing left behind."""
+    assert right in BY_TOWN
+    stall.write("by_town.sql", BY_TOWN.replace(right, wrong))
+    with pytest.raises(ModelFailed, match=f"model by_town: no control total: {words}") as caught:
+        stall.run(*DAY_ONE)
+    assert "\n" not in str(caught.value)
+    assert "control_totals in the model's config()" in caught.value.hint
+    assert (stall.versions(), data_files(stall)) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        (
+            "'equals': 'sum(price)'",
+            "",
+            "by_town.sql: control total price is {'this': 'sum.price.', 'from': 'fact'",
+        ),
+        (
+            "unique_key='town_key'",
+            "unique_key='key'",
+            "model by_town: unique_key names key, which the model does",
+        ),
+        (
+            "unique_key=",
+            "zorder_by=['x', 'town'], unique_key=",
+            "model by_town: zorder_by names x, which the model",
+        ),
+        (
+            "unique_key=",
+            "partition_by={'field': 'day'}, unique_key=",
+            "model by_town: partition_by names day, which",
+        ),
+    ],
+    ids=["a control total", "unique_key", "zorder_by", "partition_by"],
+)
+def test_a_setting_that_the_model_does_not_bear_out_is_named(
+    stall: Stall, right: str, wrong: str, words: str
+) -> None:
+    """Before any table is committed."""
+    stall.write("by_town.sql", BY_TOWN.replace(right, wrong))
+    with pytest.raises(ModelFailed, match=words):
+        stall.run(*DAY_ONE)
+    assert (stall.versions(), data_files(stall)) == ({}, [])
+
+
 def test_a_control_total_is_of_a_source_that_has_the_key_in_other_columns(stall: Stall) -> None:
     """Its affected rows are found by the expression of `affected_from`, also by an increment."""
     stall.write(

@@ -11,7 +11,7 @@
     │   ├── BundleUnreadable   a bundle that is not there, or is not the one that was asked for
     │   ├── StepFailed         a custom step raised, or returned other rows than it may
     │   ├── QualityHold        a failed verdict holds the dataset
-    │   ├── ModelFailed        dbt refused a model or one of its tests
+    │   ├── ModelFailed        dbt refused a model or one of its tests, or a model is not what its settings say
     │   └── VersionGone        a version of a table whose files VACUUM has taken away
     └── TransientError         a retry may help
         ├── CommitConflict     another writer changed a table after the intent had pinned it
@@ -106,7 +106,7 @@ class QualityHold(TerminalError):
 
 
 class ModelFailed(TerminalError):
-    """dbt refused a model or one of its tests; nothing has been committed."""
+    """dbt refused a model or one of its tests, or a model is not what its settings say; nothing has been committed."""
 
 
 class VersionGone(TerminalError):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 import pyarrow as pa
 from podium_contracts.errors import ModelFailed
@@ -15,6 +15,7 @@ from podium_lakehouse.delta.folders import discard, parquet_files
 from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, current, ensure
 from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import Engine
+from podium_lakehouse.engines.refusals import refusal
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import ABSENT, Intent, table_name
 
@@ -76,8 +77,9 @@ class GoldTable:
         """Check that the staged rows can be told apart: a surrogate key is a hash, and hashes may collide.
 
         Raises:
-            ModelFailed: a key is null or stands for several rows, or a row belongs to no affected key.
+            ModelFailed: a setting names no column, or a key is null or stands for several rows, or a row belongs to no affected key.
         """
+        self._check_columns()
         keys, affect = ", ".join(self.model.keys), self.model.affect_key
         null = " OR ".join(f"{name} IS NULL" for name in dict.fromkeys([*self.model.keys, affect]))
         nameless = self._rows(f"{self._staged} WHERE {null}")
@@ -98,6 +100,20 @@ class GoldTable:
                 hint="make the model's unique_key unique: two things must not share a key",
             )
 
+    def _check_columns(self) -> None:
+        layout = self.model.layout
+        named = {"unique_key": self.model.keys, "affect_key": (self.model.affect_key,)}
+        named |= {"zorder_by": layout.zorder_by}
+        named |= {"partition_by": (layout.partition_by.field,)} if layout.partition_by else {}
+        columns = self.engine.schema(self._staged).names
+        have = {name.lower() for name in columns}
+        for setting, names in named.items():
+            if missing := [name for name in names if name.lower() not in have]:
+                raise ModelFailed(
+                    f"model {self.model.name}: {setting} names {', '.join(missing)}, which the model does not make",
+                    hint=f"correct {setting} in the model's config(); its columns are: {', '.join(columns)}",
+                )
+
     def discard(self) -> None:
         """Remove the staged rows, which no commit will list."""
         discard([self.staged])
@@ -116,7 +132,11 @@ class GoldTable:
         return committed.version if ordered is None else ordered
 
     def totals(self) -> list[CheckedTotal]:
-        """Return the model's control totals, over the affected keys only where it ran incrementally: those have staged rows alone."""
+        """Return the model's control totals, over the affected keys only where it ran incrementally: those have staged rows alone.
+
+        Raises:
+            ModelFailed: the engine refuses what the model declares of one, or it is no number.
+        """
         totals = self.model.control_totals
         actual = self._sums({total.name: total.this for total in totals}, self._staged)
         expected: dict[str, str] = {}
@@ -133,9 +153,24 @@ class GoldTable:
         if not aggregates:
             return {}
         where = f" WHERE {self._affected(key or self.model.affect_key)}" if self.incremental else ""
-        (values,) = self.engine.execute(f"SELECT {', '.join(aggregates.values())} FROM {relation}{where}")
-        texts = (f"{Decimal(str(value or 0)).normalize():f}" for value in values)
+        said = f"{', '.join(aggregates.values())} over {relation}"
+        try:
+            (values,) = self.engine.execute(f"SELECT {', '.join(aggregates.values())} FROM {relation}{where}")
+        except Exception as error:
+            if (reason := refusal(error)) is None:
+                raise
+            raise self._no_total(f"{said}: {reason}") from error
+        try:
+            texts = [f"{Decimal(str(value or 0)).normalize():f}" for value in values]
+        except InvalidOperation:
+            raise self._no_total(f"{said} gives {', '.join(map(str, values))}: no number") from None
         return dict(zip(aggregates, texts, strict=True))
+
+    def _no_total(self, why: str) -> ModelFailed:
+        return ModelFailed(
+            f"model {self.model.name}: no control total: {why}",
+            hint="correct control_totals in the model's config(): `this` is an aggregate over the model's rows, `equals` over those of `from`",
+        )
 
     def _affected(self, key: str) -> str:
         """Return the condition that a row's key is affected; bounds come first, to leave out files."""

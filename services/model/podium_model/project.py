@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -224,19 +224,27 @@ def _gold_model(node: Any) -> GoldModel:
             hint="set it in the model's config(): Podium needs it to replace only what changed",
         )
     keys = node.config.unique_key
-    totals = [
-        ControlTotal(f"{node.name}.{name}", total["this"], total["from"], total["equals"])
-        for name, total in extra.get("control_totals", {}).items()
-    ]
     return GoldModel(
         name=node.name,
         keys=(keys,) if isinstance(keys, str) else tuple(keys),
         affect_key=extra["affect_key"],
         affected_from=tuple(extra["affected_from"]),
-        control_totals=tuple(totals),
+        control_totals=tuple(_control_totals(node)),
         layout=Layout.of(extra, node.original_file_path),
         key_of=tuple((name, key) for name, key in extra["affected_from"].items() if isinstance(key, str)),
     )
+
+
+def _control_totals(node: Any) -> Iterator[ControlTotal]:
+    for name, total in node.config.extra.get("control_totals", {}).items():
+        said = total if isinstance(total, Mapping) else {}
+        this, source, equals = (said.get(part) for part in ("this", "from", "equals"))
+        if not (isinstance(this, str) and isinstance(source, str) and isinstance(equals, str)):
+            raise ModelFailed(
+                f"{node.original_file_path}: control total {name} is {total!r}",
+                hint="write {'this': 'sum(price)', 'from': 'fact', 'equals': 'sum(price)'}",
+            )
+        yield ControlTotal(f"{node.name}.{name}", this, source, equals)
 
 
 def _failures(result: Any) -> str:

@@ -34,7 +34,7 @@ def model(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[C
     Without news of Silver, Gold that has failed is put back to its last certified version where the pipeline wants it.
 
     Raises:
-        ModelFailed: dbt refused a model or a test, or a key is not unique; no Gold table was touched.
+        ModelFailed: dbt refused a model or a test, a key is not unique, or settings of a model are wrong; no Gold table was touched.
         LedgerImbalance: an aggregate's control totals differ from its facts'; nothing was completed.
     """
     if pipeline.spec.model is None:
