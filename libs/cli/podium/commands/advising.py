@@ -122,7 +122,7 @@ def _write_advice(advice: Advice) -> None:
             f"{patterns.query_volume_per_hour:,g} an hour",
             f"{patterns.avg_query_latency_ms:,g} ms each",
         )
-        write_terms(f"{patterns.queries:,} queries,", [f"{volume},", latency])
+        write_terms("queries:", [f"{patterns.queries:,},", f"{volume},", latency])
     else:
         output.print("  no query of it is recorded")
     columns = {
