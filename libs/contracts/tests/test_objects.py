@@ -26,6 +26,9 @@ BUCKET = "s3://shop/"
         ("in/**/x/*", ["in/x/a", "in/y/x/a"], ["in/x", "in/y/a"]),
         ("in/.tmp/*", ["in/.tmp/a"], ["in/.tmp/.a"]),
         ("IN/*", ["IN/a"], ["in/a"]),
+        ("in/", ["in/a"], ["in/", "in", "in/deep/a", "in/.a"]),
+        ("*/deep/", ["in/deep/a"], ["in/a", "in/deep/er/a"]),
+        ("", ["a"], ["in/a", ".a"]),
     ],
 )
 def test_a_pattern_names_objects_as_a_shell_names_files(
@@ -48,6 +51,8 @@ def test_a_pattern_names_objects_as_a_shell_names_files(
         ("in/a*/b/c.csv", "in", "all"),
         ("in/**", "in", "all"),
         ("**/*.csv", "", "all"),
+        ("in/deep/", "in/deep", "folder"),
+        ("", "", "folder"),
     ],
 )
 def test_a_pattern_says_what_must_be_listed(pattern: str, folder: str, reach: str) -> None:
@@ -68,7 +73,7 @@ REFUSED = {
     "s3:///in/a.csv": "'' is no name of a bucket",
     "s3://*/in/a.csv": "'*' is no name of a bucket",
     "s3://bucket": "a part of the key is empty",
-    "s3://bucket/in/": "a part of the key is empty",
+    "s3://bucket//": "a part of the key is empty",
     "s3://bucket/in//a.csv": "a part of the key is empty",
     "s3://bucket/../a.csv": "a part of the key is empty",
 }

@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import Self
 
 from podium_contracts.errors import BadSource
-from podium_contracts.pipeline import FileSource, Pipeline, is_object
+from podium_contracts.pipeline import FileSource, Pipeline, in_folder, is_object
 from podium_lakehouse.engines.scratch import scratch_folder
 from podium_lakehouse.records.intents import SourceFile
 
@@ -66,9 +66,13 @@ class Files:
             listed = self.matching(source)
             if not listed:
                 kind = "object" if source.objects else "file"
+                place = self.pipeline.resolve(source.path)
+                slash = not source.path.endswith("/") and Path(place).is_dir()
                 raise BadSource(
                     f"no {kind} matches {source.path}",
-                    hint=f"looked for {self.pipeline.resolve(source.path)}",
+                    hint=f"write {source.path}/ for the files in this folder"
+                    if slash
+                    else f"looked for {place}",
                 )
             found |= dict.fromkeys(listed)
         return sorted(found, key=_place)
@@ -77,7 +81,7 @@ class Files:
         """Return what a source names, sorted; there may be nothing."""
         if source.objects:
             return objects.matching(source.objects)
-        names = glob.glob(source.path, root_dir=self.pipeline.root, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+        names = glob.glob(in_folder(source.path), root_dir=self.pipeline.root, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
         paths = [path for path in map(Path, map(self.pipeline.resolve, names)) if path.is_file()]
         return sorted((listed(path, source_name(self.pipeline, path)) for path in paths), key=_place)
 

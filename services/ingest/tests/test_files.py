@@ -78,6 +78,20 @@ def test_a_source_without_files_is_told(tmp_path: Path) -> None:
     assert str(tmp_path / "data" / "*.csv") in caught.value.hint
 
 
+def test_a_folder_is_all_files_that_lie_directly_in_it(tmp_path: Path) -> None:
+    """Where its name ends in a slash, as of an object store's; hidden ones and folders are left out."""
+    for name in ("in/b.csv", "in/a.txt", "in/.part", "in/deep/c.csv", "in2/d.csv"):
+        put(tmp_path, name)
+    found = Files(pipeline(tmp_path)).listing([FileSource(path="in/")])
+    assert [file.name for file in found] == ["in/a.txt", "in/b.csv"]
+    with pytest.raises(BadSource, match=r"no file matches in$") as caught:
+        Files(pipeline(tmp_path)).listing([FileSource(path="in")])
+    assert caught.value.hint == "write in/ for the files in this folder"
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadSource, match="no file matches empty/"):
+        Files(pipeline(tmp_path)).listing([FileSource(path="empty/")])
+
+
 @pytest.mark.parametrize(
     ("content", "lines", "blank"),
     [

@@ -24,7 +24,7 @@ from podium_contracts.pipeline.document import (
     Threshold,
 )
 from podium_contracts.pipeline.moments import MomentFormat
-from podium_contracts.pipeline.objects import ObjectPattern, is_object
+from podium_contracts.pipeline.objects import ObjectPattern, in_folder, is_object
 from podium_contracts.pipeline.patterns import portable, shared_pattern
 from podium_contracts.pipeline.resolved import Pipeline, in_project
 from podium_contracts.pipeline.rules import (
@@ -85,6 +85,7 @@ __all__ = [
     "Threshold",
     "field_of",
     "file_of",
+    "in_folder",
     "in_project",
     "is_object",
     "portable",

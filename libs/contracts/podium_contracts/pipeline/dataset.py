@@ -77,7 +77,7 @@ _SWEPT = "notifications may be lost: give watch_seconds, too, to find what none 
 class FileSource(Model):
     """Files by a glob pattern, relative to the pipeline file, or objects of a store that speaks S3: `s3://bucket/in/*.csv.gz`.
 
-    Text that is in a `.gz` file is decompressed. Where the store is, and what it is asked with, the environment says.
+    A path that ends in a slash is all files directly in a folder. Text in a `.gz` file is decompressed. Where a store is, the environment says.
     """
 
     model_config = checked(

@@ -23,6 +23,11 @@ def is_object(path: str) -> bool:
     return path.startswith(SCHEME)
 
 
+def in_folder(path: str) -> str:
+    """Return the pattern that a path is: one that ends in a slash names all that lies directly in a folder."""
+    return f"{path}*" if path.endswith("/") else path
+
+
 def known_path(path: str) -> str:
     """Return a path that can be read: of files, or of objects.
 
@@ -89,11 +94,11 @@ class ObjectPattern:
         Raises:
             ValueError: there is none.
         """
-        bucket, _, key = uri.removeprefix(SCHEME).partition("/")
+        bucket, slash, key = uri.removeprefix(SCHEME).partition("/")
         _refuse_secrets(bucket)
         if not _BUCKET.fullmatch(bucket):
             raise ValueError(f"{bucket!r} is no name of a bucket: write s3://bucket/key")
-        parts = tuple(key.split("/"))
+        parts = tuple(in_folder(slash + key).removeprefix("/").split("/"))
         if not _DOTS.isdisjoint(parts):
             raise ValueError("a part of the key is empty, `.` or `..`: write s3://bucket/folder/*.csv")
         return cls(bucket, (*parts, "*") if parts[-1] == "**" else parts)
