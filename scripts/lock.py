@@ -21,6 +21,9 @@ COMPILE = (
     "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes", "--no-header",
 )  # fmt: skip
 
+EXTRAS = (("quality", "gx"),)
+"""Of a stage, what its image and that of engine spark have on demand."""
+
 
 def declared() -> dict[str, dict[str, object]]:
     """What each pyproject file asks for, by package name; the root's groups under ''."""
@@ -65,8 +68,13 @@ def write(options: list[str]) -> None:
         parts[lock] = ("--extra", "service", str(project.relative_to(ROOT)))
     for project in sorted(ROOT.glob("operators/*/pyproject.toml")):
         parts[LOCKS / "operators" / f"{project.parent.name}.txt"] = (str(project.relative_to(ROOT)),)
+    for stage, extra in EXTRAS:
+        lock = LOCKS / "services" / f"{stage}-{extra}.txt"
+        parts[lock] = ("--extra", "service", "--extra", extra, f"services/{stage}/pyproject.toml")
     stages = [str(project.relative_to(ROOT)) for project in sorted(ROOT.glob("services/*/pyproject.toml"))]
-    parts[LOCKS / "images/spark.txt"] = ("--extra", "service", "--extra", "spark", *stages)
+    spark = ("--extra", "service", "--extra", "spark", *stages)
+    parts[LOCKS / "images/spark.txt"] = spark
+    parts |= {LOCKS / f"images/spark-{extra}.txt": ("--extra", extra, *spark) for _, extra in EXTRAS}
     for lock, inputs in parts.items():
         shutil.copy(dev, lock)  # uv keeps the pins that it finds in the file it is to write
         resolve(lock, *inputs)

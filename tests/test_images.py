@@ -1,5 +1,6 @@
 """The images of the services and the Compose file, as far as they can be shown without Docker: what an image holds is installed and run."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -60,6 +61,7 @@ def test_the_operators_image_is_made_as_the_services() -> None:
     }.items():
         operator = operator.replace(own, theirs)
     assert [line for line in ndiff(service.splitlines(), operator.splitlines()) if line[0] in "+-"] == [
+        "- ARG EXTRA=",
         "- COPY libs/lakehouse/ libs/lakehouse/",
         "-     PODIUM_PIPELINES=/pipelines \\",
         "- EXPOSE 6066",
@@ -101,6 +103,29 @@ def test_the_image_of_engine_spark_holds_all_stages_and_spark() -> None:
     assert held <= pins(ROOT / "requirements/dev.txt")
     assert {name for name, _ in held - stages} == {"dbt-spark", "delta-spark", "py4j", "pyspark", "sqlparams"}
     assert {name for name, _ in stages - held} <= {"colorama"}  # for Windows
+
+
+@pytest.mark.parametrize("lock", ["services/quality", "images/spark"])
+def test_an_image_with_the_extra_holds_great_expectations_besides(lock: str) -> None:
+    """All that the image holds without it, in the same versions, and nothing that the tests do not run with."""
+    held, more = (pins(ROOT / "requirements" / f"{lock}{extra}.txt") for extra in ("", "-gx"))
+    assert held < more <= pins(ROOT / "requirements/dev.txt")
+    assert {"great-expectations", "pandas"} <= {name for name, _ in more - held}
+
+
+def test_an_extra_that_an_image_cannot_have_is_refused(tmp_path: Path) -> None:
+    """Before anything is installed, with the lock that would have to be there."""
+    program, made = ROOT / "scripts/image/install", tmp_path / "made"
+    done = subprocess.run(
+        [program, "cleanse", made],
+        env={**os.environ, "EXTRA": "gx"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "cleanse has no extra gx: there is no requirements/services/cleanse-gx.txt" in done.stderr
+    assert not made.exists()
 
 
 @pytest.mark.spark
@@ -167,6 +192,32 @@ def test_what_an_image_holds_runs_by_itself(broker: Broker, tmp_path: Path, stag
     finally:
         service.kill()
         shutil.rmtree(folder)  # half a gigabyte
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+@pytest.mark.timeout(300)
+def test_an_image_with_the_extra_runs_a_suite(tmp_path: Path) -> None:
+    """What it holds is enough for a suite of expectations."""
+    folder = tmp_path / "made"
+    subprocess.run(
+        [ROOT / "scripts/image/install", "quality", folder],
+        env={**os.environ, "EXTRA": "gx"},
+        check=True,
+        timeout=240,
+    )
+    program = "from podium_quality import expecting; print(expecting._library().__version__)"
+    done = subprocess.run(
+        [folder / "bin" / "python", "-c", program],
+        env={"TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
+        cwd="/",
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ("great-expectations", done.stdout.strip()) in pins(ROOT / "requirements/services/quality-gx.txt")
+    shutil.rmtree(folder)  # a gigabyte
 
 
 def bronze_rows(stack: Stack) -> int:

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Build images without Docker, from the same Dockerfiles, each into an archive that container runtimes load.
 
-scripts/image/archive.py NAME... FOLDER
+scripts/image/archive.py [--extra EXTRA] NAME... FOLDER
 
-A NAME is a stage, `operator`, `spark` or `dev`. FOLDER/NAME.tar becomes the image podium/NAME. What is printed for each is its name with its tag:
+A NAME is a stage, `operator`, `spark` or `dev`. FOLDER/NAME.tar becomes the image podium/NAME. EXTRA is `gx`, for `quality` and `spark`. What is printed for each is its name with its tag:
 the version, and a digest of all that the image holds.
 
 buildah runs the Dockerfiles, on a Debian 12 that mmdebstrap makes; both come from Debian if they are missing, and need root. What they made is
@@ -141,7 +141,7 @@ def volumes(mounts: Iterable[str]) -> list[str]:
     return [option for mount in mounts for option in ("--volume", mount)]
 
 
-def archive(name: str, folder: Path) -> str:
+def archive(name: str, folder: Path, extra: str) -> str:
     """Build an image, write it, and return its name with its tag.
 
     Each stage on the way has a name of its own, or its layers would be gone before the next time. Only the stage that builds is given the
@@ -153,7 +153,8 @@ def archive(name: str, folder: Path) -> str:
     for room, jars in JARS.get(name, []):
         run("scripts/maven", room, f".tools/{jars}")
         tools.append(f"{TOOLS / jars}:/build/.tools/{jars}:ro")
-    common = ("--build-arg", f"PYTHON={base()}", *volumes(apt))
+    with_extra = ("--build-arg", f"EXTRA={extra}") if extra else ()
+    common = ("--build-arg", f"PYTHON={base()}", *with_extra, *volumes(apt))
     for stage in re.findall(r"^FROM \S+ AS (\S+)$", file.read_text(), re.MULTILINE):
         given = volumes(tools) if stage == "build" else []
         build(file, ROOT, *common, *given, "--target", stage, "--tag", f"localhost/podium/{name}-{stage}")
@@ -172,6 +173,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--extra", default="", help="what the images are to hold besides")
     parser.add_argument("names", nargs="+", metavar="NAME", choices=DOCKERFILES)
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     options = parser.parse_args()
@@ -189,7 +191,7 @@ def main() -> int:
             fcntl.flock(lock, fcntl.LOCK_EX)
             buildah("rm", "--all")  # what an interrupted build left behind
             for name in options.names:
-                print(archive(name, options.folder.resolve()), flush=True)
+                print(archive(name, options.folder.resolve(), options.extra), flush=True)
     except subprocess.CalledProcessError as error:
         sys.stderr.write(
             f"{error.stdout}{error.stderr}podium: {Path(error.cmd[0]).name} failed; what it said is above\n"

@@ -94,7 +94,7 @@ def _library() -> ModuleType:
     except ImportError as error:
         raise TerminalError(
             f"there is a suite of expectations, and Great Expectations is not installed: {error}",
-            hint="pip install 'podium[gx]'",
+            hint="pip install 'podium[gx]', or build the image with EXTRA=gx",
         ) from error
     finally:
         if sys.modules[SPARK_CONNECT] is None:

@@ -206,7 +206,7 @@ def test_without_the_extra_an_error_says_what_to_install(shop: Shop, monkeypatch
     assert shop.checks(None) == []
     with pytest.raises(TerminalError) as raised:
         shop.check("expect_table_row_count_to_equal", value=3)
-    assert raised.value.hint == "pip install 'podium[gx]'"
+    assert raised.value.hint == "pip install 'podium[gx]', or build the image with EXTRA=gx"
 
 
 def test_nothing_is_imported_for_who_declares_no_suite(tmp_path: Path) -> None:

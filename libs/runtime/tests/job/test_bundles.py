@@ -21,18 +21,22 @@ spec:
     sales:
       sources: [{files: {path: data/*.csv}}]
       columns: {id: {type: string}}
+      steps: {trim: {columns: [id], polars: "steps/clean.py:trim", spark: "steps/clean.py:trim"}}
       duplicates: {keys: [id]}
   model: {dbt: dbt}
+  quality: {expectations: {sales: expectations/sales.json}}
 """
 
 
 def folder(path: Path, lookup: str = "lookups/towns.csv") -> Path:
-    for name in ("lookups", "dbt/models", "dbt/target", "data"):
+    for name in ("lookups", "dbt/models", "dbt/target", "data", "steps", "expectations"):
         (path / name).mkdir(parents=True)
     (path / "lookups/towns.csv").write_text("variant,name\nBTH,Bath\n")
     (path / "dbt/dbt_project.yml").write_text("name: shop\n")
     (path / "dbt/models/fact.sql").write_text("select 1\n")
     (path / "dbt/target/compiled.sql").write_text("not ours\n")
+    (path / "steps/clean.py").write_text("def trim(rows):\n    return rows\n")
+    (path / "expectations/sales.json").write_text('{"name": "sales", "expectations": []}')
     (path / "data/a.csv").write_text("id\n1\n")
     (path / "pipeline.yaml").write_text(PIPELINE.replace("LOOKUP", lookup))
     return path
@@ -56,18 +60,27 @@ def test_a_bundle_is_named_by_its_content(tmp_path: Path) -> None:
         for path in (tmp_path / "out").rglob("*")
         if path.is_file()
     )
-    assert names == ["dbt/dbt_project.yml", "dbt/models/fact.sql", "lookups/towns.csv"]
+    assert names == [
+        "dbt/dbt_project.yml",
+        "dbt/models/fact.sql",
+        "expectations/sales.json",
+        "lookups/towns.csv",
+        "steps/clean.py",
+    ]
 
 
 def test_a_pipeline_with_its_bundle_is_the_same_pipeline(tmp_path: Path) -> None:
-    """Its fingerprint is, and so Gold is not made anew where a schedule or a bundle is added."""
+    """Its steps, its suites and its fingerprint are, and so Gold is not made anew where a schedule or a bundle is added."""
     home = folder(tmp_path / "home")
     bundle = pack(load(home / "pipeline.yaml"))
     unpack(bundle, digest(bundle), tmp_path / "pod")
     more = f"  bundle: {{uri: /bundles/x.zip, sha256: {digest(bundle)}}}\n  schedule: 0 2 * * *\n  engine: spark\n"
     (tmp_path / "pod/pipeline.yaml").write_text((home / "pipeline.yaml").read_text() + more)
-    fingerprints = {load(path / "pipeline.yaml").pipeline().fingerprint for path in (home, tmp_path / "pod")}
-    assert len(fingerprints) == 1
+    here, there = (load(path / "pipeline.yaml").pipeline() for path in (home, tmp_path / "pod"))
+    assert there.fingerprint == here.fingerprint
+    assert there.steps == here.steps == {"steps/clean.py": b"def trim(rows):\n    return rows\n"}
+    assert there.expectations == here.expectations
+    assert there.expectations.keys() == {"sales"}
 
 
 def test_a_file_outside_of_the_folder_is_refused(tmp_path: Path) -> None:
