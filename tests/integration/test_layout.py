@@ -147,7 +147,9 @@ def test_rows_are_written_in_the_declared_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "engine", [EngineName.DUCKDB, pytest.param(EngineName.SPARK, marks=[pytest.mark.spark, pytest.mark.slow])]
+)
 def test_a_large_table_is_z_ordered_while_enough_of_it_is_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: EngineName
 ) -> None:
