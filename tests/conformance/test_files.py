@@ -1,11 +1,15 @@
 """Law 5 for files: whatever kind they are of, both engines read the same rows from them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from deltalake import DeltaTable
 from podium.opening import open_pipeline
-from podium_contracts.events.v1 import LayerCompleted
+from podium_contracts.events.v1 import LayerCompleted, Ledger
 from podium_contracts.names import EngineName, Layer
 from podium_ingest.stage import ingest
 from podium_lakehouse.lakehouse import Lakehouse
@@ -17,8 +21,16 @@ from tests import kinds
 pytestmark = [pytest.mark.spark, pytest.mark.integration, pytest.mark.timeout(600)]
 
 
-def made(folder: Path, engine: EngineName) -> tuple[list[list[tuple[str, object]]], list[object]]:
-    """Return what an engine makes of files of every kind: all that stands in Bronze's rows but when they came, and its ledgers."""
+@dataclass(frozen=True)
+class Made:
+    """What an engine makes of files of every kind: all that stands in Bronze's rows but when they came, and its ledgers."""
+
+    rows: list[list[tuple[str, object]]]
+    ledgers: list[Ledger | None]
+
+
+def made(folder: Path, engine: EngineName) -> Made:
+    """Ingest files of every kind, two of each, in one run."""
     for name, content in kinds.files():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,16 +42,45 @@ def made(folder: Path, engine: EngineName) -> tuple[list[list[tuple[str, object]
     rows = DeltaTable(lakehouse.table_uri(Layer.BRONZE, "sales")).to_pyarrow_table()
     order = [("source_file", "ascending"), ("_row", "ascending")]
     plain = rows.drop_columns("ingestion_timestamp").sort_by(order).to_pylist()
-    return [list(row.items()) for row in plain], [
-        event.data.ledger for event in done if isinstance(event.data, LayerCompleted)
-    ]
+    ledgers = [event.data.ledger for event in done if isinstance(event.data, LayerCompleted)]
+    return Made([list(row.items()) for row in plain], ledgers)
 
 
-def test_files_of_every_kind_become_the_same_rows(spark: SparkSession, tmp_path: Path) -> None:
+@contextmanager
+def watched(spark: SparkSession) -> Iterator[list[int]]:
+    """Note how many tasks of a stage are at work, again and again."""
+    tracker, active, over = spark.sparkContext.statusTracker(), [0], Event()
+
+    def look() -> None:
+        while not over.wait(0.005):
+            found = (tracker.getStageInfo(stage) for stage in tracker.getActiveStageIds())
+            active.extend(stage.numActiveTasks for stage in found if stage)
+
+    watch = Thread(target=look)
+    watch.start()
+    yield active
+    over.set()
+    watch.join()
+
+
+@pytest.fixture(scope="module")
+def on_spark(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Made, int]:
+    """What Spark makes of them, and how many tasks of one stage were at work at the same time, at most."""
+    with watched(spark) as active:
+        found = made(tmp_path_factory.mktemp("spark"), EngineName.SPARK)
+    return found, max(active)
+
+
+def test_files_of_every_kind_become_the_same_rows(on_spark: tuple[Made, int], tmp_path: Path) -> None:
     """The same sales from each kind, and what does not parse, text for text."""
-    del spark
-    (ours, our_books), (theirs, their_books) = (made(tmp_path / engine, engine) for engine in EngineName)
-    assert ours == theirs
-    assert our_books == their_books
-    assert len(their_books) == len(kinds.KINDS)
-    assert len(theirs) == sum(map(len, kinds.SALES)) * len(kinds.KINDS) + len(kinds.BROKEN)
+    theirs, _ = on_spark
+    ours = made(tmp_path, EngineName.DUCKDB)
+    assert ours.rows == theirs.rows
+    assert ours.ledgers == theirs.ledgers
+    assert len(theirs.ledgers) == len(kinds.KINDS)
+    assert len(theirs.rows) == sum(map(len, kinds.SALES)) * len(kinds.KINDS) + len(kinds.BROKEN)
+
+
+def test_files_of_a_batch_are_read_at_the_same_time(on_spark: tuple[Made, int]) -> None:
+    """A source has two new files here, and each is read by a task that waits for no other."""
+    assert on_spark[1] == 2

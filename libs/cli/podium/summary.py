@@ -1,6 +1,6 @@
 """What a run did, for people and for scripts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.routing import origin
@@ -23,8 +23,10 @@ from podium.opening import Opened
 STEPS = ("inserted", "updated", "unchanged", "deduplicated", "late", "quarantined", "deletes")
 
 
-def summary(opened: Opened, outcome: Outcome, seconds: float) -> dict[str, object]:
-    """Return a run's result as plain values; `stages` holds only what this run did."""
+def summary(
+    opened: Opened, outcome: Outcome, seconds: float, skipped: Mapping[str, str] | None = None
+) -> dict[str, object]:
+    """Return a run's result as plain values; `stages` holds only what this run did, `skipped` why it did nothing, by dataset."""
     verdicts = {f"{verdict.layer}.{verdict.subject}": verdict.verdict for verdict in outcome.verdicts}
     return {
         "pipeline": opened.pipeline.name,
@@ -32,6 +34,7 @@ def summary(opened: Opened, outcome: Outcome, seconds: float) -> dict[str, objec
         "run": outcome.fresh[-1].correlationid if outcome.fresh else None,
         "verdict": verdicts,
         "stages": [_stage(event) for event in outcome.fresh],
+        "skipped": dict(skipped or {}),
         "lakehouse": opened.lakehouse.uri,
         "report": opened.report,
         "seconds": round(seconds, 3),
@@ -54,8 +57,10 @@ def _timings(event: CloudEvent) -> Timings | None:
     )
 
 
-def print_summary(opened: Opened, outcome: Outcome, seconds: float) -> None:
-    """Write a run's result for people, with what to type next."""
+def print_summary(
+    opened: Opened, outcome: Outcome, seconds: float, skipped: Mapping[str, str] | None = None
+) -> None:
+    """Write a run's result for people, with what to type next; `skipped` says why it did nothing, by dataset."""
     if not outcome.fresh:
         name = opened.pipeline.name
         output.print(
@@ -63,6 +68,8 @@ def print_summary(opened: Opened, outcome: Outcome, seconds: float) -> None:
                 ("Nothing new", "bold"), f" for {name}: every row is accounted for. {seconds:.1f} s"
             )
         )
+        for dataset, why in (skipped or {}).items():
+            _print_line(f"  {dataset}: {why}")
         return
     output.print(_stage_table(outcome))
     for event in outcome.fresh:

@@ -246,10 +246,14 @@ def test_progress_in_a_log_is_a_line_per_completion(terminal: Terminal) -> None:
 
 
 def test_a_run_without_news_says_so(finished: Terminal) -> None:
-    """The second run says that there was nothing to do, to people and to scripts."""
-    assert finished.podium("run").out.startswith("Nothing new for stall")
+    """The second run says that there was nothing to do, and why, to people and to scripts."""
+    first = finished.podium("audit", "-o", "json").json[0]["run_id"]
+    said, why = finished.podium("run").out.splitlines()
+    assert said.startswith("Nothing new for stall")
+    assert why.startswith(f"  sales: no new files in in/*.csv since run {first} of 20")
     again = finished.podium("run", "-o", "json").json
     assert (again["news"], again["run"], again["stages"]) == (False, None, [])
+    assert again["skipped"] == {"sales": why.removeprefix("  sales: ")}
 
 
 def test_long_accounts_break_between_their_terms(terminal: Terminal) -> None:

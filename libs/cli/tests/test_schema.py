@@ -107,3 +107,14 @@ def test_the_audit_tells_runs_apart(stall: Any) -> None:
     assert "in/2.csv" in shown
     assert "in/1.csv" not in shown
     assert "has done nothing" in stall.podium("audit", "--run", "another").out
+
+
+def test_the_run_that_took_a_file_is_found_by_its_name(stall: Any) -> None:
+    """And no other; a name that nothing has read is said."""
+    first, second = (stall.podium("audit", "--object", f"in/{n}.csv", "-o", "json").json for n in (1, 2))
+    assert [(row["stage"], row["action"], row["rows"]) for row in (*first, *second)] == [
+        ("ingest", "read", 1),
+        ("ingest", "read", 1),
+    ]
+    assert first[0]["run_id"] != second[0]["run_id"]
+    assert "nothing was done with in/3.csv" in stall.podium("audit", "--object", "in/3.csv").out

@@ -1,7 +1,7 @@
 """`podium run`."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from rich.text import Text
 from podium import host
 from podium.console import Form, OutputOption, errors, write_json
 from podium.ending import EXIT_INTERRUPTED
+from podium.idleness import idle
 from podium.opening import DEFAULT_FILE, FileOption, Opened, OverlayOption, open_pipeline, options
 from podium.summary import print_summary, sentence, summary
 
@@ -61,19 +62,26 @@ def run(
             f"interrupted: `podium run {options(file, overlay)}` goes on where it stopped", markup=False
         )
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    tell(opened, outcome, monotonic() - started, form)
+    skipped = None if outcome.fresh else idle(opened)
+    tell(opened, outcome, monotonic() - started, form, skipped)
 
 
-def tell(opened: Opened, outcome: host.Outcome, seconds: float, form: Form) -> None:
-    """Tell what was done, and end as the verdicts say.
+def tell(
+    opened: Opened,
+    outcome: host.Outcome,
+    seconds: float,
+    form: Form,
+    skipped: Mapping[str, str] | None = None,
+) -> None:
+    """Tell what was done, or why nothing, by dataset, and end as the verdicts say.
 
     Raises:
         QualityHold: a verdict is failed.
     """
     if form == Form.JSON:
-        write_json(summary(opened, outcome, seconds))
+        write_json(summary(opened, outcome, seconds, skipped))
     else:
-        print_summary(opened, outcome, seconds)
+        print_summary(opened, outcome, seconds, skipped)
     refuse_failed(opened, outcome)
 
 

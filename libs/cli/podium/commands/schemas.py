@@ -101,6 +101,9 @@ def audit(
     file: FileOption = DEFAULT_FILE,
     overlay: OverlayOption = None,
     run: Annotated[str, typer.Option("--run", help="Only what this run did.")] = "",
+    thing: Annotated[
+        str, typer.Option("--object", help="Only what was done with this file, topic/partition or table.")
+    ] = "",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many rows, of the last.")] = 50,
     form: OutputOption = Form.TABLE,
 ) -> None:
@@ -110,24 +113,27 @@ def audit(
 
         podium audit -f pipeline.yaml
 
+        podium audit --object data/2026-11-27.csv
+
         podium audit -n 1000000 -o json | jq '.[] | select(.action == "read" and .sha256) | .object'
     """
     opened = open_pipeline(file, overlay=overlay)
-    found = [row for row in opened.lakehouse.audit.all(opened.pipeline.name) if run in {"", row["run_id"]}][
-        -limit:
-    ]
+    done = opened.lakehouse.audit.all(opened.pipeline.name)
+    found = [row for row in done if run in {"", row["run_id"]} and thing in {"", row["object"]}][-limit:]
     if form == Form.JSON:
         write_json(found)
         return
     if not found:
-        output.print(
-            f"run {run} has done nothing" if run else f"nothing yet: podium run {opened.options}",
-            highlight=False,
-        )
+        output.print(_nothing(run, thing) or f"nothing yet: podium run {opened.options}", highlight=False)
     for (name, time), rows in groupby(found, key=lambda row: (row["run_id"], row["time"])):
         write_rows([_done(row) for row in rows], title=f"{name}, {time:%Y-%m-%d %H:%M:%S}", none="")
     if len(found) == limit:
         output.print(f"[dim]the last {limit}; --limit shows more[/]", highlight=False)
+
+
+def _nothing(run: str, thing: str) -> str:
+    who = f"run {run} has done nothing" if run else "nothing was done" if thing else ""
+    return f"{who} with {thing}" if thing else who
 
 
 def described(opened: Opened) -> list[Entry]:

@@ -228,6 +228,7 @@ class Column(Model):
     model_config = checked(("!(has(self.from) && has(self.expression))", _ONE_ORIGIN))
 
     type: TypeName
+    """A row with a text that is no value of it is refused. An `integer` has at most 9 digits, a `bigint` 18."""
     source: str | None = Field(default=None, alias="from", min_length=1)
     expression: str | None = Field(default=None, min_length=1)
     timestamp_format: TimestampFormat | None = None
