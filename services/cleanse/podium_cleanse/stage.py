@@ -32,11 +32,19 @@ from podium_lakehouse.cleansing.staging import BRONZE, SCHEMAS, STEPPED, known_c
 from podium_lakehouse.cleansing.stepping import offer_stepped
 from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import Committed
-from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, add_columns, arrow_schema, current, ensure
+from podium_lakehouse.delta.tables import (
+    CHANGE_FEED,
+    Snapshot,
+    add_columns,
+    arrow_schema,
+    column_names,
+    current,
+    ensure,
+)
 from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import ROW_DIALECT, Engine
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
-from podium_lakehouse.records.intents import Decision, Input, Intent, Scope, table_name
+from podium_lakehouse.records.intents import ABSENT, Decision, Input, Intent, Scope, table_name
 from podium_lakehouse.records.schema_history import Outcome
 from podium_lakehouse.registering import register
 
@@ -93,7 +101,8 @@ def carry_out(intent: Intent, pipeline: Pipeline, lakehouse: Lakehouse) -> Cloud
         engine.materialise(
             outcome.EXCEPTIONS, compiled_exceptions(dataset, engine.dialect, with_base=with_base)
         )
-        dispatch = Dispatch(dataset, ROW_DIALECT, intent.time)
+        retired = names.retired_columns(dataset, _columns_at(silver, intent.bases[silver]))
+        dispatch = Dispatch(dataset, ROW_DIALECT, intent.time, retired)
         counts = Counts.of(engine.execute(dispatch.counts()))
         refuse_failing(f"silver.{name}", dataset, counts, engine, dispatch)
         accepted = _commit_silver(engine, intent, dispatch, counts, lakehouse, silver)
@@ -217,9 +226,10 @@ def _names_before(name: str, batch: int, lakehouse: Lakehouse) -> Mapping[str, s
 
 
 def check_columns(name: str, dataset: Dataset, uri: str, before: Mapping[str, str] | None = None) -> None:
-    """Check that Silver has the declared columns, and add those that every row of it has null in: of fields that Bronze did not have `before`.
+    """Check that Silver has the declared columns, and add those that every row of it has null in: of fields that Bronze did not have `before`,
+    and what rules and scores say of rows, which is about those that come after them.
 
-    Rows made under other columns than these would have to be made anew.
+    Rows made under other columns than these would have to be made anew. What rules and scores said once stays, though none asks for it now.
 
     Raises:
         TerminalError: naming each column that the pipeline file adds, drops or gives another type.
@@ -232,11 +242,12 @@ def check_columns(name: str, dataset: Dataset, uri: str, before: Mapping[str, st
         {field.name: field.type for field in schema.fields}
         for schema in (Schema.from_arrow(declared), table.schema())
     )
+    retired = names.retired_columns(dataset, old)
     added = [column for column in new if column not in old and _is_null_so_far(column, dataset, before)]
     differences = [
         f"{column} is {_described(old.get(column))}, the pipeline file says {_described(new.get(column))}"
         for column in dict.fromkeys([*old, *new])
-        if old.get(column) != new.get(column) and column not in added
+        if old.get(column) != new.get(column) and column not in (*added, *retired)
     ]
     if differences:
         raise TerminalError(
@@ -248,11 +259,18 @@ def check_columns(name: str, dataset: Dataset, uri: str, before: Mapping[str, st
 
 
 def _is_null_so_far(column: str, dataset: Dataset, before: Mapping[str, str] | None) -> bool:
-    """Whether a declared column is null in all rows that were cleansed, and would be if they were cleansed now."""
+    """Whether a column is null in all rows that were cleansed: one that says what rules found, or one that would be if they were cleansed now."""
+    if column in names.OPTIONAL_METADATA:
+        return True
     if before is None or column not in dataset.columns or dataset.columns[column].expression:
         return False
     made = {*dataset.nulls, *dataset.standardise, *dataset.duplicates.keys, *dataset.duplicates.order}
     return column not in made and column not in known_columns(dataset, before)
+
+
+def _columns_at(uri: str, version: int) -> list[str]:
+    """Return a table's columns at a version, none where it did not exist."""
+    return [] if version == ABSENT else column_names(Snapshot(uri, version).open())
 
 
 def _described(kind: DataType | None) -> str:

@@ -9,7 +9,7 @@ from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Decision
 
 from services.cleanse.tests.conftest import START, TRACE, Desk
-from services.cleanse.tests.test_stage import flow_of
+from services.cleanse.tests.test_stage import LATER, flow_of
 
 REPLAY = Decision(action="replay", rule="lookup.town")
 REJECT = Decision(action="reject", rule="rule.not_negative", reason="test sales")
@@ -166,3 +166,13 @@ def test_a_replayed_row_is_filled_in_from_its_whole_file(desk: Desk) -> None:
     desk.towns("Bath,Bath", "Wells,Wells")
     decided(desk, REPLAY)
     assert desk.silver()["b"] == (2, "2.00", "Wells")
+
+
+def test_rows_in_quarantine_meet_a_rule_that_was_added_since(desk: Desk) -> None:
+    """A replay is judged by the rules of its own time, and adds the column that they ask for."""
+    desk.deliver("a,1,9.00,Bath", "b,1,9.00,Wells")
+    desk.spec["datasets"]["sales"] |= LATER["warn"][0]
+    desk.towns("Bath,Bath", "Wells,Wells")
+    decided(desk, REPLAY)
+    rows = desk.table("silver/sales").to_pyarrow_table().to_pylist()
+    assert {row["id"]: row["quality_warnings"] for row in rows} == {"a": None, "b": "cheap"}

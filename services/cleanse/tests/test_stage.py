@@ -271,6 +271,70 @@ def test_a_completion_says_what_each_rule_found(desk: Desk, caplog: pytest.LogCa
     assert "rule.cheap of silver.sales: 4 rows, 1 broke it, 0 corrected, 1 with a warning" in caplog.text
 
 
+LATER: dict[str, tuple[dict[str, object], str]] = {
+    "warn": (
+        {"rules": {"cheap": {"type": "range_check", "column": "price", "max": 5, "on_failure": "warn"}}},
+        "quality_warnings",
+    ),
+    "correct": (
+        {"rules": {"cheap": {"type": "range_check", "column": "price", "max": 5, "on_failure": "correct"}}},
+        "quality_corrections",
+    ),
+    "score": (
+        {
+            "scoring": {
+                "details": True,
+                "deductions": {
+                    "cheap": {
+                        "condition": "out_of_range",
+                        "column": "price",
+                        "max_value": 5,
+                        "deduction": 20,
+                    }
+                },
+            }
+        },
+        "quality_details",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("asked", "strategy"), [*((asked, "keep_latest") for asked in LATER), ("score", "merge")]
+)
+def test_what_is_asked_later_is_said_of_later_rows(desk: Desk, asked: str, strategy: str) -> None:
+    """A rule or a deduction may come and go: rows that are there stay as they were, until a later version of them is judged by what is asked then."""
+    declared, column = LATER[asked]
+    sales = desk.spec["datasets"]["sales"]
+    sales["duplicates"]["strategy"] = strategy
+    before = {name: sales.get(name, {}) for name in declared}
+    event = desk.ingest("a,1,9.00,Bath", "b,1,9.00,Bath", "c,1,1.00,Bath")
+    first = desk.cleanse(event)
+    sales |= declared
+    assert desk.cleanse(event) == first
+
+    desk.deliver("a,2,8.00,Bath", "d,1,7.00,Bath", "e,1,1.00,Bath")
+    said = {"a": "cheap", "b": None, "c": None, "d": "cheap", "e": None}
+    rows = desk.table("silver/sales").to_pyarrow_table().to_pylist()
+    assert {row["id"]: row[column] for row in rows} == said
+    scores = {row["id"]: int(row["quality_score"]) for row in rows}
+    marked = 80 if asked == "score" else 100
+    assert scores == {"a": marked, "b": 100, "c": 100, "d": marked, "e": 100}
+
+    sales |= before
+    (done,) = desk.cleanse(desk.ingest("d,2,7.50,Bath", "f,1,9.00,Bath"))
+    assert isinstance(done.data, LayerCompleted)
+    assert flow_of(done.data).inserted == 1
+    rows = desk.table("silver/sales").to_pyarrow_table().to_pylist()
+    assert {row["id"]: row[column] for row in rows} == {
+        **said,
+        "d": None,
+        "f": None,
+    }
+    assert isinstance(verdict := desk.judge(done).data, QualityEvaluated)
+    assert verdict.verdict == "passed"
+
+
 def test_a_dataset_without_keys_only_grows(desk: Desk) -> None:
     """Nothing is merged: the same line twice, and once more later, is three rows."""
     desk.spec["datasets"]["sales"]["duplicates"] = {}

@@ -1,5 +1,7 @@
 """The names of the columns that cleansing reads from Bronze, carries along, and leaves in Silver and in quarantine."""
 
+from collections.abc import Iterable
+
 from podium_contracts.pipeline import ColumnType, Dataset
 from podium_contracts.pipeline.types import BIGINT, BOOLEAN, INTEGER, STRING, TIMESTAMP
 
@@ -42,7 +44,7 @@ QUALITY_DETAILS = "quality_details"
 QUALITY_WARNINGS = "quality_warnings"
 QUALITY_CORRECTIONS = "quality_corrections"
 OPTIONAL_METADATA = (QUALITY_DETAILS, QUALITY_WARNINGS, QUALITY_CORRECTIONS)
-"""Columns of Silver that a dataset has where its file asks for them: names with commas between them, null where there is none."""
+"""Columns of Silver that a dataset has where its file asks for them, or has asked: names with commas between them, null where there is none."""
 
 SCORE_TYPE = ColumnType.decimal(4, 1)
 SCORED: dict[str, ColumnType] = {"quality_score": SCORE_TYPE, "quality_tier": STRING}
@@ -151,6 +153,12 @@ def quality_columns(dataset: Dataset) -> tuple[str, ...]:
         QUALITY_CORRECTIONS: "correct" in outcomes,
     }
     return tuple(name for name, wanted in asked.items() if wanted)
+
+
+def retired_columns(dataset: Dataset, present: Iterable[str]) -> tuple[str, ...]:
+    """Return those of a table's columns that the file had once asked for, and does so no more: null in the rows that come now."""
+    asked = quality_columns(dataset)
+    return tuple(name for name in present if name in OPTIONAL_METADATA and name not in asked)
 
 
 def silver_columns(dataset: Dataset) -> dict[str, ColumnType]:

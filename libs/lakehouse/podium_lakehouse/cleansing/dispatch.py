@@ -1,5 +1,6 @@
 """The rows of a staged batch by where they go: Silver, quarantine, or nowhere but the ledger."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import pyarrow as pa
@@ -12,7 +13,10 @@ from podium_lakehouse.expressions.dialects import Dialect
 
 
 class Dispatch:
-    """Statements over the relations `staged` and `exceptions`, each about one row at a time; `time` is the intent's."""
+    """Statements over the relations `staged` and `exceptions`, each about one row at a time; `time` is the intent's.
+
+    `retired` are columns that Silver has, and that the dataset does not ask for any more.
+    """
 
     QUARANTINE = pa.schema(
         [
@@ -29,8 +33,11 @@ class Dispatch:
     """A quarantine: each refused row with the rules that refused it, why its line did not parse, where it came from (`source_row` is
     Bronze's `_row`), and the source columns that the dataset reads as JSON, or the line itself."""
 
-    def __init__(self, dataset: Dataset, dialect: Dialect, time: datetime) -> None:
+    def __init__(
+        self, dataset: Dataset, dialect: Dialect, time: datetime, retired: Sequence[str] = ()
+    ) -> None:
         self.dataset = dataset
+        self.retired = retired
         self.dialect = dialect
         self._moment = f"cast({dialect.text(time.isoformat())} AS {dialect.type_name(names.SILVER_METADATA['created_at'])})"
 
@@ -70,8 +77,11 @@ class Dispatch:
         """The rows that Silver gets, with its columns."""
         written = {"created_at": self._moment, "updated_at": self._moment}
         columns = [
-            f"{written.get(name) or self._final(name)} AS {self.dialect.identifier(name)}"
-            for name in names.silver_columns(self.dataset)
+            *(
+                f"{written.get(name) or self._final(name)} AS {self.dialect.identifier(name)}"
+                for name in names.silver_columns(self.dataset)
+            ),
+            *(f"cast(NULL AS {self._text()}) AS {name}" for name in self.retired),
         ]
         kept = ", ".join(self.dialect.text(disposition) for disposition in (outcome.INSERT, outcome.UPDATE))
         return self._with_exceptions(self._select(columns)).where(
