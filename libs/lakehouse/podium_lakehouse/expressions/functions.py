@@ -74,16 +74,19 @@ COMPARED = 60
 
 
 def _levenshtein(dialect: Dialect, args: Sequence[str], _types: Sequence[ColumnType]) -> str:
-    """DuckDB's own distance is one of bytes: it is given one byte for each character, its place among those of both texts."""
+    """DuckDB's own distance is one of bytes: where a character has several, it is given one byte for each, its place among those of both texts."""
     one, other = (f"substring({text}, 1, {COMPARED})" for text in args)
+    distance = f"levenshtein({one}, {other})"
     if dialect.name == "duckdb":
         characters = f"list_distinct(string_split({one} || {other}, ''))"
-        one, other = (
+        numbered = (
             f"CASE WHEN {text} = '' THEN '' ELSE array_to_string("
             f"list_transform(string_split({text}, ''), c -> chr(cast(list_position({characters}, c) AS INTEGER))), '') END"
             for text in (one, other)
         )
-    return f"cast(levenshtein({one}, {other}) AS INTEGER)"
+        plain = " AND ".join(f"strlen({text}) = length({text})" for text in (one, other))
+        distance = f"CASE WHEN {plain} THEN {distance} ELSE levenshtein({', '.join(numbered)}) END"
+    return f"cast({distance} AS INTEGER)"
 
 
 def _similarity(dialect: Dialect, args: Sequence[str], types: Sequence[ColumnType]) -> str:
