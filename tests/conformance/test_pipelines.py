@@ -148,7 +148,7 @@ VARIANTS = {
             ),
             (
                 "keys: [sale_id], order: [invoice_date], strategy: keep_latest",
-                "keys: [sale_id], order: [invoice_date], fuzzy: {block: [invoice_no], column: description, threshold: 0.8}",
+                "keys: [sale_id], order: [invoice_date], fuzzy: {block: [invoice_no], column: description, threshold: 0.8, max_block_rows: 4}",
             ),
         )
     ),

@@ -1,6 +1,7 @@
 """What a stage does about the rules of a dataset as a whole: leave out those that cannot be evaluated, fail for those that say so, tell of each."""
 
 import logging
+from collections.abc import Sequence
 
 from podium_contracts.errors import BadSource, TerminalError
 from podium_contracts.events.v1 import Validation
@@ -8,6 +9,7 @@ from podium_contracts.pipeline import CustomLogic, Dataset, Pipeline, ReferenceD
 from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.cleansing.counts import Counts
 from podium_lakehouse.cleansing.dispatch import Dispatch
+from podium_lakehouse.cleansing.fuzzy import LargeBlock
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Intent
@@ -72,6 +74,20 @@ def notes(dataset: Dataset, skipped: tuple[str, ...]) -> tuple[str, ...]:
         for name in skipped
         if isinstance(rule := dataset.rules[name], ReferenceDataCheck)
     )
+
+
+def uncompared(name: str, blocks: Sequence[LargeBlock]) -> tuple[str, ...]:
+    """Return what the completion says of blocks in which rows that are nearly the same were not looked for; it is logged, too."""
+    if not blocks:
+        return ()
+    rows = sum(block.rows for block in blocks)
+    more = f"; and {len(blocks) - EXAMPLES:,} more" if len(blocks) > EXAMPLES else ""
+    note = (
+        f"{rows:,} row(s) were not compared and all stay: {len(blocks):,} block(s) are larger than max_block_rows of duplicates.fuzzy, "
+        f"{'; '.join(map(str, blocks[:EXAMPLES]))}{more}"
+    )
+    log.warning("%s: %s", name, note)
+    return (note,)
 
 
 def refuse_failing(name: str, dataset: Dataset, counts: Counts, engine: Engine, dispatch: Dispatch) -> None:

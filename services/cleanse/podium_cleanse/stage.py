@@ -26,6 +26,7 @@ from podium_lakehouse.cleansing import outcome
 from podium_lakehouse.cleansing.compiled import compiled_exceptions, compiled_staging
 from podium_lakehouse.cleansing.counts import Counts
 from podium_lakehouse.cleansing.dispatch import Dispatch
+from podium_lakehouse.cleansing.fuzzy import large_blocks
 from podium_lakehouse.cleansing.judging import lookup_relation
 from podium_lakehouse.cleansing.preparing import offer_fillings, offer_near_equal
 from podium_lakehouse.cleansing.staging import BRONZE, SCHEMAS, STEPPED, known_columns, quarantines_schemas
@@ -49,7 +50,7 @@ from podium_lakehouse.records.schema_history import Outcome
 from podium_lakehouse.registering import register
 
 from podium_cleanse import quarantined
-from podium_cleanse.rules import left_out, notes, pin_lookups, refuse_failing, tell, without
+from podium_cleanse.rules import left_out, notes, pin_lookups, refuse_failing, tell, uncompared, without
 
 ACCEPTED = "accepted"
 
@@ -97,6 +98,8 @@ def carry_out(intent: Intent, pipeline: Pipeline, lakehouse: Lakehouse) -> Cloud
         engine.materialise_rows(outcome.STAGED, staging, STEPPED if dataset.steps else BRONZE)
         with_base = _offer_base(engine, Snapshot(silver, intent.bases[silver]), dataset)
         offer_near_equal(engine, dataset)
+        fuzzy = dataset.duplicates.fuzzy
+        too_large = large_blocks(engine, fuzzy) if fuzzy else []
         engine.materialise(outcome.REPEATED, outcome.repeated_statement(engine.dialect))
         engine.materialise(
             outcome.EXCEPTIONS, compiled_exceptions(dataset, engine.dialect, with_base=with_base)
@@ -112,7 +115,7 @@ def carry_out(intent: Intent, pipeline: Pipeline, lakehouse: Lakehouse) -> Cloud
         table_version(f"silver.{name}", silver, intent.bases[silver], accepted.version),
         table_version(f"quarantine.{name}", quarantine, intent.bases[quarantine], refused.version),
     )
-    validation = counts.validation(dataset, skipped)
+    validation = counts.validation(dataset, skipped, sum(block.rows for block in too_large))
     tell(f"silver.{name}", validation)
     ledger = _ledger(intent, counts, tables[0].rows, tables[1].rows, silver, quarantine, replayed)
     done = LayerCompleted(
@@ -123,7 +126,7 @@ def carry_out(intent: Intent, pipeline: Pipeline, lakehouse: Lakehouse) -> Cloud
         tables=tables,
         ledger=ledgers.check(ledger),
         timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
-        notes=notes(declared, skipped),
+        notes=(*notes(declared, skipped), *uncompared(f"silver.{name}", too_large)),
         validation=validation,
     )
     register(intent, done, pipeline, lakehouse)
@@ -226,10 +229,10 @@ def _names_before(name: str, batch: int, lakehouse: Lakehouse) -> Mapping[str, s
 
 
 def check_columns(name: str, dataset: Dataset, uri: str, before: Mapping[str, str] | None = None) -> None:
-    """Check that Silver has the declared columns, and add those that every row of it has null in: of fields that Bronze did not have `before`,
-    and what rules and scores say of rows, which is about those that come after them.
+    """Check that Silver has the declared columns, and add those that every row of it has null in.
 
-    Rows made under other columns than these would have to be made anew. What rules and scores said once stays, though none asks for it now.
+    These are of fields that Bronze did not have `before`, and of what rules and scores say: that is about the rows that come after them. Rows made
+    under other columns would have to be made anew. What rules and scores have said stays, though none asks for it now.
 
     Raises:
         TerminalError: naming each column that the pipeline file adds, drops or gives another type.

@@ -384,3 +384,23 @@ def test_rows_that_are_nearly_the_same_are_one_in_the_ledger(desk: Desk) -> None
     completed = desk.deliver("a,1,1.00,Bath", "b,2,1.00,Bathe", "c,3,2.00,Bath")
     assert (flow_of(completed).inserted, flow_of(completed).deduplicated) == (2, 1)
     assert sorted(desk.silver()) == ["b", "c"]
+
+
+def test_a_block_that_is_too_large_is_told_of(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    """Its rows all go to Silver; the completion counts them as a warning and names the largest blocks, and so does the log."""
+    fuzzy = {"block": ["price"], "column": "town", "threshold": 0.75, "max_block_rows": 2}
+    sales = desk.spec["datasets"]["sales"]
+    sales |= {"standardise": {}, "duplicates": {"keys": ["id"], "order": ["at"], "fuzzy": fuzzy}}
+    lines = [f"{name},1,1.00,Bath" for name in "abc"]
+    completed = desk.deliver(*lines, "d,1,2.00,Bath", "e,2,2.00,Bathe")
+    assert (flow_of(completed).inserted, flow_of(completed).deduplicated) == (4, 1)
+    assert completed.validation is not None
+    (count,) = (rule for rule in completed.validation.rules if rule.rule == "duplicates.fuzzy")
+    assert (count.on_failure, count.evaluated, count.broken, count.warned) == ("warn", 5, 3, 3)
+    assert completed.validation.passed == 5
+    (note,) = completed.notes
+    assert note.startswith(
+        "3 row(s) were not compared and all stay: 1 block(s) are larger than max_block_rows"
+    )
+    assert note.endswith("price = 1.00 in in/1.csv (3 rows)")
+    assert note in caplog.text

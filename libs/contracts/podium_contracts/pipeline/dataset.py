@@ -345,6 +345,8 @@ class Fuzzy(Model):
     threshold: Decimal = Field(gt=0, le=1, decimal_places=4)
     scope: Literal["file"] = "file"
     """Which rows are compared: those of the file, which is ingested as a whole and never changes."""
+    max_block_rows: int = Field(default=1000, ge=2, le=50_000)
+    """Of how many accepted rows of a file a block may be: each is compared with each. The rows of a larger one all stay, and are counted as a warning."""
 
 
 class Duplicates(Model):

@@ -13,6 +13,9 @@ from podium_lakehouse.cleansing import outcome
 CORRUPT = "csv.corrupt"
 """The id under which a line or message is refused that does not parse; no rule has looked at it."""
 
+FUZZY = "duplicates.fuzzy"
+"""The id under which rows are counted that were not compared with others, because their block is too large."""
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -42,8 +45,8 @@ class Counts:
     def __getitem__(self, disposition: str) -> int:
         return self.by[disposition]
 
-    def validation(self, dataset: Dataset, skipped: Collection[str] = ()) -> Validation:
-        """Return what the rules found; `skipped` ones have looked at no row."""
+    def validation(self, dataset: Dataset, skipped: Collection[str] = (), uncompared: int = 0) -> Validation:
+        """Return what the rules found; `skipped` ones have looked at no row, and `uncompared` rows are in blocks that are too large."""
         evaluated = self.by.total() - self.refused[CORRUPT]
         declared = [
             RuleCount(
@@ -57,6 +60,9 @@ class Counts:
             for name, rule in dataset.rules.items()
         ]
         own = {count.rule for count in declared}
+        fuzzy = RuleCount(
+            rule=FUZZY, on_failure="warn", evaluated=evaluated, broken=uncompared, warned=uncompared
+        )
         others = [
             RuleCount(
                 rule=rule,
@@ -69,7 +75,11 @@ class Counts:
         ]
         everything = self.by.total()
         passed = everything - self.by[outcome.QUARANTINED]
-        return Validation(evaluated=everything, passed=passed, rules=(*declared, *others))
+        return Validation(
+            evaluated=everything,
+            passed=passed,
+            rules=(*declared, *([fuzzy] if dataset.duplicates.fuzzy else []), *others),
+        )
 
 
 def _add(counter: Counter[str], named: object, number: int) -> None:

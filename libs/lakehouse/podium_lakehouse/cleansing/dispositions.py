@@ -7,6 +7,7 @@ REPEATED = "repeated"
 EXCEPTIONS = "exceptions"
 BASE = "base"
 PAIRS = "compared_pairs"
+LARGE_BLOCKS = "large_blocks"
 SIMILAR = "near_equal"
 DISPOSITION = "_disposition"
 

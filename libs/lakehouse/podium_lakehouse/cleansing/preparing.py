@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from podium_contracts.pipeline import Dataset, ReferenceDataCheck
 
 from podium_lakehouse.cleansing import columns as names
-from podium_lakehouse.cleansing.dispositions import PAIRS, SIMILAR
-from podium_lakehouse.cleansing.fuzzy import pairs_statement, similar_statement
+from podium_lakehouse.cleansing.dispositions import LARGE_BLOCKS, PAIRS, SIMILAR
+from podium_lakehouse.cleansing.fuzzy import large_blocks_statement, pairs_statement, similar_statement
 from podium_lakehouse.cleansing.interpolation import interpolated, interpolation_statement
 from podium_lakehouse.engines.engine import ROW_DIALECT, Engine
 
@@ -27,5 +27,6 @@ def offer_fillings(engine: Engine, dataset: Dataset, source_names: Mapping[str, 
 def offer_near_equal(engine: Engine, dataset: Dataset) -> None:
     """Find the staged rows that are nearly the same as a better one."""
     if fuzzy := dataset.duplicates.fuzzy:
+        engine.materialise(LARGE_BLOCKS, large_blocks_statement(fuzzy, engine.dialect))
         engine.materialise(PAIRS, pairs_statement(dataset, fuzzy, engine.dialect))
         engine.materialise_rows(SIMILAR, similar_statement(fuzzy, ROW_DIALECT), PAIRS)

@@ -5,6 +5,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from podium_lakehouse.cleansing.fuzzy import large_blocks
 
 Make = Callable[..., dict[str, str | None]]
 X = {"x": {"type": "integer"}}
@@ -230,9 +231,9 @@ def test_what_adds_nothing_leaves_the_merged_row_unchanged(cleanser: Any, row: M
 PEOPLE = {"name": {"type": "string"}, "town": {"type": "string"}}
 
 
-def fuzzily(cleanser: Any, strategy: str = "keep_latest") -> Any:
+def fuzzily(cleanser: Any, strategy: str = "keep_latest", **more: object) -> Any:
     """Return a dataset whose rows of one town with names that are alike are the same person."""
-    fuzzy = {"block": ["town"], "column": "name", "threshold": "0.85"}
+    fuzzy = {"block": ["town"], "column": "name", "threshold": "0.85", **more}
     return cleanser.dataset(
         columns=PEOPLE, duplicates={"keys": ["id"], "order": ["at"], "strategy": strategy, "fuzzy": fuzzy}
     )
@@ -278,3 +279,21 @@ def test_no_two_rows_are_joined_by_a_third(cleanser: Any, row: Make) -> None:
     ]
     done = cleanser.run(fuzzily(cleanser), lines)
     assert [r["id"] for r in done.silver] == ["b", "c"]
+
+
+def test_rows_of_a_block_that_is_too_large_all_stay(cleanser: Any, row: Make) -> None:
+    """Up to the bound all are compared; beyond it none is, in that block of that file only, and rows in no block or without a text do not count."""
+    lines = [
+        *people(row),
+        row("g", "7", name="Jörg Möller", town="Ely"),
+        row("h", "8", name="Jörg Müller", town=None),
+        row("i", "x", name="Jörg Müller", town="Bath"),
+    ]
+    dataset = fuzzily(cleanser, max_block_rows=3)
+    assert cleanser.run(dataset, lines).counts["deduplicated"] == 2
+    assert large_blocks(cleanser.engine, dataset.duplicates.fuzzy) == []
+    dataset = fuzzily(cleanser, max_block_rows=2)
+    done = cleanser.run(dataset, lines)
+    assert (done.counts["deduplicated"], {"a", "b", "d"} <= {kept["id"] for kept in done.silver}) == (1, True)
+    (large,) = large_blocks(cleanser.engine, dataset.duplicates.fuzzy)
+    assert str(large) == "town = Bath in x.csv (3 rows)"
