@@ -20,7 +20,7 @@ from podium_lakehouse.certified import certified_tables
 from podium_lakehouse.delta.tables import find
 from podium_lakehouse.hosting import StageFunction
 from podium_lakehouse.lakehouse import Lakehouse
-from podium_lakehouse.records.intents import Acceptance, Decision, Scope
+from podium_lakehouse.records.intents import Acceptance, Cause, Decision, Scope
 from podium_lakehouse.store.troubles import in_words
 from podium_model.stage import model
 from podium_publish.stage import publish
@@ -116,7 +116,7 @@ def restore(
     events = []
     for scope, target in sorted(targets.items(), key=lambda item: item[0].stage == Stage.MODEL):
         news = unanswered(scope, pipeline, lakehouse)
-        event = restoring.restore(scope, target, restoring.Cause.of(requested), news, pipeline, lakehouse)
+        event = restoring.restore(scope, target, Cause.of(requested), news, pipeline, lakehouse)
         done.noted([event])
         done.judge(event)
         events.append(event)
@@ -152,7 +152,7 @@ def certify(
     outcome = Outcome()
     done = _Pass(pipeline, lakehouse, outcome, None, on_completed)
     scope = Scope(pipeline=pipeline.name, stage=Stage.QUALITY, subject=subject)
-    event = accept(scope, acceptance, restoring.Cause.of(requested), pipeline, lakehouse)
+    event = accept(scope, acceptance, Cause.of(requested), pipeline, lakehouse)
     done.noted([event])
     done.deliver([event])
     return outcome

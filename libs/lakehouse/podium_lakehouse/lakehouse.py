@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Unpack
 
 import pyarrow as pa
 from podium_contracts.errors import CommitConflict, TerminalError
@@ -34,7 +35,7 @@ from podium_lakehouse.records import (
     runs,
     schema_history,
 )
-from podium_lakehouse.records.intents import ABSENT, Intent, Scope
+from podium_lakehouse.records.intents import ABSENT, Cause, Intent, Pinned, Scope
 from podium_lakehouse.records.lookups import LookupTable
 from podium_lakehouse.records.table import RecordTable
 from podium_lakehouse.store.objects import delete, put_new
@@ -181,6 +182,18 @@ class Lakehouse:
         """Return the intent that an interrupted try of this scope left behind, if it still stands; see `Intents.pending`."""
         completed = self.completions.last_sequence(scope)
         return self.intents.pending(scope, completed, pipeline.fingerprint, versions or {})
+
+    def next_intent(self, scope: Scope, cause: Cause, pipeline: Pipeline, **pinned: Unpack[Pinned]) -> Intent:
+        """Return the intent that follows what `pending` saw of its scope; nothing is written yet."""
+        return Intent(
+            scope=scope,
+            sequence=self.intents.next_sequence(scope),
+            run=cause.run,
+            traceparent=cause.traceparent,
+            fingerprint=pipeline.fingerprint,
+            answers=cause.answers,
+            **pinned,
+        )
 
     def pin(self, intent: Intent, pipeline: Pipeline) -> Intent:
         """Write an intent; return the one that counts, should another try have been faster.

@@ -5,7 +5,6 @@ came after the earlier completion is still to be done: it rests until there is m
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from time import monotonic
 
 from podium_contracts import ledger as ledgers
@@ -16,7 +15,6 @@ from podium_contracts.events.v1 import (
     Ledger,
     QualityEvaluated,
     QuarantineStock,
-    Run,
     Stock,
     TableVersion,
     Timings,
@@ -26,23 +24,9 @@ from podium_contracts.pipeline import Pipeline
 
 from podium_lakehouse.delta.restoring import difference, restore_once
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
-from podium_lakehouse.records.intents import Intent, Restoration, Scope, table_name
+from podium_lakehouse.records.intents import Cause, Intent, Restoration, Scope, table_name
 
 QUARANTINE = "quarantine."
-
-
-@dataclass(frozen=True)
-class Cause:
-    """Why something is put back: the run that does it, its trace, and the event that it answers."""
-
-    run: Run
-    traceparent: str
-    event: str
-
-    @classmethod
-    def of(cls, event: CloudEvent) -> "Cause":
-        """Return an event as a cause."""
-        return cls(event.run, event.traceparent, event.id)
 
 
 def certified_completions(scope: Scope, lakehouse: Lakehouse) -> list[CloudEvent]:
@@ -119,13 +103,10 @@ def plan(
     for uri, version in versions.items():
         difference(uri, bases[uri], version)
     return lakehouse.pin(
-        Intent(
-            scope=scope,
-            sequence=lakehouse.intents.next_sequence(scope),
-            run=cause.run,
-            traceparent=cause.traceparent,
-            fingerprint=pipeline.fingerprint,
-            answers=(cause.event,),
+        lakehouse.next_intent(
+            scope,
+            cause,
+            pipeline,
             inputs=then.inputs,
             bases=bases,
             lookups=then.lookups,

@@ -7,7 +7,7 @@ from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.cleansing.staging import BRONZE
 from podium_lakehouse.delta.tables import Snapshot
 from podium_lakehouse.lakehouse import Lakehouse
-from podium_lakehouse.records.intents import ABSENT, Decision, Input, Intent, Scope
+from podium_lakehouse.records.intents import ABSENT, Cause, Decision, Input, Intent, Scope
 
 from podium_cleanse.quarantined import offer
 from podium_cleanse.rules import pin_lookups
@@ -52,13 +52,10 @@ def _plan(
         raise TerminalError(f"no row of {dataset} is in quarantine", hint="podium quarantine ls")
     read = lakehouse.intents.read(scope, done).inputs[BRONZE]
     bases = {silver: lakehouse.version(silver)} if replay else {}
-    intent = Intent(
-        scope=scope,
-        sequence=lakehouse.intents.next_sequence(scope),
-        run=requested.run,
-        traceparent=requested.traceparent,
-        fingerprint=pipeline.fingerprint,
-        answers=(requested.id,),
+    intent = lakehouse.next_intent(
+        scope,
+        Cause.of(requested),
+        pipeline,
         inputs={BRONZE: _nothing_new(read)},
         bases={**bases, quarantine: version},
         lookups=pin_lookups(dataset, pipeline, lakehouse) if replay else {},

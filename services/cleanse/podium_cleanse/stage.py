@@ -45,7 +45,7 @@ from podium_lakehouse.delta.tables import (
 from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import ROW_DIALECT, Engine
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
-from podium_lakehouse.records.intents import ABSENT, Decision, Input, Intent, Scope, table_name
+from podium_lakehouse.records.intents import ABSENT, Cause, Decision, Input, Intent, Scope, table_name
 from podium_lakehouse.records.schema_history import Outcome
 from podium_lakehouse.registering import register
 
@@ -200,13 +200,10 @@ def _plan(
     check_columns(name, pipeline.spec.datasets[name], silver, _names_before(name, news.from_batch, lakehouse))
     uris = (silver, lakehouse.quarantine_uri(name))
     return lakehouse.pin(
-        Intent(
-            scope=scope,
-            sequence=lakehouse.intents.next_sequence(scope),
-            run=bronze.run,
-            traceparent=bronze.traceparent,
-            fingerprint=pipeline.fingerprint,
-            answers=tuple(dict.fromkeys((bronze.id, event.id))),
+        lakehouse.next_intent(
+            scope,
+            Cause.of(bronze, event),
+            pipeline,
             inputs={BRONZE: news},
             bases={uri: lakehouse.version(uri) for uri in uris},
             lookups=pin_lookups(name, pipeline, lakehouse),

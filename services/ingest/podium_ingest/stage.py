@@ -18,7 +18,7 @@ from podium_lakehouse.delta.folders import discard
 from podium_lakehouse.delta.tables import add_columns, current, ensure
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
 from podium_lakehouse.records.catalogue import Entry
-from podium_lakehouse.records.intents import Intent, Scope, SourceFile, table_name
+from podium_lakehouse.records.intents import Cause, Intent, Scope, SourceFile, table_name
 from podium_lakehouse.registering import register
 
 from podium_ingest import evolution, streams
@@ -170,13 +170,10 @@ class _Ingestion:
         self, index: int, *, offsets: tuple[OffsetRange, ...], found: tuple[SourceFile, ...] = ()
     ) -> Intent:
         return self.lakehouse.pin(
-            Intent(
-                scope=self.scope,
-                sequence=self.lakehouse.intents.next_sequence(self.scope),
-                run=self.event.run,
-                traceparent=self.event.traceparent,
-                fingerprint=self.pipeline.fingerprint,
-                answers=(self.event.id,),
+            self.lakehouse.next_intent(
+                self.scope,
+                Cause.of(self.event),
+                self.pipeline,
                 source=index,
                 files=found,
                 offsets=offsets,

@@ -21,7 +21,7 @@ from podium_lakehouse.delta.tables import Snapshot
 from podium_lakehouse.engines.changes import offer_changes
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
-from podium_lakehouse.records.intents import ABSENT, Input, Intent, Scope
+from podium_lakehouse.records.intents import ABSENT, Cause, Input, Intent, Scope
 from podium_lakehouse.registering import register
 
 from podium_model.gold import GoldTable
@@ -190,13 +190,10 @@ def _plan(
         inputs[name] = (lakehouse.lookup(name).uri, lakehouse.load_lookup(name, pipeline))
     uris = [lakehouse.table_uri(Layer.GOLD, gold.name) for gold in models]
     return lakehouse.pin(
-        Intent(
-            scope=scope,
-            sequence=lakehouse.intents.next_sequence(scope),
-            run=event.run,
-            traceparent=event.traceparent,
-            fingerprint=pipeline.fingerprint,
-            answers=(event.id,),
+        lakehouse.next_intent(
+            scope,
+            Cause.of(event),
+            pipeline,
             inputs={
                 name: Input(
                     uri=uri,

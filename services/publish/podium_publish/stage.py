@@ -20,7 +20,7 @@ from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
 from podium_lakehouse.engines.scratch import is_running
 from podium_lakehouse.expressions.dialects import DUCKDB
 from podium_lakehouse.lakehouse import Lakehouse
-from podium_lakehouse.records.intents import ABSENT, Input, Intent, Scope
+from podium_lakehouse.records.intents import ABSENT, Cause, Input, Intent, Scope
 
 SUBJECT = "duckdb"
 VERSIONS = "podium_versions"
@@ -80,13 +80,10 @@ def _plan(
         if _holds(path, last) and _versions(last) == _versions(event):
             return None
     return lakehouse.pin(
-        Intent(
-            scope=scope,
-            sequence=lakehouse.intents.next_sequence(scope),
-            run=event.run,
-            traceparent=event.traceparent,
-            fingerprint=pipeline.fingerprint,
-            answers=(event.id,),
+        lakehouse.next_intent(
+            scope,
+            Cause.of(event),
+            pipeline,
             inputs={
                 table.name: Input(uri=table.uri, to_version=table.to_version, to_batch=event.data.sequence)
                 for table in event.data.tables

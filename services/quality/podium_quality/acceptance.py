@@ -1,13 +1,14 @@
 """A failed verdict that somebody accepts: a verdict of its own, with the same checks and the reason."""
 
+from dataclasses import replace
+
 from podium_contracts.errors import TerminalError
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import QualityEvaluated
 from podium_contracts.names import Verdict
 from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.lakehouse import Lakehouse
-from podium_lakehouse.records.intents import Acceptance, Intent, Scope
-from podium_lakehouse.restoring import Cause
+from podium_lakehouse.records.intents import Acceptance, Cause, Intent, Scope
 
 
 def accept(
@@ -31,13 +32,10 @@ def accept(
         )
     judged = lakehouse.intents.read(scope, failed.number)
     intent = lakehouse.pin(
-        Intent(
-            scope=scope,
-            sequence=lakehouse.intents.next_sequence(scope),
-            run=cause.run,
-            traceparent=cause.traceparent,
-            fingerprint=pipeline.fingerprint,
-            answers=(failed.id,),
+        lakehouse.next_intent(
+            scope,
+            replace(cause, answers=(failed.id,)),
+            pipeline,
             inputs=judged.inputs,
             accepts=acceptance,
         ),

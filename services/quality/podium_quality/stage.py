@@ -10,7 +10,7 @@ from podium_contracts.names import Layer, Stage, Verdict
 from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.delta.tables import Snapshot
 from podium_lakehouse.lakehouse import Lakehouse
-from podium_lakehouse.records.intents import ABSENT, Input, Intent, Scope
+from podium_lakehouse.records.intents import ABSENT, Cause, Input, Intent, Scope
 
 from podium_quality.acceptance import accepted
 from podium_quality.account import accounted
@@ -137,14 +137,11 @@ def _plan(
         if not again and seen == {name: table.to_version for name, table in judged.items()}:
             return None
     return lakehouse.pin(
-        Intent(
-            scope=scope,
-            sequence=lakehouse.intents.next_sequence(scope),
-            run=event.run,
-            traceparent=event.traceparent,
-            fingerprint=pipeline.fingerprint,
+        lakehouse.next_intent(
+            scope,
+            Cause.of(event),
+            pipeline,
             lookups=referred_versions(judged, pipeline, lakehouse),
-            answers=(event.id,),
             inputs={
                 name: Input(
                     uri=table.uri,

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypedDict
 
 import pyarrow as pa
+from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import Run
 from podium_contracts.messages import OffsetRange
 from podium_contracts.model import Model
@@ -75,6 +76,21 @@ class Decision(Model):
     """Why; of those that are rejected."""
 
 
+@dataclass(frozen=True)
+class Cause:
+    """Why something is done: the run that does it, its trace, and the ids of the events that it answers."""
+
+    run: Run
+    traceparent: str
+    answers: tuple[str, ...]
+
+    @classmethod
+    def of(cls, event: CloudEvent, *others: CloudEvent) -> "Cause":
+        """Return events as a cause; run and trace are those of the first."""
+        ids = dict.fromkeys(one.id for one in (event, *others))
+        return cls(event.run, event.traceparent, tuple(ids))
+
+
 class Restoration(Model):
     """What an intent puts back: the tables as an earlier intent of its scope had left them."""
 
@@ -94,6 +110,20 @@ class Acceptance(Model):
 
     reason: str
     by: str
+
+
+class Pinned(TypedDict, total=False):
+    """What a stage pins, beside what every intent has: the fields of `Intent` of the same names."""
+
+    source: int
+    files: tuple[SourceFile, ...]
+    offsets: tuple[OffsetRange, ...]
+    inputs: dict[str, Input]
+    bases: dict[str, int]
+    lookups: dict[str, int]
+    decision: Decision
+    restores: Restoration
+    accepts: Acceptance
 
 
 class Intent(Model):
