@@ -35,9 +35,14 @@ class _Rule(Model):
         return self
 
 
-def _corrected(rule: _Rule) -> None:
-    if rule.on_failure == "correct" and rule.correction is None:
-        raise ValueError(_NEEDS_CORRECTION)
+class _Corrected(_Rule):
+    """A rule that knows no value of its own that would keep it."""
+
+    @model_validator(mode="after")
+    def _can_correct(self) -> Self:
+        if self.on_failure == "correct" and self.correction is None:
+            raise ValueError(_NEEDS_CORRECTION)
+        return self
 
 
 class RangeCheck(_Rule):
@@ -56,7 +61,7 @@ class RangeCheck(_Rule):
         return self
 
 
-class FormatValidation(_Rule):
+class FormatValidation(_Corrected):
     """A text that matches `pattern` as a whole; null passes."""
 
     model_config = checked(_USELESS, _CORRECTED)
@@ -65,13 +70,8 @@ class FormatValidation(_Rule):
     column: Name
     pattern: Pattern
 
-    @model_validator(mode="after")
-    def _can_correct(self) -> Self:
-        _corrected(self)
-        return self
 
-
-class ReferenceDataCheck(_Rule):
+class ReferenceDataCheck(_Corrected):
     """A text that is among the keys of a lookup; null passes. A lookup that cannot be read leaves the rule out, unless it is required."""
 
     model_config = checked(_USELESS, _CORRECTED)
@@ -80,13 +80,8 @@ class ReferenceDataCheck(_Rule):
     column: Name
     lookup: Name
 
-    @model_validator(mode="after")
-    def _can_correct(self) -> Self:
-        _corrected(self)
-        return self
 
-
-class CustomLogic(_Rule):
+class CustomLogic(_Corrected):
     """A condition over the columns, true of a row that keeps the rule. Null is not broken; where the rule is `required`, the stage fails.
 
     `column` is the one that a `correction` is for.
@@ -101,8 +96,7 @@ class CustomLogic(_Rule):
     column: Name | None = None
 
     @model_validator(mode="after")
-    def _can_correct(self) -> Self:
-        _corrected(self)
+    def _has_column(self) -> Self:
         if self.on_failure == "correct" and self.column is None:
             raise ValueError(_NEEDS_COLUMN)
         return self
