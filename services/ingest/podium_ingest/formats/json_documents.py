@@ -13,8 +13,8 @@ from typing import BinaryIO
 from podium_contracts.errors import BadSource
 from podium_lakehouse.schemas.kinds import Kinds
 
-from podium_ingest.formats.json_lines import PORTION_BYTES, decoded
-from podium_ingest.formats.portions import AT_ONCE, Portion
+from podium_ingest.formats.json_lines import cut, decoded
+from podium_ingest.formats.portions import Portion
 from podium_ingest.payloads.json_objects import Fields
 from podium_ingest.rows import RESERVED, Names
 
@@ -36,6 +36,8 @@ class Documents:
         self._fields = Fields(known.values(), RESERVED)
         self.kinds: Kinds = {}
         self.rows = 0
+        self._broken: tuple[str, str] | None = None
+        """What follows a mistake, and what it is."""
 
     @property
     def columns(self) -> Mapping[str, str]:
@@ -44,24 +46,24 @@ class Documents:
 
     def portions(self) -> Iterator[Portion]:
         """See `Records`."""
-        objects: list[bytes] = []
-        start, size = 1, 0
+        for objects, places in cut(self._counted()):
+            portion = decoded(self._fields, objects, places)
+            if self._broken is None:
+                yield portion
+            else:
+                rest = {len(places) - 1: self._broken}
+                yield Portion(portion.columns, places, {**portion.refused, **rest})
+
+    def _counted(self) -> Iterator[tuple[int, bytes]]:
+        """Yield each object with its number; of what follows a mistake, the last row, an empty one."""
         for found in self._objects():
             self.rows += 1
-            if isinstance(found, _Broken):
-                kept = {len(objects): (found.text, found.reason)}
-                portion = decoded(self._fields, [*objects, b"{}"], list(range(start, self.rows + 1)))
-                yield Portion(portion.columns, portion.places, {**portion.refused, **kept})
-                return
-            objects.append(found.encode("utf-8", "surrogateescape"))
-            size += len(found)
-            if len(objects) == AT_ONCE or size > PORTION_BYTES:
-                yield decoded(self._fields, objects, list(range(start, self.rows + 1)))
-                objects, start, size = [], self.rows + 1, 0
-        if objects:
-            yield decoded(self._fields, objects, list(range(start, self.rows + 1)))
+            yield self.rows, found.encode("utf-8", "surrogateescape")
+        if self._broken is not None:
+            self.rows += 1
+            yield self.rows, b"{}"
 
-    def _objects(self) -> Iterator["str | _Broken"]:
+    def _objects(self) -> Iterator[str]:
         text = self._text
         try:
             if not text.next():
@@ -75,7 +77,7 @@ class Documents:
                     f"{self._name}:{text.line}:{text.column}: not JSON: {error}",
                     hint="correct it there; for objects of which each is in a line of its own, say format: ndjson",
                 ) from error
-            yield _Broken(rest, reason)
+            self._broken = (rest, reason)
 
     def _in_a_row(self) -> Iterator[str]:
         while self._text.next():
@@ -96,14 +98,6 @@ class Documents:
 
 class _NotJson(Exception):
     """What stands at the text's position is no JSON."""
-
-
-class _Broken:
-    """The rest of a text, and why it is no JSON."""
-
-    def __init__(self, text: str, reason: str) -> None:
-        self.text = text
-        self.reason = reason
 
 
 class _Text:

@@ -34,17 +34,7 @@ class Lines:
 
     def portions(self) -> Iterator[Portion]:
         """See `Records`."""
-        lines: list[bytes] = []
-        places: list[int] = []
-        size = 0
-        for place, line in self._lines():
-            lines.append(line)
-            places.append(place)
-            size += len(line)
-            if len(lines) == AT_ONCE or size > PORTION_BYTES:
-                yield decoded(self._fields, lines, places)
-                lines, places, size = [], [], 0
-        if lines:
+        for lines, places in cut(self._lines()):
             yield decoded(self._fields, lines, places)
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
@@ -62,6 +52,22 @@ class Lines:
             if text:
                 self.rows += 1
                 yield number, text
+
+
+def cut(found: Iterator[tuple[int, bytes]]) -> Iterator[tuple[list[bytes], list[int]]]:
+    """Yield objects and their places a portion at a time, each as soon as it is whole."""
+    objects: list[bytes] = []
+    places: list[int] = []
+    size = 0
+    for place, text in found:
+        objects.append(text)
+        places.append(place)
+        size += len(text)
+        if len(objects) == AT_ONCE or size > PORTION_BYTES:
+            yield objects, places
+            objects, places, size = [], [], 0
+    if objects:
+        yield objects, places
 
 
 def decoded(fields: Fields, objects: list[bytes], places: list[int]) -> Portion:
