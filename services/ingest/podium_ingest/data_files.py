@@ -5,6 +5,7 @@ from typing import Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from podium_lakehouse.delta.parquet import COMPRESSION_LEVEL
 
 FILE_BYTES = 64_000_000
 
@@ -30,7 +31,9 @@ class DataFiles:
         if self._writer is None or self._writer.schema != table.schema or self._is_large():
             self._close()
             path = self.folder / f"part-{self._count}.parquet"
-            self._writer = pq.ParquetWriter(path, table.schema, compression="zstd", compression_level=3)
+            self._writer = pq.ParquetWriter(
+                path, table.schema, compression="zstd", compression_level=COMPRESSION_LEVEL
+            )
             self._count += 1
         self._writer.write_table(table)
         self.rows += table.num_rows

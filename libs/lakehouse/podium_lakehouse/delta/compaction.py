@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 
 from podium_lakehouse.delta.commits import MAINTENANCE_KEY
 from podium_lakehouse.delta.folders import discard, filling, new_folder, opened
-from podium_lakehouse.delta.parquet import ROW_GROUP_ROWS, data_files
+from podium_lakehouse.delta.parquet import COMPRESSION_LEVEL, ROW_GROUP_ROWS, data_files
 from podium_lakehouse.delta.replacing import LiveFile, live_files, partition_folder, replace_files
 from podium_lakehouse.delta.tables import current
 
@@ -107,7 +107,7 @@ def _writer(path: Path, rows: pa.Table) -> pq.ParquetWriter:
         path,
         rows.schema,
         compression="zstd",
-        compression_level=3,
+        compression_level=COMPRESSION_LEVEL,
         use_dictionary=coded,
         column_encoding=encodings,
     )

@@ -14,7 +14,7 @@ from podium_contracts.pipeline import is_object
 
 from podium_lakehouse.delta.commits import MAINTENANCE_KEY
 from podium_lakehouse.delta.folders import discard, filling, new_folder
-from podium_lakehouse.delta.parquet import data_files
+from podium_lakehouse.delta.parquet import COMPRESSION_LEVEL, data_files
 from podium_lakehouse.delta.replacing import LiveFile, live_files, partition_folder, replace_files
 from podium_lakehouse.store.objects import get
 
@@ -25,7 +25,7 @@ ORDERING = {MAINTENANCE_KEY: "ordering"}
 FILE_BYTES = 64_000_000
 SPILL_BYTES = 500_000_000
 """It sorts on disk above this."""
-ZSTD = WriterProperties(compression="ZSTD", compression_level=3)
+ZSTD = WriterProperties(compression="ZSTD", compression_level=COMPRESSION_LEVEL)
 LEAST_BYTES = 128_000_000
 """A smaller table is one file or two, of which nothing can be left out."""
 

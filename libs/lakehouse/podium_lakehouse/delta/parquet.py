@@ -12,6 +12,8 @@ from podium_lakehouse.delta.folders import NewFile, parquet_files
 
 ROW_GROUP_ROWS = 122_880
 """DuckDB's own vector-friendly default; small enough for statistics to prune within a file."""
+COMPRESSION_LEVEL = 3
+"""Of Zstandard, in every data file."""
 INDEXED_COLUMNS = 32
 """Delta's own default: statistics for the first 32 columns."""
 TEXT_PREFIX = 32

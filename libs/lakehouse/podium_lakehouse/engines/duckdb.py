@@ -25,7 +25,7 @@ from podium_lakehouse.delta.appends import append_files, append_once
 from podium_lakehouse.delta.commits import Committed, TransactionId, afterwards, commit_once
 from podium_lakehouse.delta.folders import fill, filling, new_folder
 from podium_lakehouse.delta.ordering import ZSTD, is_out_of_order, reorder
-from podium_lakehouse.delta.parquet import ROW_GROUP_ROWS
+from podium_lakehouse.delta.parquet import COMPRESSION_LEVEL, ROW_GROUP_ROWS
 from podium_lakehouse.delta.tables import Snapshot
 from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import Item, Result, Statement
@@ -36,7 +36,7 @@ from podium_lakehouse.store.files import ObjectFile
 MEMORY_LIMIT = "1GB"
 """DuckDB spills to disk above this; delta-rs works outside of it."""
 FILE_BYTES = "64MB"
-PARQUET = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 3, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+PARQUET = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {COMPRESSION_LEVEL}, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
 MERGE_BATCH_ROWS = 100_000
 SHARED_DATABASE = "podium.duckdb"
 KEPT_COLUMNS = 50_000
