@@ -63,7 +63,7 @@ lint: .venv/dev.stamp ## Check style, types, imports, generated files and locks
 	$(bin)/lint-imports
 	$(bin)/python proto/generate.py --check
 	$(bin)/python charts/crds.py --check
-	$(bin)/python charts/readme.py --check
+	$(bin)/python scripts/chart_values.py --check
 	$(bin)/python scripts/functions.py --check
 	$(bin)/python scripts/star_schema.py --check
 	$(bin)/python scripts/lock.py --check
@@ -77,7 +77,7 @@ format: .venv/dev.stamp ## Format the code and mend what can be mended
 generate: .venv/dev.stamp ## Write the generated files anew
 	$(bin)/python proto/generate.py
 	$(bin)/python charts/crds.py
-	$(bin)/python charts/readme.py
+	$(bin)/python scripts/chart_values.py
 	$(bin)/python scripts/functions.py
 	$(bin)/python scripts/star_schema.py
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from generation.values import table, values, with_table
+from chart_values import table, values
 from ruamel.yaml import YAML
 
 from tests.charts.rendering import CHART, CHARTS, EXAMPLES, PRODUCTION, helm, refusal, rendered, schema
@@ -124,7 +124,7 @@ def test_every_value_has_its_comment_and_its_line_in_the_readme() -> None:
     """`make generate` writes the table."""
     assert [value.path for value in values(CHART / "values.yaml") if not value.comment] == []
     readme = (CHART / "README.md").read_text(encoding="utf-8")
-    assert with_table(readme, CHART / "values.yaml") == readme
+    assert table(CHART / "values.yaml") in readme
 
 
 def test_a_table_has_what_the_file_says(tmp_path: Path) -> None:
