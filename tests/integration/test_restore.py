@@ -87,6 +87,13 @@ def test_gold_follows_a_silver_table_that_is_put_back(stall: Stall, another: Cal
     assert version(stall, "silver/sales") == before + 1
     assert same(stall, another(FIRST))
     assert len(rows(stall, "bronze/sales")) == len(FIRST) + len(SECOND)
+    lakehouse = open_pipeline(stall.folder / "pipeline.yaml").lakehouse
+    silver, quarantine = sorted(
+        lakehouse.catalogue.last("silver.sales"), key=lambda entry: entry.name, reverse=True
+    )
+    assert (silver.version, silver.rows, quarantine.rows) == (before + 1, 3, 1)
+    restored = [row["object"] for row in lakehouse.audit.all("stall") if row["action"] == "restored"]
+    assert restored == ["quarantine.sales", "silver.sales"]
 
 
 def test_what_was_put_back_rests_until_there_is_news(stall: Stall, another: Callable[..., Stall]) -> None:

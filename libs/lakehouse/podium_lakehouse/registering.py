@@ -1,6 +1,7 @@
 """What a stage leaves in the catalogue and in the audit, after its commits and before its completion."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import pyarrow as pa
 from podium_contracts.events.v1 import LayerCompleted, TableVersion
@@ -30,7 +31,26 @@ def register(
     """
     names, schemas = source_names or {}, source_schemas or {}
     lakehouse.catalogue.put(_entry(table, intent, data, pipeline, names, schemas) for table in data.tables)
-    lakehouse.audit.put(intent, data, rows_of or {})
+    lakehouse.audit.put(intent, data, rows_of)
+
+
+def register_return(intent: Intent, data: LayerCompleted, lakehouse: Lakehouse) -> None:
+    """Record the tables of a layer as an intent has put them back: what was said of them then, at the versions of now."""
+    assert intent.restores
+    now = {table.name: table for table in data.tables}
+    lakehouse.catalogue.put(
+        replace(
+            entry,
+            version=now[entry.name].to_version,
+            rows=now[entry.name].rows,
+            schema_fingerprint=now[entry.name].schema_fingerprint,
+            sequence=intent.sequence,
+            run_id=intent.run.id,
+            time=intent.time,
+        )
+        for entry in lakehouse.catalogue.at(f"{data.layer}.{data.subject}", intent.restores.sequence)
+    )
+    lakehouse.audit.put(intent, data)
 
 
 def _entry(

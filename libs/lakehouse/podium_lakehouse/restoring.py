@@ -25,6 +25,7 @@ from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.delta.restoring import difference, restore_once
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
 from podium_lakehouse.records.intents import Cause, Intent, Restoration, Scope, table_name
+from podium_lakehouse.registering import register_return
 
 QUARANTINE = "quarantine."
 
@@ -169,19 +170,18 @@ def finish(intent: Intent, lakehouse: Lakehouse) -> CloudEvent:
         if target.data.layer == Layer.SILVER
         else "put back"
     )
-    return lakehouse.complete(
-        intent,
-        LayerCompleted(
-            run=intent.run,
-            layer=target.data.layer,
-            subject=target.data.subject,
-            sequence=intent.sequence,
-            tables=tuple(tables),
-            ledger=ledgers.check(_ledger(intent, target.data.tables, tables)),
-            timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
-            notes=(f"{intent.scope.subject} was {made}, as run {target.run.id} had left it",),
-        ),
+    done = LayerCompleted(
+        run=intent.run,
+        layer=target.data.layer,
+        subject=target.data.subject,
+        sequence=intent.sequence,
+        tables=tuple(tables),
+        ledger=ledgers.check(_ledger(intent, target.data.tables, tables)),
+        timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
+        notes=(f"{intent.scope.subject} was {made}, as run {target.run.id} had left it",),
     )
+    register_return(intent, done, lakehouse)
+    return lakehouse.complete(intent, done)
 
 
 def _ledger(intent: Intent, then: tuple[TableVersion, ...], now: list[TableVersion]) -> Ledger:

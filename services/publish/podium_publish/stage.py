@@ -59,6 +59,7 @@ def publish(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
             tables=event.data.tables,
             timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
         )
+        lakehouse.audit.put(intent, published)
         return [lakehouse.complete(intent, published)]
 
 

@@ -74,21 +74,18 @@ def quality(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     ]
     results += suites
     results += _unusual(judged, measures, intent, pipeline, lakehouse)
-    return [
-        lakehouse.complete(
-            intent,
-            QualityEvaluated(
-                run=intent.run,
-                layer=event.data.layer,
-                subject=event.data.subject,
-                sequence=intent.sequence,
-                tables=tuple(judged.values()),
-                verdict=decide(results),
-                checks=tuple(results),
-                timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
-            ),
-        )
-    ]
+    verdict = QualityEvaluated(
+        run=intent.run,
+        layer=event.data.layer,
+        subject=event.data.subject,
+        sequence=intent.sequence,
+        tables=tuple(judged.values()),
+        verdict=decide(results),
+        checks=tuple(results),
+        timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
+    )
+    lakehouse.audit.put(intent, verdict)
+    return [lakehouse.complete(intent, verdict)]
 
 
 def _unusual(

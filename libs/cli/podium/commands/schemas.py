@@ -107,7 +107,7 @@ def audit(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many rows, of the last.")] = 50,
     form: OutputOption = Form.TABLE,
 ) -> None:
-    """List what was read from where and committed to which table, when, and by which run.
+    """List what was read from where, committed to which table, judged and published, when, and by which run; and what people decided.
 
     Examples:
 
@@ -181,4 +181,5 @@ def _done(row: Row) -> Row:
         "from": start,
         "to": end,
         "rows": rows,
+        "detail": row["detail"] or "",
     }

@@ -1,4 +1,4 @@
-"""The audit: what was read from where, what was committed to which table, when and by which run.
+"""The audit: what was read from where, what was committed to which table, judged, and published, when and by which run; and what people decided.
 
 It says nothing that intents and completions do not, in a form that people and other tools read.
 """
@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
-from podium_contracts.events.v1 import LayerCompleted
+from podium_contracts.events.v1 import LayerCompleted, Published, QualityEvaluated
+from podium_contracts.names import Layer, Stage
 
 from podium_lakehouse.records.intents import ABSENT, Intent, table_name
 from podium_lakehouse.records.table import RecordTable
@@ -30,20 +31,38 @@ SCHEMA = pa.schema(
         ("sha256", pa.string()),
         ("fingerprint", pa.string()),
         ("traceparent", pa.string()),
+        ("detail", pa.string()),
     ]
 )
-READ, COMMITTED = "read", "committed"
+READ, COMMITTED, RESTORED = "read", "committed", "restored"
+JUDGED, ACCEPTED, PUBLISHED = "judged", "accepted", "published"
 Row = dict[str, object]
+_WAY: list[tuple[object, object]] = [
+    (Stage.INGEST, Layer.BRONZE),
+    (Stage.CLEANSE, Layer.SILVER),
+    (Stage.QUALITY, Layer.SILVER),
+    (Stage.MODEL, Layer.GOLD),
+    (Stage.QUALITY, Layer.GOLD),
+]
+"""The way of a batch, by stage and layer; what is published comes after it."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """The table of what was done: a row for each file, range of offsets or table that a stage read, and for each table it committed to."""
+    """The table of what was done.
+
+    A row for each file, range of offsets or table that a stage read, for each table that it committed to, put back or judged, and for each destination.
+    """
 
     table: RecordTable
 
-    def put(self, intent: Intent, data: LayerCompleted, rows_of: Mapping[str, int]) -> None:
-        """Record what an intent has read and committed, once; `rows_of` has the rows that each file gave."""
+    def put(
+        self,
+        intent: Intent,
+        data: LayerCompleted | QualityEvaluated | Published,
+        rows_of: Mapping[str, int] | None = None,
+    ) -> None:
+        """Record what an intent has read and done, once; `rows_of` has the rows that each file gave."""
         same = {
             "time": intent.time,
             "pipeline": intent.scope.pipeline,
@@ -54,24 +73,31 @@ class Audit:
             "fingerprint": intent.fingerprint,
             "traceparent": intent.traceparent,
         }
-        rows = [{**same, **row} for row in (*_read(intent, rows_of), *_committed(data))]
+        repeated = intent.restores or intent.accepts
+        read = () if repeated else _read(intent, rows_of or {})
+        rows = [{**same, **row} for row in (*read, *_done(intent, data))]
         self.table.put(intent.scope.key, intent.sequence, list(rows))
 
     def all(self, pipeline: str) -> list[Row]:
-        """Return everything a pipeline did, oldest first: what a stage read before what it committed."""
+        """Return everything a pipeline did, oldest first: what a stage read before what it did."""
         rows = self.table.rows(pipeline=pipeline)
-        stages = {"ingest": 0, "cleanse": 1, "model": 2}
         return sorted(
             rows,
             key=lambda row: (
                 row["time"],
-                stages.get(str(row["stage"]), 9),
+                _place(row),
                 row["subject"],
                 row["sequence"],
                 row["action"] != READ,
                 row["object"],
             ),
         )
+
+
+def _place(row: Row) -> int:
+    """Return the place of a row on the way of a batch."""
+    came = (row["stage"], str(row["subject"]).partition(".")[0])
+    return _WAY.index(came) if came in _WAY else len(_WAY)
 
 
 def _read(intent: Intent, rows_of: Mapping[str, int]) -> Iterator[Row]:
@@ -104,13 +130,32 @@ def _read(intent: Intent, rows_of: Mapping[str, int]) -> Iterator[Row]:
         }
 
 
-def _committed(data: LayerCompleted) -> Iterator[Row]:
+def _done(intent: Intent, data: LayerCompleted | QualityEvaluated | Published) -> Iterator[Row]:
+    if isinstance(data, Published):
+        yield {"action": PUBLISHED, "object": data.destination, "uri": data.uri}
+        return
+    action, detail = _action(intent, data)
     for table in data.tables:
         yield {
-            "action": COMMITTED,
+            "action": action,
             "object": table.name,
             "uri": table.uri,
-            "from_position": table.from_version,
+            "from_position": table.from_version if isinstance(data, LayerCompleted) else None,
             "to_position": table.to_version,
             "rows": table.rows,
+            "detail": detail,
         }
+
+
+def _action(intent: Intent, data: LayerCompleted | QualityEvaluated) -> tuple[str, str | None]:
+    """Return what was done, and what somebody who reads it would ask next."""
+    if isinstance(data, QualityEvaluated):
+        return (
+            (ACCEPTED, f"{data.accepted_by}: {data.accepted}") if intent.accepts else (JUDGED, data.verdict)
+        )
+    if intent.restores:
+        return RESTORED, "; ".join(data.notes)
+    if decision := intent.decision:
+        rows = decision.rule or ", ".join(decision.ids) or "all rows"
+        return COMMITTED, f"{decision.action} {rows}" + (f": {decision.reason}" if decision.reason else "")
+    return COMMITTED, None
