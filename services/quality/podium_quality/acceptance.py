@@ -16,6 +16,8 @@ def accept(
 ) -> CloudEvent:
     """Accept the last verdict of a scope of the quality stage, which must be `failed`; return the verdict that takes its place.
 
+    One that this acceptance has brought about already is returned again: what follows from it may have been interrupted.
+
     Raises:
         TerminalError: it has not failed.
     """
@@ -25,12 +27,14 @@ def accept(
     failed = lakehouse.completions.last(scope)
     if failed is None or not isinstance(failed.data, QualityEvaluated):
         raise TerminalError(f"{scope.subject} has not been judged yet", hint="`podium run` does it")
+    judged = lakehouse.intents.read(scope, failed.number)
+    if judged.accepts == acceptance:
+        return failed
     if failed.data.verdict != Verdict.FAILED:
         raise TerminalError(
             f"the verdict on {scope.subject} is {failed.data.verdict}: there is nothing to accept",
             hint="`podium report` shows all verdicts",
         )
-    judged = lakehouse.intents.read(scope, failed.number)
     intent = lakehouse.pin(
         lakehouse.next_intent(
             scope,
@@ -53,15 +57,14 @@ def accepted(intent: Intent, lakehouse: Lakehouse) -> CloudEvent:
         versions = {table.name: table.to_version for table in failed.tables}
         known = lakehouse.metrics.read(intent.scope, intent.after)
         lakehouse.metrics.put(intent, {(name, versions[name]): values for name, values in known.items()})
-    return lakehouse.complete(
-        intent,
-        failed.model_copy(
-            update={
-                "run": intent.run,
-                "sequence": intent.sequence,
-                "verdict": Verdict.WARNED,
-                "accepted": intent.accepts.reason,
-                "accepted_by": intent.accepts.by,
-            }
-        ),
+    verdict = failed.model_copy(
+        update={
+            "run": intent.run,
+            "sequence": intent.sequence,
+            "verdict": Verdict.WARNED,
+            "accepted": intent.accepts.reason,
+            "accepted_by": intent.accepts.by,
+        }
     )
+    lakehouse.audit.put(intent, verdict)
+    return lakehouse.complete(intent, verdict)
