@@ -9,7 +9,8 @@ import pytest
 from podium_contracts.pipeline import Dataset, Duplicates, Fuzzy
 from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.cleansing import outcome
-from podium_lakehouse.cleansing.fuzzy import pairs_statement
+from podium_lakehouse.cleansing.dispositions import LARGE_BLOCKS
+from podium_lakehouse.cleansing.fuzzy import large_blocks_statement, pairs_statement
 from podium_lakehouse.cleansing.interpolation import interpolation_statement
 from podium_lakehouse.cleansing.staging import BRONZE
 from podium_lakehouse.delta.tables import arrow_schema
@@ -205,7 +206,7 @@ def test_both_engines_merge_the_same(engines: Engines, with_base: bool) -> None:
 
 
 def test_both_engines_compare_the_same_pairs(engines: Engines) -> None:
-    """Rows of a block and a file, each with every better one, ties and nulls among them."""
+    """Rows of a block and a file, each with every better one, ties and nulls among them; of blocks that are too large none."""
     fuzzy = Fuzzy(block=("since", "on"), column="name", threshold=Decimal("0.5"))
     duplicates = Duplicates(keys=("id",), order=("at",), fuzzy=fuzzy)
     dataset = MERGING.model_copy(update={"duplicates": duplicates})
@@ -220,7 +221,19 @@ def test_both_engines_compare_the_same_pairs(engines: Engines) -> None:
     staged = pa.Table.from_pylist(rows_of(400, 300, 3), schema)
     engines.duckdb.register(outcome.STAGED, staged)
     engines.spark.createDataFrame(staged).createOrReplaceTempView(outcome.STAGED)
-    ours = engines.duckdb.sql(DUCKDB.statement(pairs_statement(dataset, fuzzy, DUCKDB))).to_arrow_table()
-    theirs = engines.spark.sql(SPARK.statement(pairs_statement(dataset, fuzzy, SPARK))).toArrow()
-    assert sorted(map(repr, theirs.to_pylist())) == sorted(map(repr, ours.to_pylist()))
-    assert ours.num_rows > 100
+    found = []
+    for bound in (50_000, 14, 2):
+        fuzzy = fuzzy.model_copy(update={"max_block_rows": bound})
+        larger = DUCKDB.statement(large_blocks_statement(fuzzy, DUCKDB))
+        engines.duckdb.execute(f"CREATE OR REPLACE VIEW {LARGE_BLOCKS} AS {larger}")
+        larger = SPARK.statement(large_blocks_statement(fuzzy, SPARK))
+        engines.spark.sql(larger).createOrReplaceTempView(LARGE_BLOCKS)
+        everything = f"SELECT * FROM {LARGE_BLOCKS}"
+        pairs = DUCKDB.statement(pairs_statement(dataset, fuzzy, DUCKDB))
+        ours = [engines.duckdb.sql(text).to_arrow_table() for text in (everything, pairs)]
+        pairs = SPARK.statement(pairs_statement(dataset, fuzzy, SPARK))
+        theirs = [engines.spark.sql(text).toArrow() for text in (everything, pairs)]
+        for one, other in zip(ours, theirs, strict=True):
+            assert sorted(map(repr, other.to_pylist())) == sorted(map(repr, one.to_pylist()))
+        found.append(tuple(table.num_rows for table in ours))
+    assert found == [(0, 734), (3, 391), (8, 0)]
