@@ -6,7 +6,7 @@ import pytest
 from deltalake import DeltaTable
 from podium import host
 from podium.opening import open_pipeline
-from podium_contracts.errors import LedgerImbalance, ModelFailed
+from podium_contracts.errors import LedgerImbalance, ModelFailed, TerminalError
 from podium_contracts.events.v1 import LayerCompleted
 from podium_model.project import DbtProject, _parsed
 from podium_runtime.requests import request
@@ -196,6 +196,23 @@ def test_a_setting_that_the_model_does_not_bear_out_is_named(
     with pytest.raises(ModelFailed, match=words):
         stall.run(*DAY_ONE)
     assert (stall.versions(), data_files(stall)) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("quality", "words"),
+    [
+        ("references: {by_town: {twon: sales.town}}", '"twon" not found'),
+        ("thresholds: {by_town: {town_lag_hours: {type: maximum, value: 1}}}", "VARCHAR"),
+    ],
+    ids=["a reference of no column", "how old a text is"],
+)
+def test_what_is_asked_of_gold_and_is_not_there_is_an_error(stall: Stall, quality: str, words: str) -> None:
+    """Of the table, with what the engine says and where to correct it: no verdict can be given."""
+    file = stall.folder / "pipeline.yaml"
+    file.write_text(f"{file.read_text().rstrip()}\n  quality: {{{quality}}}\n")
+    with pytest.raises(TerminalError, match=f"gold.by_town cannot be measured: .*({words})") as caught:
+        stall.run(*DAY_ONE)
+    assert "correct by_town in quality.references and quality.thresholds" in caught.value.hint
 
 
 def test_a_control_total_is_of_a_source_that_has_the_key_in_other_columns(stall: Stall) -> None:

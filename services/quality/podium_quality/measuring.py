@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from podium_contracts.errors import TerminalError
 from podium_contracts.names import Layer
 from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.cleansing.columns import declared_columns
@@ -10,6 +11,7 @@ from podium_lakehouse.delta.tables import Snapshot, column_names
 from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.changes import offer_signed
 from podium_lakehouse.engines.engine import Engine
+from podium_lakehouse.engines.refusals import refusal
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import ABSENT, Intent
 
@@ -31,7 +33,23 @@ class Measuring:
     lakehouse: Lakehouse
 
     def measure(self, name: str, known: Mapping[str, object]) -> Measures:
-        """Return the measures of a table, and `batch.…` those of the rows that came or changed since `known` was measured."""
+        """Return the measures of a table, and `batch.…` those of the rows that came or changed since `known` was measured.
+
+        Raises:
+            TerminalError: the pipeline file says of a Gold table what its columns do not bear out.
+        """
+        try:
+            return self._measured(name, known)
+        except Exception as error:
+            if (said := refusal(error)) is None:
+                raise
+            table = name.partition(".")[2]
+            raise TerminalError(
+                f"{name} cannot be measured: {said}",
+                hint=f"correct {table} in quality.references and quality.thresholds of the pipeline file",
+            ) from error
+
+    def _measured(self, name: str, known: Mapping[str, object]) -> Measures:
         table = self.intent.inputs[name]
         now = Snapshot(table.uri, table.to_version)
         wanted = self._wanted(name, now)
