@@ -33,11 +33,11 @@ _VALUES: dict[str, list[object]] = {
     "h": ["0", "0.0000000001", "-0.0000000001", f"{NINES[:24]}.{NINES[:10]}", f"-{NINES[:24]}.{NINES[:10]}", "1.5", "0.1", "2", "-2"],
     "x": [True, False, None, True, False, None, True, False, None],
     "y": [
-        date(100, 1, 1), date(9999, 12, 31), date(2024, 2, 29), date(1582, 10, 4), date(1582, 10, 10),
+        date(1, 1, 1), date(9999, 12, 31), date(2024, 2, 29), date(1582, 10, 4), date(1582, 10, 10),
         date(1970, 1, 1), date(1969, 12, 31), date(2000, 2, 29), date(1900, 2, 28),
     ],
     "z": [
-        datetime(100, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
+        datetime(1, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
         datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
         datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC),
         datetime(1582, 10, 10, 12, tzinfo=UTC),

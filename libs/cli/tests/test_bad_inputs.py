@@ -146,6 +146,11 @@ PARSED = {
         HEADER + b"a,,,9999-12-31 23:59:59.999999,9999-12-31,\n",
         [row("a", at="9999-12-31 23:59:59.999999", day="9999-12-31")],
     ),
+    "the first year": (
+        {},
+        HEADER + b"a,,,0001-01-01 00:00:00.000001,0001-01-01,\n",
+        [row("a", at="0001-01-01 00:00:00.000001", day="0001-01-01")],
+    ),
     "gzip": ({}, None, [GOOD_ROW]),
     "header only": ({}, HEADER, []),
     "an empty value and a quoted one": ({}, HEADER + b'a,"",,,"",""\n', [row("a")]),
@@ -184,11 +189,11 @@ QUARANTINED: dict[str, tuple[bytes, list[str], str | None, Any]] = {
     "five decimals": (b"a,,1.23456,,,\n", ["schema.price"], None, {"id": "a", "price": "1.23456"}),
     "30 February": (b"a,,,,2010-02-30,\n", ["schema.day"], None, {"id": "a", "day": "2010-02-30"}),
     "an ambiguous date": (b"a,,,,03/04/2010,\n", ["schema.day"], None, {"id": "a", "day": "03/04/2010"}),
-    "the year 0001": (
-        b"a,,,0001-01-01 00:00:00,,\n",
+    "the year 0000": (
+        b"a,,,0000-12-31 00:00:00,,\n",
         ["schema.at"],
         None,
-        {"id": "a", "at": "0001-01-01 00:00:00"},
+        {"id": "a", "at": "0000-12-31 00:00:00"},
     ),
     "25 o'clock": (b"a,,,2010-01-01 25:00,,\n", ["schema.at"], None, {"id": "a", "at": "2010-01-01 25:00"}),
     "two mistakes": (b"a,x,y,,,\n", ["schema.n", "schema.price"], None, {"id": "a", "n": "x", "price": "y"}),

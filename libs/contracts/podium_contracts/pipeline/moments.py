@@ -6,8 +6,10 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field
 
+from podium_contracts.pipeline.types import YEAR
+
 _LETTERS = {
-    "yyyy": "0[1-9][0-9]{2}|[1-9][0-9]{3}",
+    "yyyy": YEAR,
     "MM": "0[1-9]|1[0-2]",
     "M": "0?[1-9]|1[0-2]",
     "dd": "0[1-9]|[12][0-9]|3[01]",

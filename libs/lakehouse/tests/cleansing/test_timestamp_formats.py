@@ -24,6 +24,7 @@ Make = Callable[..., dict[str, str | None]]
             datetime(2009, 12, 1, 7, 45, 0, 250_000, UTC),
         ),
         ("timestamp", "dd/MM/yyyy", "31/12/9999", datetime(9999, 12, 31, tzinfo=UTC)),
+        ("timestamp", "dd/MM/yyyy", "01/01/0001", datetime(1, 1, 1, tzinfo=UTC)),
         ("date", "dd/MM/yyyy", "03/04/2010", date(2010, 4, 3)),
         ("date", "MM/dd/yyyy", "03/04/2010", date(2010, 3, 4)),
         ("date", "yyyy-MM-dd '00:00:00'", "2009-12-01 00:00:00", date(2009, 12, 1)),
