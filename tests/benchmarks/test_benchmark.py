@@ -27,6 +27,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = Path(__file__).with_name("retail.py")
     done = subprocess.run([sys.executable, program, *options], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    (scratch / "told.txt").write_text(done.stdout)
     return scratch
 
 
@@ -63,6 +64,15 @@ def test_each_layer_saves_seventy_percent_of_the_bytes(bench: Path, layer: str) 
     """Each layer of the real file, its Delta log included, takes less than 30 % of the bytes of the CSV."""
     figures = json.loads((bench / "figures.json").read_text())
     assert figures["rounds"][0]["podium"][f"{layer}_bytes"] < 0.3 * figures["csv_bytes"]
+
+
+def test_what_it_comes_to_by_the_hour_and_day(bench: Path) -> None:
+    """Rows and bytes of CSV over the median of the seconds by the clock, beside what the reference asks for."""
+    figures = json.loads((bench / "figures.json").read_text())
+    seconds = figures["rounds"][0]["podium"]["wall_seconds"]
+    assert figures["rows_an_hour"] == pytest.approx(525_461 / seconds * 60 * 60)
+    assert figures["csv_bytes_a_day"] == pytest.approx(figures["csv_bytes"] / seconds * 60 * 60 * 24)
+    assert "the reference asks for 10 million rows an hour, 50 GB a day" in (bench / "told.txt").read_text()
 
 
 def test_each_target_has_a_figure(bench: Path, tmp_path: Path) -> None:

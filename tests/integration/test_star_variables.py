@@ -13,6 +13,7 @@ from podium_contracts.errors import ModelFailed
 from podium_contracts.names import EngineName
 from podium_lakehouse.delta import ordering
 from podium_model import layout
+from podium_model.project import layouts
 from podium_runtime.requests import request
 
 from tests.integration.conftest import Line, Shop
@@ -298,6 +299,18 @@ def test_a_fact_can_lie_by_its_day_of_loading(
         "489004": (5, date(2010, 6, 1)),
     }
     assert any(map(ordering.is_ordering, table.history()))
+
+
+def test_the_fact_is_z_ordered_by_customer_and_date(unjudged: Shop) -> None:
+    """As the reference has it, with `fact_layout: true`; these are the columns that `podium optimize` takes, too. No other table has any."""
+    assert {
+        name: made.zorder_by for name, made in layouts(unjudged.open().pipeline).items() if made.zorder_by
+    } == {}
+    put(unjudged, "fact_layout", "true")
+    found = layouts(unjudged.open().pipeline)
+    assert {name: made.zorder_by for name, made in found.items() if made.zorder_by} == {
+        "fact_sale": ("customer_key", "date_key")
+    }
 
 
 def test_the_summary_is_partitioned_by_month(unjudged: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,8 @@ def optimize(
 
     No row changes, and nobody is told of news; it may run beside everything else.
 
+    It works on the files, whichever engine has written them: so it takes no --engine.
+
     Examples:
 
         podium optimize -f pipeline.yaml
