@@ -154,8 +154,18 @@ def certify(
     scope = Scope(pipeline=pipeline.name, stage=Stage.QUALITY, subject=subject)
     event = accept(scope, acceptance, Cause.of(requested), pipeline, lakehouse)
     done.noted([event])
-    done.deliver([event])
+    done.deliver([event, *_interrupted(event, scope, done.before, lakehouse)])
     return outcome
+
+
+def _interrupted(
+    accepted: CloudEvent, scope: Scope, before: DeltaTable | None, lakehouse: Lakehouse
+) -> list[CloudEvent]:
+    """Return what has come of an acceptance that an interrupted call had completed, and may not be judged yet."""
+    if scope.subject == Layer.GOLD or _is_new(accepted, before):
+        return []
+    last = lakehouse.completions.last(scope.model_copy(update={"stage": Stage.CLEANSE}))
+    return [last] if last else []
 
 
 class _Pass:
