@@ -45,7 +45,7 @@ class GoldModel:
     control_totals: tuple[ControlTotal, ...] = field(default=())
     layout: Layout = field(default=Layout())
     key_of: tuple[tuple[str, str], ...] = field(default=())
-    """How a row of a source or model has the affected key, where it has just one."""
+    """How a row of a source or model has the affected key that it is counted for, the first of those that it changes."""
 
 
 _parsed: dict[tuple[str, ...], Any] = {}
@@ -231,7 +231,9 @@ def _gold_model(node: Any) -> GoldModel:
         affected_from=tuple(extra["affected_from"]),
         control_totals=tuple(_control_totals(node)),
         layout=Layout.of(extra, node.original_file_path),
-        key_of=tuple((name, key) for name, key in extra["affected_from"].items() if isinstance(key, str)),
+        key_of=tuple(
+            (name, key if isinstance(key, str) else key[0]) for name, key in extra["affected_from"].items()
+        ),
     )
 
 

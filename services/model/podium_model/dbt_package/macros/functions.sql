@@ -23,6 +23,16 @@
 {# 20091201; null for null. #}
 {% macro date_key(date) %}cast(year({{ date }}) * 10000 + month({{ date }}) * 100 + day({{ date }}) as integer){% endmacro %}
 
+{# 20091201 for any day of December 2009, or so many months later; -1, which is no day, is in no month but -1. #}
+{% macro month_key(date_key, months=0) -%}
+  {%- if not months -%}
+  case when {{ date_key }} = -1 then -1 else {{ date_key }} - {{ date_key }} % 100 + 1 end
+  {%- else -%}
+  {%- set month = '(' ~ podium.div(date_key, 10000) ~ ' * 12 + ' ~ podium.div(date_key, 100) ~ ' % 100 - 1 + (' ~ months ~ '))' -%}
+  case when {{ date_key }} <> -1 then cast({{ podium.div(month, 12) }} * 10000 + {{ month }} % 12 * 100 + 101 as integer) end
+  {%- endif -%}
+{%- endmacro %}
+
 {# 74500 for 07:45:00. #}
 {% macro time_key(moment) %}cast(hour({{ moment }}) * 10000 + minute({{ moment }}) * 100 + second({{ moment }}) as integer){% endmacro %}
 
