@@ -1,13 +1,16 @@
 """What the guides tell people to type can be typed."""
 
+import gzip
 import re
 import shlex
 import shutil
 import subprocess
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from podium.cli import call as podium
 from podium.kubectl.commands import call as kubectl_podium
@@ -196,3 +199,45 @@ def test_the_mistake_that_the_guide_shows_is_told_so(
     Path("prod.yaml").write_text(wrong)
     assert podium(["validate", "-f", RETAIL, "--overlay", "prod.yaml"]) == 2
     assert block("bundles.md", "text") in capsys.readouterr().err
+
+
+@pytest.mark.integration
+def test_the_model_of_the_guide_joins_the_retail_example(tmp_path: Path) -> None:
+    """Built as a whole by the next run, with its tests; then only what a new file changes."""
+    shop = tmp_path / "retail"
+    shutil.copytree(EXAMPLE, shop, ignore=shutil.ignore_patterns("data", "lakehouse", "*.duckdb*"))
+    (shop / "data").mkdir()
+    with gzip.open(EXAMPLE / "data" / "online_retail_2009_2010.csv.gz", "rt", encoding="utf-8") as file:
+        header, *lines = islice(file, 3001)
+    (shop / "data" / "online_retail_1.csv").write_text("".join([header, *lines[:2000]]), encoding="utf-8")
+    pipeline = shop / "pipeline.yaml"
+    assert podium(["run", "-f", str(pipeline)]) == 0
+    models = shop / "dbt" / "models"
+    (models / "agg_monthly_country.sql").write_text(block("models.md", "sql"))
+    (models / "agg_monthly_country.yml").write_text(block("models.md", "yaml"))
+    assert podium(["run", "-f", str(pipeline)]) == 0
+    assert months(shop) == sums(shop)
+    (shop / "data" / "online_retail_2.csv").write_text("".join([header, *lines[2000:]]), encoding="utf-8")
+    assert podium(["run", "-f", str(pipeline)]) == 0
+    assert months(shop) == sums(shop)
+
+
+def months(shop: Path) -> list[tuple[Any, ...]]:
+    """Return the rows of the guide's model, without their times."""
+    return gold(
+        shop, "SELECT country_key, month_key, revenue, line_count FROM agg_monthly_country ORDER BY ALL"
+    )
+
+
+def sums(shop: Path) -> list[tuple[Any, ...]]:
+    """Return what they must be."""
+    return gold(
+        shop,
+        "SELECT country_key, date_key // 100 * 100 + 1, sum(total_amount), count(*) FROM fact_sale GROUP BY ALL ORDER BY ALL",
+    )
+
+
+def gold(shop: Path, statement: str) -> list[tuple[Any, ...]]:
+    """Ask the file that has been published."""
+    with duckdb.connect(str(shop / "retail.duckdb"), read_only=True) as connection:
+        return connection.sql(statement).fetchall()

@@ -143,7 +143,7 @@ def real_file(real: Path, scratch: Path) -> list[Target]:
 
 
 def news(rows: int, scratch: Path) -> Target:
-    """Run once over so many rows, then over one in a hundred more, of days that are not there yet."""
+    """Run once over so many rows, then over one in a hundred more: three months, whose first nine days are there already."""
     inbox = emptied(scratch / "in")
     history, _ = scaled(rows, scratch)
     copies = max(rows // REAL_ROWS, 1)

@@ -1,6 +1,7 @@
 """The lineage of a whole pipeline, and how it is shown."""
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from podium_contracts.errors import TerminalError
@@ -40,13 +41,13 @@ def traced(pipeline: Pipeline, wanted: str, lakehouse: Lakehouse | None) -> Line
     for name, dataset in pipeline.spec.datasets.items():
         known = source_names(lakehouse, name, dataset) if lakehouse else declared_sources(dataset)
         found |= of_silver(pipeline, name, known)
-    if wanted.startswith(f"{Layer.GOLD}."):
+    if _layer(wanted) == Layer.GOLD:
         found |= of_gold(pipeline)
     return found
 
 
 def draw_lineage(lineage: Lineage, wanted: str, path: Path) -> None:
-    """Draw what a column, or every column of a table, is made of, down to the source, as an SVG file.
+    """Draw what a column, or every column of a table or layer, is made of, down to the source, as an SVG file.
 
     Raises:
         TerminalError: there is none; the hint has what is near it.
@@ -56,14 +57,18 @@ def draw_lineage(lineage: Lineage, wanted: str, path: Path) -> None:
 
 
 def _roots(lineage: Lineage, wanted: str) -> list[Column]:
-    roots = [column for column in lineage if wanted in {str(column), column.table}]
+    roots = [column for column in lineage if wanted in {str(column), column.table, _layer(column.table)}]
     if not roots:
         raise _unknown(lineage, wanted)
     return roots
 
 
+def _layer(name: str) -> str:
+    return name.partition(".")[0]
+
+
 def write_lineage(lineage: Lineage, wanted: str, form: Form) -> None:
-    """Write where a column comes from, or every column of a table.
+    """Write where a column comes from, or every column of a table or layer.
 
     Raises:
         TerminalError: there is none; the hint has what is near it.
@@ -79,9 +84,10 @@ def write_lineage(lineage: Lineage, wanted: str, form: Form) -> None:
     elif len(roots) == 1 and str(roots[0]) == wanted:
         output.print(_tree(Tree(Text(wanted, "bold"), guide_style="dim"), lineage, roots[0]))
     else:
-        output.print(Text(wanted, "bold"))
-        for column in roots:
-            write_terms(f"{column.name} ←", _listed(lineage[column]))
+        for table, columns in groupby(roots, key=lambda column: column.table):
+            output.print(Text(table, "bold"))
+            for column in columns:
+                write_terms(f"{column.name} ←", _listed(lineage[column]))
 
 
 def _unknown(lineage: Lineage, wanted: str) -> TerminalError:

@@ -50,6 +50,25 @@ def test_a_lookup_and_a_flag_are_traced_in_silver(terminal: Terminal) -> None:
     assert silver["silver.sales.created_at"] == []
 
 
+def test_without_a_table_it_is_all_of_gold(terminal: Terminal) -> None:
+    """A part for each table, and the picture has them all."""
+    lines = terminal.podium("lineage", "-f", RETAIL).out.splitlines()
+    models = sorted({path.stem for path in Path(RETAIL).parent.glob("dbt/models/*.sql")} - {"dim_region"})
+    assert sorted(line for line in lines if line.startswith("gold.")) == [f"gold.{name}" for name in models]
+    assert "  daily_revenue ← gold.fact_sale.total_amount" in lines
+
+
+def test_without_a_model_it_is_all_of_silver(finished: Terminal) -> None:
+    """What a layer is made of may be asked for by its name, too."""
+    answer = finished.podium("lineage")
+    assert answer.out.startswith("silver.sales\n")
+    assert (
+        answer.out
+        == finished.podium("lineage", "silver").out
+        == finished.podium("lineage", "silver.sales").out
+    )
+
+
 def test_lineage_of_one_column_is_a_tree(terminal: Terminal) -> None:
     """For people."""
     assert terminal.podium("lineage", "silver.sales.total_amount", "-f", RETAIL).out.splitlines() == [

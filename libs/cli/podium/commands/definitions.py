@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 from podium_contracts.errors import InvalidPipeline, TerminalError
-from podium_contracts.names import EngineName
+from podium_contracts.names import EngineName, Layer
 from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.cleansing.columns import FILLED
 from podium_lakehouse.cleansing.dispositions import PAIRS, SIMILAR
@@ -128,8 +128,13 @@ def compile_(
 
 def lineage(
     what: Annotated[
-        str, typer.Argument(metavar="TABLE[.COLUMN]", help="Such as gold.fact_sale, or silver.sales.country.")
-    ],
+        str,
+        typer.Argument(
+            metavar="LAYER[.TABLE[.COLUMN]]",
+            help="Such as gold.fact_sale, or silver.sales.country; by default all of Gold, or of Silver without a model.",
+            show_default=False,
+        ),
+    ] = "",
     file: FileOption = DEFAULT_FILE,
     overlay: OverlayOption = None,
     svg: Annotated[
@@ -137,10 +142,11 @@ def lineage(
     ] = None,
     form: OutputOption = Form.TABLE,
 ) -> None:
-    """Show of which columns a column is made, down to the source. Nothing is run.
+    """Show of which columns a column is made, or those of a table or layer, down to the source. Nothing is run.
 
-    It is read from the statements that cleansing runs, and from what dbt makes of the models. A custom step is opaque: each column of
-    step.DATASET.NAME is made of all that the step gets.
+    It is read from the statements that cleansing runs, and from what dbt makes of the models.
+
+    A custom step is opaque: each column of step.DATASET.NAME is made of all that the step gets.
 
     Examples:
 
@@ -149,8 +155,11 @@ def lineage(
         podium lineage silver.sales -o json | jq '.[] | select(.from == [])'
 
         podium lineage gold.fact_sale --svg fact_sale.svg
+
+        podium lineage --svg retail.svg
     """
     opened = open_pipeline(file, overlay=overlay)
+    what = what or (Layer.GOLD if opened.pipeline.spec.model else Layer.SILVER)
     found = traced(opened.pipeline, what, opened.lakehouse)
     if svg:
         draw_lineage(found, what, svg)
