@@ -8,8 +8,8 @@ from podium_contracts.errors import InvalidPipeline, TerminalError
 from podium_contracts.names import EngineName, Layer
 from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.cleansing.columns import FILLED
-from podium_lakehouse.cleansing.dispositions import PAIRS, SIMILAR
-from podium_lakehouse.cleansing.fuzzy import pairs_statement, similar_statement
+from podium_lakehouse.cleansing.dispositions import LARGE_BLOCKS, PAIRS, SIMILAR
+from podium_lakehouse.cleansing.fuzzy import large_blocks_statement, pairs_statement, similar_statement
 from podium_lakehouse.cleansing.interpolation import interpolated, interpolation_statement
 from podium_lakehouse.cleansing.outcome import (
     EXCEPTIONS,
@@ -183,6 +183,7 @@ def _steps(pipeline: Pipeline, name: str, lakehouse: Lakehouse, dialect: Dialect
     if interpolated(dataset):
         statements[FILLED] = (interpolation_statement(dataset, names, dialect, BRONZE), dialect)
     if fuzzy := dataset.duplicates.fuzzy:
+        statements[LARGE_BLOCKS] = (large_blocks_statement(fuzzy, dialect), dialect)
         statements[PAIRS] = (pairs_statement(dataset, fuzzy, dialect), dialect)
         statements[SIMILAR] = (similar_statement(fuzzy, ROW_DIALECT), ROW_DIALECT)
     printed: dict[str, str] = {}
