@@ -1,11 +1,13 @@
 """The session that Podium makes on one machine."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from podium_contracts.errors import ModelFailed
 from podium_contracts.names import EngineName
-from podium_lakehouse.engines.spark_session import PROFILES, SETTINGS
+from podium_lakehouse.engines.spark_session import PROFILES, SETTINGS, spark_session
 from podium_lakehouse.expressions.dialects import SPARK_SETTINGS
 from pyspark.sql import SparkSession
 
@@ -30,6 +32,14 @@ REFERENCE = {
 def test_the_references_settings_hold(spark: SparkSession, key: str) -> None:
     """Each setting that the reference names has its value in the session."""
     assert spark.conf.get(key) == REFERENCE[key]
+
+
+def test_the_session_says_that_its_settings_are_applied(spark: SparkSession) -> None:
+    """In one line of the log, each with its value; what Spark does anyway is not set."""
+    program = f"import logging; logging.basicConfig(level='INFO'); from {spark_session.__module__} import *; spark_session()"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr
+    (line,) = (line for line in said.splitlines() if line.startswith("INFO:podium.spark:"))
+    assert [item.key for item in SETTINGS if f"{item.key}={spark.conf.get(item.key)}" not in line] == []
 
 
 def test_one_machine_keeps_to_itself(spark: SparkSession) -> None:

@@ -3,6 +3,7 @@
 The reference's settings are among `SETTINGS`; docs/how-to/spark.md says which of them still change anything on Spark 4.
 """
 
+import logging
 import os
 import re
 import shutil
@@ -23,6 +24,8 @@ from podium_lakehouse.expressions.dialects import SPARK_SETTINGS
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+log = logging.getLogger("podium.spark")
 
 JAVA = 17
 """The oldest Java that Spark 4 runs on."""
@@ -214,14 +217,18 @@ def spark_session() -> "SparkSession":
     if local:
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     cores = len(os.sched_getaffinity(0))
+    ours = (*SETTINGS, *PROFILES["small" if local else "large"], *store_settings(os.environ))
+    applied = {item.key: item.value.format(cores=cores) for item in ours if item.key not in keys}
     builder = SparkSession.builder.appName("podium")
-    for setting in (*SETTINGS, *PROFILES["small" if local else "large"], *store_settings(os.environ)):
-        if setting.key not in keys:
-            builder = builder.config(setting.key, setting.value.format(cores=cores))
+    for key, value in applied.items():
+        builder = builder.config(key, value)
     if local:
         builder = builder.master(f"local[{cores}]").config("spark.driver.memory", f"{_heap_mb()}m")
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
+    log.info(
+        "the Spark session's settings are applied: %s", ", ".join(f"{k}={v}" for k, v in applied.items())
+    )
     return session
 
 
