@@ -103,7 +103,7 @@ class Reconciler:
             run=run,
             now=self.now(),
             pipeline=self.observed.get("Pipeline", (key[0], run.spec.pipeline)),
-            pinned=await self._pinned_by(run),
+            pinned=await self._pinned_by(run) if run.status.start_time or stages else None,
             stages=stages,
             jobs=jobs,
         )
@@ -146,8 +146,6 @@ class Reconciler:
         return replace(job, warning=await self.warnings.about(namespace, about))
 
     async def _pinned_by(self, run: PipelineRun) -> Pinned | None:
-        if run.status.start_time is None:
-            return None
         metadata = run.metadata
         known, pinned = self._pinned.get((metadata.namespace, metadata.name), ("", None))
         if known == metadata.uid:

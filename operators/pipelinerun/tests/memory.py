@@ -26,6 +26,8 @@ class Memory(Cluster):
         self.calls.append(f"make {kind}")
         if kind in self.refusals:
             raise self.refusals[kind]
+        if found := self.objects.get((kind, metadata["namespace"], metadata["name"])):
+            return found
         made = {"uid": f"uid-{metadata['name']}", "creationTimestamp": START.isoformat(), "generation": 1}
         return self._keep({**manifest, "metadata": {**made, **metadata}})
 

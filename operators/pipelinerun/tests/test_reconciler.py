@@ -19,9 +19,9 @@ KEY = ("team", "shop-1")
 class Team:
     """A namespace with a Pipeline and one run of it, and who looks after it."""
 
-    def __init__(self, **spec: Any) -> None:
+    def __init__(self, cluster: Memory | None = None, **spec: Any) -> None:
         self.now = START
-        self.cluster = Memory()
+        self.cluster = cluster or Memory()
         self.observed = Observations()
         metadata = {
             "name": "shop-1",
@@ -77,6 +77,45 @@ def test_a_new_run_has_its_job_after_one_look() -> None:
     ]
     assert team.shown == ("Unknown", "Starting")
     assert team.look() == []
+
+
+class Killed(BaseException):
+    """SIGKILL."""
+
+
+class Deadly(Memory):
+    """Kills whoever has written so many objects and statuses."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__()
+        self.left = left
+
+    def _keep(self, raw: Manifest) -> Manifest:
+        kept = super()._keep(raw)
+        self.left -= 1
+        if not self.left:
+            raise Killed
+        return kept
+
+
+@pytest.mark.parametrize("written", range(1, 6))
+def test_an_operator_that_is_killed_while_it_begins_a_run_is_succeeded_by_another(written: int) -> None:
+    """Whatever of it is there already: what is pinned, a StageRun, a Job, a status."""
+    team = Team(Deadly(written))
+    with pytest.raises(Killed):
+        team.look()
+    for kind in ("StageRun", "Job", "PipelineRun"):
+        for raw in [raw for key, raw in team.cluster.objects.items() if key[0] == kind]:
+            team.observed.put(kind, raw)
+    team.restart()
+    team.look()
+    assert team.shown == ("Unknown", "Starting")
+    assert sorted(kind for kind, *_ in team.cluster.objects) == [
+        "ConfigMap",
+        "Job",
+        "PipelineRun",
+        "StageRun",
+    ]
 
 
 def test_what_is_pinned_is_read_once() -> None:
