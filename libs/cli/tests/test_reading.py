@@ -199,6 +199,8 @@ def test_queries_that_were_recorded_are_advised_on(place: Path, terminal: Termin
     assert (advice["queries"], advice["most_filtered_columns"]) == (2, ["price"])
     assert advice["recommended_partition_columns"] == ["price"]
     assert advice["recommendations"][0]["priority"] == "LOW"
+    assert advice["access_patterns"] == {"queries_per_hour": 2.0, "data_size_mb": 0.0, "updates_per_day": 1.0}
+    assert advice["cache_strategy"]["cache_level"] is None
     assert "gain: little as long as it is" in terminal.podium("advise").out
 
 

@@ -3,11 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from podium_lakehouse.advisor.caching import Access, CacheStrategy, cache_strategy
 from podium_lakehouse.advisor.findings import Finding, Kind, Priority
 from podium_lakehouse.advisor.partitioning import (
     COUNTRY,
@@ -21,12 +22,14 @@ from podium_lakehouse.advisor.partitioning import (
     by_profile,
 )
 from podium_lakehouse.advisor.patterns import Patterns, days_asked, patterns_of, share_by
+from podium_lakehouse.delta.commits import is_maintenance, said
 from podium_lakehouse.delta.ordering import LEAST_BYTES
 from podium_lakehouse.delta.tables import Snapshot, column_names
 from podium_lakehouse.engines.duckdb import duckdb_engine
 from podium_lakehouse.records.queries import Query
 
 DAY_FORM = "%Y%m%d"
+DAY = timedelta(days=1)
 SETTINGS = {How.PARTITION: "`partition_by`", How.CLUSTER: "`cluster_by`", How.Z_ORDER: "`zorder_by`"}
 
 
@@ -41,7 +44,13 @@ class Advice:
     profile: Profile
     partitioning: Partitioning
     layout: Layout
+    access: Access
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def caches(self) -> CacheStrategy:
+        """The caches that pay."""
+        return cache_strategy(self.access)
 
     def report(self) -> dict[str, object]:
         """Return it under the reference's names."""
@@ -54,6 +63,8 @@ class Advice:
             "data_profile": vars(self.profile),
             **self.partitioning.report(),
             **self.layout.report(),
+            "access_patterns": vars(self.access),
+            "cache_strategy": self.caches.report(),
             "recommendations": [finding.report() for finding in self.findings],
         }
 
@@ -66,11 +77,30 @@ def advise(table: str, snapshot: Snapshot, queries: Sequence[Query]) -> Advice:
     profile = replace(
         profile_of(snapshot, opened), customer_query_frequency=share_by(table, CUSTOMER, queries)
     )
+    access = Access(patterns.query_volume_per_hour, round(sum(sizes) / 1e6, 1), updates_per_day(opened))
     advice = Advice(
-        table, sum(sizes), len(sizes), patterns, profile, by_filters(patterns.filters), by_profile(profile)
+        table,
+        sum(sizes),
+        len(sizes),
+        patterns,
+        profile,
+        by_filters(patterns.filters),
+        by_profile(profile),
+        access,
     )
     laid_out = set(opened.metadata().partition_columns)
     return replace(advice, findings=tuple(_findings(advice, laid_out, days_asked(table, DATE, queries))))
+
+
+def updates_per_day(table: DeltaTable) -> float:
+    """Return how often a table's rows change: commits from the first to the last that its log has, over a day at least."""
+    times = [
+        timedelta(milliseconds=int(str(commit["timestamp"])))
+        for commit in map(said, table.history())
+        if commit["operation"] != "CREATE TABLE" and not is_maintenance(commit)
+    ]
+    days = (max(times) - min(times)) / DAY if times else 0
+    return round(len(times) / max(days, 1), 1)
 
 
 def profile_of(snapshot: Snapshot, table: DeltaTable) -> Profile:
@@ -128,6 +158,19 @@ def _findings(advice: Advice, laid_out: set[str], asked: float | None) -> Iterat
             f"{how} {advice.table} by {column}: {SETTINGS[how]} in its model",
             evidence="; ".join(shown),
             gain=_little(advice) if small else _gain(advice, column, asked),
+        )
+    yield from _cached(advice)
+
+
+def _cached(advice: Advice) -> Iterator[Finding]:
+    access = advice.access
+    for message in advice.caches.messages(advice.table):
+        yield Finding(
+            Kind.CACHING,
+            Priority.LOW,
+            message,
+            evidence=f"{access.queries_per_hour:,g} queries an hour, {access.data_size_mb:,g} MB, {access.updates_per_day:,g} updates a day",
+            gain=f"up to {advice.patterns.avg_query_latency_ms:,g} ms of each query, as far as reading is what takes them",
         )
 
 

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     PERFORMANCE = "performance"
     PARTITIONING = "partitioning"
     CLUSTERING = "clustering"
+    CACHING = "caching"
     JOIN = "join"
     MEMORY = "memory"
     SKEW = "skew"
