@@ -70,7 +70,7 @@ _BAD: dict[str, Sequence[str]] = {
     ],
     "at": [
         *(
-            "0001-01-01 00:00:00",
+            "0000-01-01 00:00:00",
             "2010-02-30 10:00",
             "2010-01-01 25:00",
             "01/02/2010 10:00",
@@ -171,8 +171,8 @@ def _good(name: str, dice: random.Random) -> Cell:
                 [f"{amount:f}", f" {amount:f}", f"{amount:f}00" if "." in f"{amount:f}" else f"{amount:f}"]
             ), amount
         case "at":
-            moment = datetime(100, 1, 1, tzinfo=UTC) + timedelta(
-                days=dice.randint(0, 3_600_000), microseconds=dice.randint(0, 86_399_999_999)
+            moment = datetime(1, 1, 1, tzinfo=UTC) + timedelta(
+                days=dice.randint(0, 3_650_000), microseconds=dice.randint(0, 86_399_999_999)
             )
             minute = moment.replace(second=0, microsecond=0)
             day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -186,7 +186,7 @@ def _good(name: str, dice: random.Random) -> Cell:
                 ]
             )
         case "day":
-            found = date(100, 1, 1) + timedelta(days=dice.randint(0, 3_600_000))
+            found = date(1, 1, 1) + timedelta(days=dice.randint(0, 3_650_000))
             return found.isoformat(), found
         case "flag":
             truth = dice.random() < 0.5
