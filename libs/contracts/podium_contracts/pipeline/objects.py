@@ -94,11 +94,11 @@ class ObjectPattern:
         Raises:
             ValueError: there is none.
         """
-        bucket, slash, key = uri.removeprefix(SCHEME).partition("/")
+        bucket, _, key = in_folder(uri.removeprefix(SCHEME)).partition("/")
         _refuse_secrets(bucket)
         if not _BUCKET.fullmatch(bucket):
             raise ValueError(f"{bucket!r} is no name of a bucket: write s3://bucket/key")
-        parts = tuple(in_folder(slash + key).removeprefix("/").split("/"))
+        parts = tuple(key.split("/"))
         if not _DOTS.isdisjoint(parts):
             raise ValueError("a part of the key is empty, `.` or `..`: write s3://bucket/folder/*.csv")
         return cls(bucket, (*parts, "*") if parts[-1] == "**" else parts)
