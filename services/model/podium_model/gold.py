@@ -15,7 +15,7 @@ from podium_lakehouse.delta.folders import discard, parquet_files
 from podium_lakehouse.delta.tables import CHANGE_FEED, Snapshot, current, ensure
 from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import Engine
-from podium_lakehouse.engines.refusals import refusal
+from podium_lakehouse.engines.refusals import refusals_as
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import ABSENT, Intent, table_name
 
@@ -154,12 +154,8 @@ class GoldTable:
             return {}
         where = f" WHERE {self._affected(key or self.model.affect_key)}" if self.incremental else ""
         said = f"{', '.join(aggregates.values())} over {relation}"
-        try:
+        with refusals_as(lambda reason: self._no_total(f"{said}: {reason}")):
             (values,) = self.engine.execute(f"SELECT {', '.join(aggregates.values())} FROM {relation}{where}")
-        except Exception as error:
-            if (reason := refusal(error)) is None:
-                raise
-            raise self._no_total(f"{said}: {reason}") from error
         try:
             texts = [f"{Decimal(str(value or 0)).normalize():f}" for value in values]
         except InvalidOperation:

@@ -11,7 +11,7 @@ from podium_lakehouse.delta.tables import Snapshot, column_names
 from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.changes import offer_signed
 from podium_lakehouse.engines.engine import Engine
-from podium_lakehouse.engines.refusals import refusal
+from podium_lakehouse.engines.refusals import refusals_as
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import ABSENT, Intent
 
@@ -38,16 +38,10 @@ class Measuring:
         Raises:
             TerminalError: the pipeline file says of a Gold table what its columns do not bear out.
         """
-        try:
+        table = name.partition(".")[2]
+        hint = f"correct {table} in quality.references and quality.thresholds of the pipeline file"
+        with refusals_as(lambda said: TerminalError(f"{name} cannot be measured: {said}", hint=hint)):
             return self._measured(name, known)
-        except Exception as error:
-            if (said := refusal(error)) is None:
-                raise
-            table = name.partition(".")[2]
-            raise TerminalError(
-                f"{name} cannot be measured: {said}",
-                hint=f"correct {table} in quality.references and quality.thresholds of the pipeline file",
-            ) from error
 
     def _measured(self, name: str, known: Mapping[str, object]) -> Measures:
         table = self.intent.inputs[name]

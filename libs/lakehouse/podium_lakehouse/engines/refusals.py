@@ -1,6 +1,20 @@
 """Whether an engine has refused a statement for what it says, or has failed for another reason."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import duckdb
+
+
+@contextmanager
+def refusals_as(told: Callable[[str], Exception]) -> Iterator[None]:
+    """Let an engine's refusal of a statement through as the error that is told of its reason, and any other error as it is."""
+    try:
+        yield
+    except Exception as error:
+        if (reason := refusal(error)) is None:
+            raise
+        raise told(reason) from error
 
 
 def refusal(error: Exception) -> str | None:
