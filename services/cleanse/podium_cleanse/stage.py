@@ -29,7 +29,14 @@ from podium_lakehouse.cleansing.dispatch import Dispatch
 from podium_lakehouse.cleansing.fuzzy import large_blocks
 from podium_lakehouse.cleansing.judging import lookup_relation
 from podium_lakehouse.cleansing.preparing import offer_fillings, offer_near_equal
-from podium_lakehouse.cleansing.staging import BRONZE, SCHEMAS, STEPPED, known_columns, quarantines_schemas
+from podium_lakehouse.cleansing.staging import (
+    BRONZE,
+    SCHEMAS,
+    STEPPED,
+    check_source,
+    known_columns,
+    quarantines_schemas,
+)
 from podium_lakehouse.cleansing.stepping import offer_stepped
 from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import Committed
@@ -62,6 +69,7 @@ def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     pipeline wants it, the last certified version is put back first.
 
     Raises:
+        BadSource: a declared column is nowhere in the source; nothing was planned.
         LedgerImbalance: a row was lost or made up; nothing was completed.
         StepFailed: a custom step raised, or returned what it may not; nothing was written.
         TerminalError: the pipeline file declares other columns than Silver has, or a row broke a rule for which the stage fails.
@@ -90,7 +98,7 @@ def carry_out(intent: Intent, pipeline: Pipeline, lakehouse: Lakehouse) -> Cloud
     dataset = without(declared, skipped)
     with lakehouse.open_engine() as engine:
         replayed = _offer_inputs(engine, intent, dataset, lakehouse, quarantine)
-        source_names = lakehouse.catalogue.source_names(Layer.BRONZE, name)
+        source_names = _names_at(name, intent.inputs[BRONZE].to_batch, lakehouse)
         offer_fillings(engine, dataset, source_names, quarantined.HELD if intent.decision else BRONZE)
         if dataset.steps:
             offer_stepped(engine, dataset, pipeline.spec.lookups, source_names, pipeline.steps)
@@ -196,8 +204,12 @@ def _plan(
     )
     if news.from_batch == news.to_batch:
         return None
-    silver = lakehouse.table_uri(Layer.SILVER, name)
-    check_columns(name, pipeline.spec.datasets[name], silver, _names_before(name, news.from_batch, lakehouse))
+    dataset, silver = pipeline.spec.datasets[name], lakehouse.table_uri(Layer.SILVER, name)
+    source_names = _names_at(name, news.to_batch, lakehouse)
+    if not source_names and not table.rows:
+        return None  # files of JSON without an object name no field
+    check_source(dataset, source_names)
+    check_columns(name, dataset, silver, _names_before(name, news.from_batch, lakehouse))
     uris = (silver, lakehouse.quarantine_uri(name))
     return lakehouse.pin(
         lakehouse.next_intent(
@@ -219,8 +231,14 @@ def _held(scope: Scope, lakehouse: Lakehouse) -> bool:
     return verdict.data.verdict == Verdict.FAILED
 
 
+def _names_at(name: str, batch: int, lakehouse: Lakehouse) -> Mapping[str, str]:
+    """Return the columns that Bronze had when a batch had come, or where nothing says so those that it has, with their names in the source."""
+    before = _names_before(name, batch, lakehouse)
+    return lakehouse.catalogue.source_names(Layer.BRONZE, name) if before is None else before
+
+
 def _names_before(name: str, batch: int, lakehouse: Lakehouse) -> Mapping[str, str] | None:
-    """Return the columns that Bronze had when a batch, the last that was cleansed, had come; None where nothing says so."""
+    """Return the columns that Bronze had when a batch had come; None where nothing says so, as before the first."""
     entry = next(iter(lakehouse.catalogue.at(f"{Layer.BRONZE}.{name}", batch)), None)
     return entry.source_names if entry else None
 

@@ -1,5 +1,7 @@
 """Cleanse as a function: Bronze rows into Silver, quarantine or the ledger, each exactly once."""
 
+import json
+
 import pyarrow as pa
 import pytest
 from podium_contracts.errors import BadSource, TerminalError
@@ -359,6 +361,52 @@ def test_a_column_of_a_field_that_has_come_since_is_added(desk: Desk) -> None:
     verdict = desk.judge(done).data
     assert isinstance(verdict, QualityEvaluated)
     assert {check.metric: check.actual for check in verdict.checks}["cups_completeness"] == 66.67
+
+
+def test_a_corrected_header_is_taken_after_one_that_lacks_a_column(desk: Desk) -> None:
+    """What cannot be cleansed is not planned: it waits in Bronze for the file, or the pipeline file, that says what was meant."""
+    wrong = desk.ingest("a,1,1.00,Bath", header="Ident,at,price,town")
+    for _ in range(2):
+        with pytest.raises(
+            BadSource, match="the source has no column for id; it has: Ident, at, price, town"
+        ):
+            desk.cleanse(wrong)
+    flow = flow_of(desk.deliver("b,1,1.00,Bath"))
+    assert (flow.rows_in, flow.inserted, flow.quarantined) == (2, 1, 1)
+    assert set(desk.silver()) == {"b"}
+
+
+def test_a_corrected_pipeline_file_reads_what_has_waited(desk: Desk) -> None:
+    """`from:` names what the source calls it; nothing has to be delivered once more."""
+    wrong = desk.ingest("a,1,1.00,Bath", header="Ident,at,price,town")
+    with pytest.raises(BadSource):
+        desk.cleanse(wrong)
+    desk.spec["datasets"]["sales"]["columns"]["id"]["from"] = "Ident"
+    desk.cleanse(wrong)
+    assert set(desk.silver()) == {"a"}
+
+
+def test_an_interrupted_stage_knows_columns_as_its_batch_did(desk: Desk) -> None:
+    """Quarantine says what a refused row said by the names of its own file, although another file has spelled them otherwise since."""
+    desk.spec["datasets"]["sales"]["columns"]["town"]["from"] = "Town_Name"
+    event = desk.ingest("a,1,1.00,Ely", header="id,at,price,Town Name")
+
+    class Killed(BaseException):
+        pass
+
+    def die(point: str) -> None:
+        if point == "after cleanse silver.sales intent":
+            raise Killed
+
+    whole = desk.lakehouse
+    desk.lakehouse = type(whole)(whole.uri, die)
+    with pytest.raises(Killed):
+        desk.cleanse(event)
+    desk.lakehouse = type(whole)(whole.uri)
+    desk.ingest("b,1,1.00,Bath", header="id,at,price,Town_Name")
+    desk.cleanse(event)
+    [row] = desk.table("quarantine/sales").to_pyarrow_table().to_pylist()
+    assert json.loads(row["raw"]) == {"id": "a", "at": "1", "price": "1.00", "Town Name": "Ely"}
 
 
 @pytest.mark.parametrize("known", ["before", "a null strategy", "an expression"])

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from podium_contracts.errors import SchemaChanged
+from podium_contracts.errors import BadSource, SchemaChanged
 from podium_contracts.messages import OffsetRange
 from podium_contracts.pipeline import Dataset
 from podium_lakehouse.cleansing.columns import ROW
@@ -86,6 +86,25 @@ def of_messages(rows: Rows, current: Kinds, known: Names, offsets: Sequence[Offs
     kinds = {**current, **{name: _together([seen[name] for seen in detected.values()]) for name in added}}
     topics = ", ".join(dict.fromkeys(part.topic for part in offsets if part.span))
     return Evolution(kinds, (_compared(topics, current, kinds, rows.names),))
+
+
+def check_declared(rows: Rows, current: Kinds, dataset: Dataset) -> None:
+    """Refuse a first file of a source that has none of the declared columns: what Bronze takes of it is not read again when the mistake is corrected.
+
+    Raises:
+        BadSource: the delimiter, the format or the row of the header is another than declared, as it seems.
+    """
+    declared = set(known_columns(dataset, rows.names).values())
+    for file, kinds in rows.kinds.items():
+        if current or declared & kinds.keys():
+            return
+        if not kinds and not rows.rows_of[file]:
+            continue  # no object, and so no field
+        held = ", ".join(rows.names[name] for name in kinds) or "nothing that can be parsed"
+        raise BadSource(
+            f"{file} has none of the declared columns; it has: {held}",
+            hint="correct `format`, `csv: {delimiter}` or `excel: {header_row}` of the source, or name its columns with `from:`",
+        )
 
 
 def check(evolution: Evolution, dataset: str) -> None:

@@ -1,6 +1,7 @@
 """The files and objects of a pipeline's sources: which are there, which are news, and where this machine reads them."""
 
 import glob
+import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -66,24 +67,42 @@ class Files:
             listed = self.matching(source)
             if not listed:
                 kind = "object" if source.objects else "file"
-                place = self.pipeline.resolve(source.path)
-                slash = not source.path.endswith("/") and Path(place).is_dir()
-                raise BadSource(
-                    f"no {kind} matches {source.path}",
-                    hint=f"write {source.path}/ for the files in this folder"
-                    if slash
-                    else f"looked for {place}",
-                )
+                raise BadSource(f"no {kind} matches {source.path}", hint=self._instead(source))
             found |= dict.fromkeys(listed)
         return sorted(found, key=_place)
 
+    def _instead(self, source: FileSource) -> str:
+        """What to do about a source that names nothing."""
+        place = self.pipeline.resolve(source.path)
+        literal = source.path.replace("[", "[[]")
+        if not source.objects and not source.path.endswith("/") and Path(place).is_dir():
+            return f"write {source.path}/ for the files in this folder"
+        if not source.objects and "[" in source.path and self._names(literal):
+            return f"write {literal} where a name has a bracket: [...] is one character of those in between"
+        return f"put one there, or correct `path`: looked for {place}"
+
     def matching(self, source: FileSource) -> list[Listed]:
-        """Return what a source names, sorted; there may be nothing."""
+        """Return what a source names, sorted; there may be nothing.
+
+        Raises:
+            BadSource: a folder of the pattern cannot be looked into, or a link leads nowhere.
+        """
         if source.objects:
             return objects.matching(source.objects)
-        names = glob.glob(in_folder(source.path), root_dir=self.pipeline.root, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-        paths = [path for path in map(Path, map(self.pipeline.resolve, names)) if path.is_file()]
+        pattern = in_folder(source.path)
+        for folder in self._names(f"{os.path.dirname(pattern) or '.'}/"):  # noqa: PTH120 - a pattern is no path
+            if not os.access(folder, os.R_OK | os.X_OK):
+                raise BadSource(
+                    f"{source_name(self.pipeline, folder)} cannot be looked into: permission denied",
+                    hint="let its files be read, or correct `path`",
+                )
+        paths = [path for path in self._names(pattern) if path.is_file() or _leads_nowhere(path)]
         return sorted((listed(path, source_name(self.pipeline, path)) for path in paths), key=_place)
+
+    def _names(self, pattern: str) -> list[Path]:
+        """Return the files and folders of a pattern."""
+        found = glob.glob(pattern, root_dir=self.pipeline.root, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
+        return [Path(self.pipeline.resolve(name)) for name in found]
 
     def named(self, source: FileSource, uris: Iterable[str]) -> list[Listed]:
         """Return those of the objects with these URIs that a source names and that are there."""
@@ -195,8 +214,17 @@ def _sight(name: str, file: Listed | SourceFile) -> _Sight:
 
 
 def listed(path: Path, name: str) -> Listed:
-    """Return a file of this machine as it is now."""
-    stat = path.stat()
+    """Return a file of this machine as it is now.
+
+    Raises:
+        BadSource: it is gone, or a link to a file that is not there.
+    """
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise BadSource(
+            f"{name} cannot be read: {error.strerror}", hint="check that it is there and readable"
+        ) from error
     return Listed(name, stat.st_size, stat.st_mtime_ns)
 
 
@@ -230,6 +258,10 @@ def source_name(pipeline: Pipeline, path: Path) -> str:
     return (
         path.relative_to(pipeline.root).as_posix() if path.is_relative_to(pipeline.root) else path.as_posix()
     )
+
+
+def _leads_nowhere(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
 
 
 def _place(found: Listed) -> tuple[str, ...]:

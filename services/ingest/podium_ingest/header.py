@@ -10,9 +10,10 @@ from podium_contracts.names import collisions
 from podium_contracts.pipeline import CsvDialect
 from podium_lakehouse.engines.text_files import open_text
 
+from podium_ingest.text import check_plain
+
 LINE_BREAK = re.compile(rb"[\r\n]")
 LONGEST_BYTES = 1 << 20
-GZIP = b"\x1f\x8b"
 
 
 def header(path: Path, name: str, dialect: CsvDialect, encoding: str = "utf-8") -> list[str]:
@@ -21,6 +22,7 @@ def header(path: Path, name: str, dialect: CsvDialect, encoding: str = "utf-8") 
     Raises:
         BadSource: there is none, it cannot be read, or two names would be one column.
     """
+    check_plain(path, name)
     names = _names(name, _first_line(path, name, encoding), dialect)
     if not any(column.strip() for column in names):
         raise BadSource(f"{name} has no header line", hint="its first line must name the columns")
@@ -41,8 +43,6 @@ def _first_line(path: Path, name: str, encoding: str) -> str:
         raise BadSource(
             f"{name} is UTF-16", hint="say so, as encoding: utf-16 in the source, or save it as UTF-8"
         )
-    if line.startswith(GZIP):
-        raise BadSource(f"{name} is compressed", hint="let its name end in .gz")
     try:
         text = line.decode("utf-8-sig")
     except UnicodeDecodeError as error:

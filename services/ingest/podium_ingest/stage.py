@@ -248,13 +248,20 @@ class _Ingestion:
         """Hold the schemas of what was read against the one that the last completion has left.
 
         Raises:
+            BadSource: the first file of a source has none of the declared columns; nothing is left behind.
             SchemaChanged: the dataset's policy refuses one; nothing is left behind but its record.
         """
         pipeline = self.lakehouse.pipelines.as_pinned(self.pipeline, intent.fingerprint)
+        dataset = pipeline.spec.datasets[self.name]
         current = before.source_schemas.get(intent.source, {}) if before else {}
         if not intent.files:
             return evolution.of_messages(rows, current, before.source_names if before else {}, intent.offsets)
-        found = evolution.of_files(rows, current, pipeline.spec.datasets[self.name])
+        try:
+            evolution.check_declared(rows, current, dataset)
+        except BadSource:
+            discard(rows.folders)
+            raise
+        found = evolution.of_files(rows, current, dataset)
         if found.is_refused:
             discard(rows.folders)
             self.lakehouse.schema_history.put(intent, found.found)

@@ -14,6 +14,17 @@ from podium_lakehouse.records.intents import SourceFile
 from podium_ingest.listed import Listed
 
 CHUNK_BYTES = 1 << 20
+_ARCHIVES = {
+    b"\x1f\x8b": ("is compressed", "let its name end in .gz"),
+    b"\x28\xb5\x2f\xfd": ("is compressed by zstd", "decompress it, or compress it with gzip"),
+    b"BZh91AY": ("is compressed by bzip2", "decompress it, or compress it with gzip"),
+    b"\xfd7zXZ\0": ("is compressed by xz", "decompress it, or compress it with gzip"),
+    b"PK\x03\x04": (
+        "is a zip archive or a workbook",
+        "unpack it; of a workbook say format: excel in the source",
+    ),
+}
+"""By what files begin with that are no text: what they are, and what to do."""
 _BLANK_LINES = re.compile(rb"\n(?:\r?\n)+")
 
 
@@ -40,6 +51,19 @@ def pinned(path: Path, listed: Listed) -> SourceFile:
         lines=lines + unfinished,
         blank=blank,
     )
+
+
+def check_plain(path: Path, name: str) -> None:
+    """Check that a file of text, decompressed where its name ends in `.gz`, is no archive.
+
+    Raises:
+        BadSource: it is.
+    """
+    with open_bytes(path) as file:
+        start = file.read(max(map(len, _ARCHIVES)))
+    for mark, (what, hint) in _ARCHIVES.items():
+        if start.startswith(mark):
+            raise BadSource(f"{name} {what}", hint=hint)
 
 
 def _blank_lines(text: bytes) -> int:

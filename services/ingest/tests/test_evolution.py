@@ -276,3 +276,52 @@ def test_a_stopped_ingestion_records_what_an_undisturbed_one_does(shop: Any, sid
         ("read", "sales/3.csv", 1),
         ("committed", "bronze.sales", 3),
     ]
+
+
+NOTHING_DECLARED: dict[str, tuple[dict[str, Any], dict[str, Any], bytes, str]] = {
+    "another delimiter": ({}, {"csv": {"delimiter": ";"}}, b"id;price\na;1\n", "it has: id;price"),
+    "another format": (
+        {"format": "ndjson"},
+        {"format": "json"},
+        b'[\n{"id":"a",\n"price":1}\n]\n',
+        "it has: nothing that can be parsed",
+    ),
+    "text as JSON": ({"format": "json"}, {}, b"id,price\na,1\n", "it has: nothing that can be parsed"),
+    "other columns": ({}, {}, b"x,y\n", "it has: x, y"),
+}
+
+
+@pytest.mark.parametrize("case", NOTHING_DECLARED)
+def test_a_first_file_without_any_declared_column_is_told(make_shop: Any, tmp_path: Path, case: str) -> None:
+    """Nothing is taken of it, so that it is read when the mistake in the pipeline file has been corrected."""
+    wrong, right, content, held = NOTHING_DECLARED[case]
+    shop = make_shop(tmp_path, **wrong)
+    shop.deliver("a", content)
+    with pytest.raises(BadSource, match=f"sales/a has none of the declared columns; {held}") as caught:
+        shop.run()
+    assert caught.value.hint
+    assert shop.files == set()
+    corrected = make_shop(tmp_path, **right)
+    if right:
+        corrected.completed()
+        assert corrected.values("id") == [("a",)]
+    else:
+        shop.deliver("a", b'{"id":"a"}' if wrong else b"id\na\n")
+        assert shop.completed().ledger.flow.inserted == 1
+
+
+def test_a_later_file_without_any_declared_column_is_a_new_schema(shop: Any) -> None:
+    """The policy decides on it, and its rows are kept."""
+    shop.deliver("1.csv", b"id\na\n")
+    shop.deliver("2.csv", b"id;n\nb;2\n")
+    assert shop.completed().notes == ("sales/2.csv: Field id removed; Field id;n added",)
+    assert shop.values("id", "id_n") == [("a", None), (None, "b;2")]
+
+
+def test_a_file_of_json_without_an_object_is_no_mistake(make_shop: Any, tmp_path: Path) -> None:
+    """It has no field, as it has no row; the next file is the first one of its source."""
+    shop = make_shop(tmp_path, format="json")
+    shop.deliver("1.json", b"[]")
+    assert shop.completed().ledger.flow.rows_in == 0
+    shop.deliver("2.json", b'[{"id":"a"}]')
+    assert shop.completed().notes == ()

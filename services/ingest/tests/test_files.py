@@ -78,6 +78,38 @@ def test_a_source_without_files_is_told(tmp_path: Path) -> None:
     assert str(tmp_path / "data" / "*.csv") in caught.value.hint
 
 
+def test_a_bracket_of_a_name_is_told_how_to_be_written(tmp_path: Path) -> None:
+    """In a pattern it begins a set of characters."""
+    put(tmp_path, "sales [2026]/a (1).csv")
+    with pytest.raises(BadSource, match="no file matches") as caught:
+        Files(pipeline(tmp_path)).listing([FileSource(path="sales [2026]/*.csv")])
+    assert "write sales [[]2026]/*.csv" in caught.value.hint
+    found = Files(pipeline(tmp_path)).listing([FileSource(path="sales [[]2026]/*.csv")])
+    assert [file.name for file in found] == ["sales [2026]/a (1).csv"]
+
+
+def test_a_link_that_leads_nowhere_is_told(tmp_path: Path) -> None:
+    """It stands for a file that should be there, so it is not passed over beside others."""
+    put(tmp_path, "a.csv")
+    (tmp_path / "b.csv").symlink_to(tmp_path / "gone.csv")
+    with pytest.raises(BadSource, match=r"b\.csv cannot be read: No such file"):
+        Files(pipeline(tmp_path)).listing([FileSource(path="*.csv")])
+
+
+@pytest.mark.parametrize("pattern", ["in/**/*.csv", "in/*/*.csv", "in/shut/*.csv", "in/shut/"])
+def test_a_folder_without_permission_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    """What lies in it is not passed over, as if it were not there."""
+    put(tmp_path, "in/open/a.csv")
+    put(tmp_path, "in/shut/b.csv")
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: may(path, mode) and Path(path).name != "shut")
+    with pytest.raises(BadSource, match="in/shut cannot be looked into: permission denied") as caught:
+        Files(pipeline(tmp_path)).listing([FileSource(path=pattern)])
+    assert caught.value.hint
+
+
 def test_a_folder_is_all_files_that_lie_directly_in_it(tmp_path: Path) -> None:
     """Where its name ends in a slash, as of an object store's; hidden ones and folders are left out."""
     for name in ("in/b.csv", "in/a.txt", "in/.part", "in/deep/c.csv", "in2/d.csv"):

@@ -213,6 +213,7 @@ def test_lines_may_end_in_carriage_returns(shop: Any, end: bytes) -> None:
 
 NESTED = pa.struct([("x", pa.list_(pa.decimal128(5, 2))), ("m", pa.map_(pa.string(), pa.float64()))])
 COLUMNS = {
+    "id": (pa.string(), "1", "1"),
     "text": (pa.string(), "é😀\n", "é😀\n"),
     "whole": (pa.int64(), 2**31, "2147483648"),
     "natural": (pa.uint64(), 2**64 - 1, "18446744073709551615"),

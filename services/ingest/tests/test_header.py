@@ -1,6 +1,8 @@
 """The first line of a file names its columns, or says why it does not."""
 
+import bz2
 import gzip
+import lzma
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,10 @@ def test_a_header_may_escape_its_quotes(tmp_path: Path) -> None:
         ("a,b\n1,2\n".encode("utf-16"), "is UTF-16"),
         ("a,b\n1,2\n".encode("utf-16-le"), "is no text in UTF-8"),
         (gzip.compress(b"a,b\n"), "is compressed"),
+        (b"\x28\xb5\x2f\xfd\x04\x58", "is compressed by zstd"),
+        (bz2.compress(b"a,b\n"), "is compressed by bzip2"),
+        (lzma.compress(b"a,b\n"), "is compressed by xz"),
+        (b"PK\x03\x04\x14\0\x06\0", "is a zip archive or a workbook"),
     ],
     ids=[
         "empty file",
@@ -106,6 +112,10 @@ def test_a_header_may_escape_its_quotes(tmp_path: Path) -> None:
         "UTF-16",
         "UTF-16 without a mark",
         "compressed under another name",
+        "zstd",
+        "bzip2",
+        "xz",
+        "workbook",
     ],
 )
 def test_a_header_that_names_no_columns_is_refused(tmp_path: Path, content: bytes, message: str) -> None:

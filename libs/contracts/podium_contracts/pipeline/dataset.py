@@ -117,9 +117,14 @@ class FileSource(Model):
     def _suited(self) -> Self:
         if self.excel and self.format != "excel":
             raise ValueError(_EXCEL_ONLY)
-        if self.encoding != "utf-8" and self.format not in _TEXT_FORMATS:
+        if self.encoding != "utf-8" and not self.is_text:
             raise ValueError(_TEXT_ONLY)
         return self
+
+    @property
+    def is_text(self) -> bool:
+        """Whether its files are text, which may be encoded and compressed in several ways."""
+        return self.format in _TEXT_FORMATS
 
     @property
     def objects(self) -> ObjectPattern | None:

@@ -94,8 +94,21 @@ def standardised_statement(
 def _staging(
     dataset: Dataset, lookups: Mapping[str, Lookup], source_names: Mapping[str, str], dialect: Dialect
 ) -> "_Staging":
-    known = {**source_names, **{name: name for name in names.topic_columns(dataset)}}
+    known = _with_topics(dataset, source_names)
     return _Staging(dataset, lookups, bronze_columns(dataset, known), known, dialect)
+
+
+def check_source(dataset: Dataset, source_names: Mapping[str, str]) -> None:
+    """Check that each declared column that is read is somewhere in the source.
+
+    Raises:
+        BadSource: naming those that are not.
+    """
+    bronze_columns(dataset, _with_topics(dataset, source_names))
+
+
+def _with_topics(dataset: Dataset, source_names: Mapping[str, str]) -> dict[str, str]:
+    return {**source_names, **{name: name for name in names.topic_columns(dataset)}}
 
 
 def bronze_columns(dataset: Dataset, source_names: Mapping[str, str]) -> dict[str, str]:
@@ -111,7 +124,7 @@ def bronze_columns(dataset: Dataset, source_names: Mapping[str, str]) -> dict[st
         name for name, column in dataset.columns.items() if not column.expression and name not in found
     ]
     if missing:
-        have = ", ".join(source_names.values())
+        have = ", ".join(source_names.values()) or "none, as no row could be parsed"
         raise BadSource(
             f"the source has no column for {', '.join(missing)}; it has: {have}",
             hint="name the source's column with `from:` in the pipeline file",

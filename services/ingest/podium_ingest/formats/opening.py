@@ -16,6 +16,7 @@ from podium_ingest.formats.json_lines import Lines
 from podium_ingest.formats.parquet import Parquet
 from podium_ingest.formats.portions import Records
 from podium_ingest.rows import Names
+from podium_ingest.text import check_plain
 
 
 @contextmanager
@@ -25,6 +26,8 @@ def open_records(path: Path, name: str, source: FileSource, known: Names) -> Ite
     Raises:
         BadSource: it is not of the declared format, or what reads that is not installed.
     """
+    if source.is_text:
+        check_plain(path, name)
     match source.format:
         case "ndjson":
             with open_text(path, source.encoding) as file:
