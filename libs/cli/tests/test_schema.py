@@ -57,6 +57,26 @@ def test_rows_of_a_file_with_an_incompatible_schema_are_in_quarantine(stall: Any
     assert [row["id"] for row in stall.podium("show", "silver.sales", "-o", "json").json] == ["a"]
 
 
+def test_cleansing_under_such_a_policy_is_explained(stall: Any) -> None:
+    """With the schemas that it looks at."""
+    assert "staged" in stall.podium("explain", "silver.sales", "-o", "json").json
+
+
+def test_rows_of_such_a_file_are_replayed_under_another_policy(terminal: Any) -> None:
+    """Nothing about them changes in Bronze: with a policy that takes the file they are in Silver, and quarantine is empty."""
+    (terminal.folder / "pipeline.yaml").write_text(PIPELINE)
+    terminal.deliver("1.csv", "a,1,1.00")
+    assert terminal.podium("run", "--quiet").code == 0
+    (terminal.folder / "in" / "2.csv").write_text("id,at\nb,2\n")
+    assert terminal.podium("run", "--quiet").code == 0
+    taken = PIPELINE.replace("on_schema_change: quarantine", "on_schema_change: evolve")
+    (terminal.folder / "pipeline.yaml").write_text(taken)
+    assert terminal.podium("quarantine", "replay", "sales", "--rule", "schema.incompatible-file").code == 0
+    rows = terminal.podium("show", "silver.sales", "-o", "json").json
+    assert {row["id"]: row["price"] for row in rows} == {"a": "1.00", "b": None}
+    assert terminal.podium("quarantine", "show", "sales", "-o", "json").json == []
+
+
 def test_the_history_says_what_changed_in_the_references_words(stall: Any) -> None:
     """For people in signs, for scripts field by field."""
     first, second = stall.podium("schema", "history", "-o", "json").json

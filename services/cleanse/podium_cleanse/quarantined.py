@@ -3,6 +3,7 @@
 from podium_contracts.errors import LedgerImbalance
 from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.cleansing import outcome
+from podium_lakehouse.cleansing.counts import CORRUPT
 from podium_lakehouse.cleansing.dispatch import Dispatch
 from podium_lakehouse.cleansing.staging import BRONZE
 from podium_lakehouse.delta.appends import overwrite_once
@@ -30,7 +31,9 @@ def condition(decision: Decision, dialect: Dialect) -> str:
 def offer(engine: Engine, intent: Intent, decision: Decision, uri: str) -> int:
     """Offer a quarantine as it was pinned, and where the chosen rows came from; return how many these are."""
     engine.offer_table(QUARANTINED, Snapshot(uri, intent.bases[uri]))
-    origin = "source_file, ingestion_batch_id, source_row, coalesce(reason, '') AS reason"
+    corrupt = f"array_contains(rules, {engine.dialect.text(CORRUPT)})"
+    reason = f"CASE WHEN {corrupt} THEN coalesce(reason, '') ELSE '' END AS reason"
+    origin = f"source_file, ingestion_batch_id, source_row, {reason}"
     engine.materialise(
         CHOSEN, f"SELECT {origin} FROM {QUARANTINED} WHERE {condition(decision, engine.dialect)}"
     )

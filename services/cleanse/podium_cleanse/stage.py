@@ -28,15 +28,8 @@ from podium_lakehouse.cleansing.counts import Counts
 from podium_lakehouse.cleansing.dispatch import Dispatch
 from podium_lakehouse.cleansing.fuzzy import large_blocks
 from podium_lakehouse.cleansing.judging import lookup_relation
-from podium_lakehouse.cleansing.preparing import offer_fillings, offer_near_equal
-from podium_lakehouse.cleansing.staging import (
-    BRONZE,
-    SCHEMAS,
-    STEPPED,
-    check_source,
-    known_columns,
-    quarantines_schemas,
-)
+from podium_lakehouse.cleansing.preparing import offer_fillings, offer_near_equal, offer_new_schemas
+from podium_lakehouse.cleansing.staging import BRONZE, STEPPED, check_source, known_columns
 from podium_lakehouse.cleansing.stepping import offer_stepped
 from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import Committed
@@ -53,7 +46,6 @@ from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import ROW_DIALECT, Engine
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
 from podium_lakehouse.records.intents import ABSENT, Cause, Decision, Input, Intent, Scope, table_name
-from podium_lakehouse.records.schema_history import Outcome
 from podium_lakehouse.registering import register
 
 from podium_cleanse import quarantined
@@ -310,10 +302,7 @@ def _offer_inputs(
         news = intent.inputs[BRONZE]
         new = f"{names.BATCH} > {news.from_batch} AND {names.BATCH} <= {news.to_batch}"
         engine.offer_table(BRONZE, Snapshot(news.uri, news.to_version), prune=new, where=new)
-    if quarantines_schemas(dataset):
-        subject = intent.scope.subject.split(".", 1)[1]
-        refused = f"dataset = '{subject}' AND layer = '{Layer.BRONZE}' AND outcome = '{Outcome.QUARANTINED}'"
-        engine.offer_table(SCHEMAS, lakehouse.schema_history.snapshot(), where=refused)
+    offer_new_schemas(engine, intent.scope.subject.split(".", 1)[1], dataset, lakehouse.schema_history)
     for lookup, version in intent.lookups.items():
         engine.offer_table(lookup_relation(lookup), Snapshot(lakehouse.lookup(lookup).uri, version))
     return replayed

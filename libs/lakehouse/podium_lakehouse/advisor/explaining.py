@@ -21,7 +21,12 @@ from podium_lakehouse.cleansing.outcome import (
     exceptions_statement,
     repeated_statement,
 )
-from podium_lakehouse.cleansing.preparing import lookups_of, offer_fillings, offer_near_equal
+from podium_lakehouse.cleansing.preparing import (
+    lookups_of,
+    offer_fillings,
+    offer_near_equal,
+    offer_new_schemas,
+)
 from podium_lakehouse.cleansing.staging import BRONZE, staging_statement, without_steps
 from podium_lakehouse.delta.replacing import live_files
 from podium_lakehouse.delta.tables import Snapshot, current
@@ -82,12 +87,14 @@ def explain_cleansing(
     with duckdb_engine() as rows:
         for name, snapshot in tables.items():
             rows.offer_table(name, snapshot)
+        offer_new_schemas(rows, dataset, declared, lakehouse.schema_history)
         offer_fillings(rows, declared, source_names, BRONZE)
         found = {STAGED: analyse(duckdb_plan(rows, DUCKDB.statement(staging), tables, run=run), sizes)}
     base = current(lakehouse.table_uri(Layer.SILVER, dataset))
     with open_engine(engine, lakehouse=lakehouse.uri) as opened:
         for name, snapshot in tables.items():
             opened.offer_table(name, snapshot)
+        offer_new_schemas(opened, dataset, declared, lakehouse.schema_history)
         offer_fillings(opened, declared, source_names, BRONZE)
         opened.materialise_rows(STAGED, staging if run else staging.limit(SAMPLE_ROWS), BRONZE)
         offer_near_equal(opened, declared)

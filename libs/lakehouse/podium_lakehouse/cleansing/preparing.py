@@ -2,19 +2,29 @@
 
 from collections.abc import Mapping
 
+from podium_contracts.names import Layer
 from podium_contracts.pipeline import Dataset, ReferenceDataCheck
 
 from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.cleansing.dispositions import LARGE_BLOCKS, PAIRS, SIMILAR
 from podium_lakehouse.cleansing.fuzzy import large_blocks_statement, pairs_statement, similar_statement
 from podium_lakehouse.cleansing.interpolation import interpolated, interpolation_statement
+from podium_lakehouse.cleansing.staging import SCHEMAS, quarantines_schemas
 from podium_lakehouse.engines.engine import ROW_DIALECT, Engine
+from podium_lakehouse.records.schema_history import Outcome, SchemaHistory
 
 
 def lookups_of(dataset: Dataset) -> set[str]:
     """Return the lookups that cleansing a dataset reads."""
     checking = {rule.lookup for rule in dataset.rules.values() if isinstance(rule, ReferenceDataCheck)}
     return checking | {rule.lookup for rule in dataset.standardise.values() if rule.lookup}
+
+
+def offer_new_schemas(engine: Engine, name: str, dataset: Dataset, history: SchemaHistory) -> None:
+    """Offer the new schemas of the files whose rows go to quarantine, where the dataset wants that."""
+    if quarantines_schemas(dataset):
+        refused = f"dataset = '{name}' AND layer = '{Layer.BRONZE}' AND outcome = '{Outcome.QUARANTINED}'"
+        engine.offer_table(SCHEMAS, history.snapshot(), where=refused)
 
 
 def offer_fillings(engine: Engine, dataset: Dataset, source_names: Mapping[str, str], whole: str) -> None:
