@@ -325,6 +325,14 @@ def test_a_sheet_becomes_rows(make_shop: Any, tmp_path: Path) -> None:
     ]
 
 
+def test_rows_above_the_names_of_a_sheet_may_be_empty(make_shop: Any, tmp_path: Path) -> None:
+    """`header_row` is the row's number in the sheet, as people see it, whatever is above it."""
+    shop = make_shop(tmp_path, format="excel", excel={"header_row": 3})
+    shop.deliver("a.xlsx", excel([], [], ["id", "n"], ["a", 1], ["b", "#N/A"]))
+    assert flow(shop) == (2, 2)
+    assert shop.values("_row", "id", "n") == [(1, "a", "1"), (2, "b", "#N/A")]
+
+
 REFUSED = {
     "parquet, cut off": ("parquet", {}, parquet(pa.table({"id": [1]}))[:-5], "cannot be read as Parquet"),
     "parquet, something else": ("parquet", {}, b"id\n1\n", "cannot be read as Parquet"),

@@ -71,7 +71,7 @@ class Workbook:
                 f"{name} has no sheet {wanted.sheet!r}", hint=f"its sheets are: {', '.join(sheets)}"
             )
         try:
-            sheet = book.load_sheet(wanted.sheet or 0, header_row=None, dtypes="string")
+            sheet = book.load_sheet(wanted.sheet or 0, header_row=None, skip_rows=0, dtypes="string")
             table, errors = sheet.to_arrow_with_errors()
         except fastexcel.FastExcelError as error:
             raise _unreadable(name, error) from error
