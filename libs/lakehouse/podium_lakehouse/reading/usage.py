@@ -21,6 +21,8 @@ TURNED: Mapping[type[exp.Expr], type[exp.Expr]] = {
     exp.LT: exp.GT,
     exp.LTE: exp.GTE,
 }
+VALUES = (exp.Literal, exp.RawString, exp.ByteString, exp.National)
+"""What a value is written as: `'Smith'`, `$$Smith$$`, `E'Smith'`, `N'Smith'`."""
 DATE_FORMS = ("%Y-%m-%d", "%Y%m%d")
 """How a date stands in a statement: as a date, or as the number 20101231."""
 
@@ -193,5 +195,5 @@ def _parsed(text: str, form: str) -> date:
 
 
 def _without_values(tree: exp.Expr, dialect: str) -> str:
-    blank = tree.transform(lambda node: exp.Placeholder() if isinstance(node, exp.Literal) else node)
-    return blank.sql(dialect=dialect)
+    blank = tree.transform(lambda node: exp.Placeholder() if isinstance(node, VALUES) else node)
+    return blank.sql(dialect=dialect, comments=False)

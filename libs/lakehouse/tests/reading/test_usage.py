@@ -63,9 +63,10 @@ def test_a_date_may_be_a_number() -> None:
     assert found.ranges == (DateRange("gold.fact.date_key", "2010-01-01", "2010-03-31"),)
 
 
-def test_values_are_left_out() -> None:
-    """A record of what was asked holds none of somebody's data."""
-    assert told("from gold.fact where id = 'Smith' limit 3", TABLES).statement == (
+@pytest.mark.parametrize("value", ["'Smith'", "$$Smith$$", "E'Smith'", "N'Smith'", "'Smith' /* the one */"])
+def test_values_are_left_out(value: str) -> None:
+    """A record of what was asked holds none of somebody's data, however it is written; a comment may, too."""
+    assert told(f"from gold.fact where id = {value} limit 3", TABLES).statement == (
         "SELECT * FROM gold.fact WHERE id = ? LIMIT ?"
     )
 
