@@ -23,6 +23,8 @@ _LETTERS = {
 """What each group of letters stands for."""
 _PART = r"yyyy|MM?|dd?|HH?|mm|ss|S{1,6}|'[^']+'|[^A-Za-z']"
 _ORDER = "yMdHmsS"
+_WHOLE = ("yMd", "yMdHm", "yMdHms", "yMdHmsS")
+"""What a format says together: a day, or one with a time to the minute, the second or a part of it."""
 _BETWEEN = {"M": "-", "d": "-", "H": " ", "m": ":", "s": ":", "S": "."}
 """What stands before each part in ISO 8601."""
 
@@ -48,8 +50,7 @@ class MomentFormat:
         found = re.findall(_PART, text)
         parts = [part for part in found if part in _LETTERS]
         letters = [part[0] for part in parts]
-        wanted = _ORDER[: max(len(set(letters)), 3)]
-        if sorted(letters) != sorted(wanted):
+        if "".join(sorted(letters, key=_ORDER.index)) not in _WHOLE:
             raise ValueError(
                 f"{text!r}: year, month and day stand in it once each, then it may have hours and minutes, seconds, parts of a second"
             )

@@ -76,7 +76,9 @@ def test_a_source_writes_its_timestamps_in_its_format(cleanser: Any, row: Make) 
     assert done.rules == [["schema.x"], ["schema.x"]]
 
 
-@pytest.mark.parametrize("written", ["yyyy-MM", "yy-MM-dd", "dd.MM.yyyy mm", "yyyy-MM-dd hh:mm a", "", "'x"])
+@pytest.mark.parametrize(
+    "written", ["yyyy-MM", "yy-MM-dd", "dd.MM.yyyy mm", "yyyy-MM-dd HH", "yyyy-MM-dd hh:mm a", "", "'x"]
+)
 def test_a_format_that_leaves_something_open_is_refused(cleanser: Any, written: str) -> None:
     """It has a year of four digits, a month, a day, and then hours and minutes or nothing more."""
     with pytest.raises(ValidationError, match="timestamp_format"):
