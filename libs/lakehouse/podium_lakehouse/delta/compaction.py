@@ -63,11 +63,13 @@ def _groups(files: Sequence[LiveFile], small_bytes: int) -> Iterator[list[LiveFi
     small = sorted((file for file in files if file.size < small_bytes), key=lambda file: repr(file.partition))
     for _, alike in groupby(small, key=lambda file: file.partition):
         group: list[LiveFile] = []
+        size = 0
         for file in alike:
             group.append(file)
-            if sum(member.size for member in group) >= small_bytes:
+            size += file.size
+            if size >= small_bytes:
                 yield from [group] if len(group) > 1 else []
-                group = []
+                group, size = [], 0
         yield from [group] if len(group) > 1 else []
 
 
