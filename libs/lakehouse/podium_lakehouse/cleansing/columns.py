@@ -155,6 +155,11 @@ def quality_columns(dataset: Dataset) -> tuple[str, ...]:
     return tuple(name for name, wanted in asked.items() if wanted)
 
 
+def judged_columns(dataset: Dataset) -> dict[str, ColumnType]:
+    """Return the columns with what cleansing says of a row: rows that are alike may have come to be so in different ways."""
+    return {"quality_score": SCORE_TYPE, **dict.fromkeys(quality_columns(dataset), STRING)}
+
+
 def retired_columns(dataset: Dataset, present: Iterable[str]) -> tuple[str, ...]:
     """Return those of a table's columns that the file had once asked for, and does so no more: null in the rows that come now."""
     asked = quality_columns(dataset)

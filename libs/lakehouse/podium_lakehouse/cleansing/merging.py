@@ -51,7 +51,11 @@ class _Merging:
         self.written = [
             name for name in names.silver_columns(dataset) if name not in {"created_at", "updated_at"}
         ]
-        content = {**names.business_columns(dataset), **names.as_of_columns(dataset)}
+        content = {
+            **names.business_columns(dataset),
+            **names.as_of_columns(dataset),
+            **names.judged_columns(dataset),
+        }
         self.content = dialect.content_hash([(self._name(name), kind) for name, kind in content.items()])
 
     def steps(self, *, with_base: bool) -> dict[str, exp.Query]:

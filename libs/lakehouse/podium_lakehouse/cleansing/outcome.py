@@ -3,9 +3,9 @@
     repeated → ranked ─┐
          matched, held ┴► exceptions
 
-"Latest" is a total order: the declared order columns, then the content hash of the business columns; `keep_first` turns it round. Neither
-depends on when or in which file a row arrived, so any cut into batches ends in the same Silver. The hash is computed only for the few rows whose
-key occurs twice, and from stored columns, so it takes no room.
+"Latest" is a total order: the declared order columns, then the content hash of the business columns, then that of the score and its like;
+`keep_first` turns it round. None depends on when or in which file a row arrived, so any cut into batches ends in the same Silver. The hashes are
+computed only for the few rows whose key occurs twice, and from stored columns, so they take no room.
 """
 
 from podium_contracts.pipeline import Dataset
@@ -98,12 +98,15 @@ class _Outcome:
         self.keys = [self._name(name) for name in dataset.duplicates.keys]
         self.order = [self._name(name) for name in dataset.duplicates.order]
         business = names.business_columns(dataset)
-        self.content = dialect.content_hash([(self._name(name), kind) for name, kind in business.items()])
+        self.hashes = [
+            dialect.content_hash([(self._name(name), kind) for name, kind in columns.items()])
+            for columns in (business, names.judged_columns(dataset))
+        ]
 
     def duplicate_steps(self) -> dict[str, exp.Select]:
-        """Rows whose key occurs more than once in the batch, ranked from the one that stays; ties are the same content."""
+        """Rows whose key occurs more than once in the batch, ranked from the one that stays; ties say the same."""
         direction = "ASC" if self.first else "DESC"
-        best = ", ".join(f"{column} {direction}" for column in [*self.order, self.content, *ROW_IDENTITY])
+        best = ", ".join(f"{column} {direction}" for column in [*self.order, *self.hashes, *ROW_IDENTITY])
         rank = f"row_number() OVER (PARTITION BY {', '.join(self.keys or ROW_IDENTITY)} ORDER BY {best}) AS _rank"
         candidates = f"{self.accepted} AND {names.KEY_HASH} IN (SELECT {names.KEY_HASH} FROM {REPEATED})"
         return {"ranked": self.select([*ROW_IDENTITY, rank], STAGED, candidates)}
@@ -112,7 +115,8 @@ class _Outcome:
         """Rows whose key Silver already holds, with how they compare."""
         base_columns = [*(f"{BASE}.{name}" for name in self.keys)]
         order = [f"{BASE}.{name} AS _base_{index}" for index, name in enumerate(self.order)]
-        held = self.select([*base_columns, *order, f"{self.content} AS _base_content"], BASE).where(
+        hashes = [f"{sql} AS _base_hash_{index}" for index, sql in enumerate(self.hashes)]
+        held = self.select([*base_columns, *order, *hashes], BASE).where(
             self._same_key_exists(), dialect=self.dialect.name
         )
         ours = [*(f"{STAGED}.{name}" for name in ROW_IDENTITY), *self._sides()]
@@ -129,20 +133,19 @@ class _Outcome:
         return f"EXISTS (SELECT 1 FROM {STAGED} WHERE {same})"
 
     def _sides(self) -> list[str]:
-        content = self.content
-        ours, theirs = (
-            [*(f"{STAGED}.{name}" for name in self.order)],
-            [f"held._base_{index}" for index in range(len(self.order))],
-        )
+        ours = [*(f"{STAGED}.{name}" for name in self.order), *map(self._staged, self.hashes)]
+        theirs = [
+            *(f"held._base_{index}" for index in range(len(self.order))),
+            *(f"held._base_hash_{index}" for index in range(len(self.hashes))),
+        ]
         newer, equal, sign = "FALSE", "TRUE", "<" if self.first else ">"
-        pairs = [*zip(ours, theirs, strict=True), (self._staged(content), "held._base_content")]
-        for mine, yours in pairs:
+        for mine, yours in zip(ours, theirs, strict=True):
             newer = f"({newer} OR ({equal} AND {mine} {sign} {yours}))"
             equal = f"({equal} AND {mine} = {yours})"
         return [f"{newer} AS _newer", f"{equal} AS _equal"]
 
     def _staged(self, content: str) -> str:
-        """The content hash with its columns taken from the staged row."""
+        """A hash with its columns taken from the staged row."""
         tree = self.dialect.build(content)
         for column in tree.find_all(exp.Column):
             column.set("table", exp.to_identifier(STAGED))

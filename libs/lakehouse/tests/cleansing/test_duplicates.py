@@ -86,6 +86,23 @@ def test_a_tie_with_silver_ends_as_it_would_in_one_batch(cleanser: Any, row: Mak
         assert done.counts in ({"updated": 1}, {"late": 1})
 
 
+@pytest.mark.parametrize("strategy", ["keep_latest", "keep_first", "merge"])
+def test_rows_that_are_alike_end_with_one_score(cleanser: Any, row: Make, strategy: str) -> None:
+    """A value that was there and one that was filled in make the same row with another score: no batch decides which it has."""
+    dataset = cleanser.dataset(
+        columns=X,
+        nulls={"x": {"strategy": "default", "default_value": 0}},
+        scoring={"deductions": {"no_x": {"condition": "is_null", "column": "x", "deduction": 10}}},
+        duplicates={"keys": ["id"], "order": ["at"], "strategy": strategy},
+    )
+    rows = [row(x=None), row(x="0")]
+    together = cleanser.run(dataset, rows).silver[0]["quality_score"]
+    for first, second in (rows, rows[::-1]):
+        held = cleanser.run(dataset, [first]).silver
+        done = cleanser.run(dataset, [second], base=held)
+        assert [r["quality_score"] for r in (done.silver or held)] == [together]
+
+
 def test_the_latest_of_a_batch_meets_silver(cleanser: Any, row: Make) -> None:
     """Duplicates within the batch go first; the one that stays is compared."""
     dataset = cleanser.dataset(columns=X)
