@@ -302,7 +302,7 @@ REFUSED = {
         "by_town.sql",
         BY_TOWN.replace(", town, cast", ", nullif(town, 'Bath') as town, cast"),
         ModelFailed,
-        "model by_town: 1 row.s. where town_key IS NULL OR town IS NULL",
+        "model by_town: 1 row.s. where town_key or town is null",
     ),
     "totals that differ": (
         "by_town.sql",
@@ -366,6 +366,27 @@ def test_rows_of_a_key_that_is_gone_are_deleted(stall: Stall) -> None:
     }
     written = {row["id"]: row["created_at"] == row["updated_at"] for row in stall.gold("fact").values()}
     assert written == {"a": True, "b": False, "c": True}
+
+
+def test_columns_may_be_called_as_they_like(stall: Stall) -> None:
+    """By words of SQL, and with spaces and capitals: also where rows that are there are replaced, and others are added."""
+    named = FACT.replace("price,", 'price as "Total Price", town as "group", \'x\' as "desc",', 1)
+    stall.write("fact.sql", named)
+    stall.write(
+        "by_town.sql",
+        BY_TOWN.replace("sum(price) as", 'sum("Total Price") as').replace(
+            "'equals': 'sum(price)'", "'equals': 'sum(\"Total Price\")'"
+        ),
+    )
+    stall.run(*DAY_ONE)
+    stall.run("a,2,Wells,8.00", "d,2,Bath,1.00")
+    rows = stall.gold("fact")
+    assert [(rows[key]["group"], str(rows[key]["Total Price"])) for key in "abcd"] == [
+        ("Wells", "8.00"),
+        ("Wells", "2.00"),
+        ("Bath", "4.00"),
+        ("Bath", "1.00"),
+    ]
 
 
 def test_a_changed_project_makes_every_row_anew(stall: Stall) -> None:

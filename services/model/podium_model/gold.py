@@ -80,12 +80,13 @@ class GoldTable:
             ModelFailed: a setting names no column, or a key is null or stands for several rows, or a row belongs to no affected key.
         """
         self._check_columns()
-        keys, affect = ", ".join(self.model.keys), self.model.affect_key
-        null = " OR ".join(f"{name} IS NULL" for name in dict.fromkeys([*self.model.keys, affect]))
+        keys, affect = ", ".join(map(self._quoted, self.model.keys)), self._quoted(self.model.affect_key)
+        identifying = dict.fromkeys([*self.model.keys, self.model.affect_key])
+        null = " OR ".join(f"{self._quoted(name)} IS NULL" for name in identifying)
         nameless = self._rows(f"{self._staged} WHERE {null}")
         if nameless:
             raise ModelFailed(
-                f"model {self.model.name}: {nameless} row(s) where {null}",
+                f"model {self.model.name}: {nameless} row(s) where {' or '.join(identifying)} is null",
                 hint="give such rows a value of their own in the model, such as -1",
             )
         repeated = f"SELECT {keys} FROM {self._staged} GROUP BY ALL HAVING count(*) > 1"
@@ -96,7 +97,7 @@ class GoldTable:
         if found:
             listed = "; ".join(", ".join(str(value) for value in row) for row in found)
             raise ModelFailed(
-                f"model {self.model.name}: {keys} stands for several rows: {listed}",
+                f"model {self.model.name}: {', '.join(self.model.keys)} stands for several rows: {listed}",
                 hint="make the model's unique_key unique: two things must not share a key",
             )
 
@@ -264,14 +265,12 @@ class GoldTable:
 
         A certified row with a staged one's key is among those of the affected keys, or `check_keys` would have refused it.
         """
-        name, keys = self.model.name, self.model.keys
+        name, keys = self.model.name, [self._quoted(key) for key in self.model.keys]
         on = " AND ".join(f"s.{key} = c.{key}" for key in keys)
-        columns = self.engine.schema(self._staged).names
-        differs = " OR ".join(
-            f"s.{col} IS DISTINCT FROM c.{col}"
-            for col in columns
-            if col not in (*NOT_COMPARED, *self._written_once())
-        )
+        made = self.engine.schema(self._staged).names
+        compared = [self._quoted(col) for col in made if col not in (*NOT_COMPARED, *self._written_once())]
+        differs = " OR ".join(f"s.{col} IS DISTINCT FROM c.{col}" for col in compared)
+        columns = [self._quoted(col) for col in made]
         self.engine.materialise(
             f"diff__{name}",
             f"SELECT s.*, FALSE AS {DELETED}, c.{keys[0]} IS NULL AS _new FROM {self._staged} s "
@@ -296,7 +295,7 @@ class GoldTable:
         committed = self.engine.merge(
             self.uri,
             f"SELECT {', '.join([*columns, DELETED])} FROM diff__{name}",
-            keys,
+            self.model.keys,
             transaction,
             base=self.base,
             metadata=self.intent.commit_metadata,
@@ -304,6 +303,9 @@ class GoldTable:
             delete_where=f"s.{DELETED}",
         )
         return Change(committed, inserted, removed)
+
+    def _quoted(self, column: str) -> str:
+        return self.engine.dialect.identifier(column)
 
     def _written_once(self) -> tuple[str, ...]:
         """Return the columns that an update leaves as they are."""

@@ -227,7 +227,8 @@ class DuckDbEngine:
         low, high = bounds(self, keys[0], f"({text})")
         if low is None:
             return append_once(table_uri, (), transaction, base=base, metadata=metadata)
-        predicate = [*(f"t.{name} = s.{name}" for name in keys), *within(self, f"t.{keys[0]}", low, high)]
+        named = [self.dialect.identifier(name) for name in keys]
+        predicate = [*(f"t.{name} = s.{name}" for name in named), *within(self, f"t.{named[0]}", low, high)]
 
         def change(table: DeltaTable, properties: CommitProperties) -> dict[str, object]:
             source = self.connection.sql(text).to_arrow_reader(MERGE_BATCH_ROWS)
@@ -245,9 +246,12 @@ class DuckDbEngine:
             if delete_where:
                 merger = merger.when_matched_delete(delete_where)
             live = f"NOT ({delete_where})" if delete_where else None
-            updates = {name: f"s.{name}" for name in columns if name not in {*keys, *keep}}
+            inserts = {
+                self.dialect.identifier(name): f"s.{self.dialect.identifier(name)}" for name in columns
+            }
+            kept = {self.dialect.identifier(name) for name in (*keys, *keep)}
+            updates = {name: value for name, value in inserts.items() if name not in kept}
             merger = merger.when_matched_update(updates, live)
-            inserts = {name: f"s.{name}" for name in columns}
             version = table.version()
             metrics = dict(merger.when_not_matched_insert(inserts, live).execute())
             if table.version() == version:
