@@ -326,6 +326,16 @@ def test_refused_rows_are_replayed_or_rejected(terminal: Terminal) -> None:
     assert {row["id"] for row in terminal.podium("show", "silver.sales", "-o", "json").json} == {"a", "b"}
 
 
+@pytest.mark.parametrize("reason", ["", " ", "x" * 2001], ids=["none", "blank", "too long"])
+def test_rows_are_not_rejected_without_a_reason(terminal: Terminal, reason: str) -> None:
+    """A reason that says nothing is none: the rows stay where they are."""
+    terminal.deliver("one.csv", "a,1,-1.00")
+    terminal.podium("run", "-q")
+    refused = terminal.podium("quarantine", "reject", "sales", "--all", "--reason", reason)
+    assert (refused.code, "--reason has 1 to 2,000 characters" in refused.err) == (2, True)
+    assert [row["rows"] for row in terminal.podium("quarantine", "ls", "-o", "json").json] == [1]
+
+
 @pytest.mark.parametrize("words", [(), ("--all", "--rule", "rule.not_negative")], ids=["none", "two ways"])
 def test_a_decision_names_its_rows_in_one_way(terminal: Terminal, words: tuple[str, ...]) -> None:
     """Nothing is decided on rows that nobody meant."""

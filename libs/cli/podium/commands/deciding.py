@@ -9,7 +9,7 @@ from podium_lakehouse.records.intents import Decision
 from podium_quality.report import write as write_report
 from podium_runtime.requests import request
 
-from podium import host
+from podium import host, reasons
 from podium.commands.running import interruptible, on_engine, progress, refuse_failed
 from podium.console import Form, OutputOption, errors, write_json
 from podium.ending import EXIT_INTERRUPTED
@@ -68,7 +68,7 @@ def reject(
 
         podium quarantine reject sales 1c8e0f6a93d2 --reason "typed twice"
     """
-    decision = Decision(action="reject", rule=rule, ids=_named(ids, rule, every=every), reason=reason)
+    decision = Decision(action="reject", rule=rule, ids=_named(ids, rule, every=every), reason=reasons.given(reason))
     _carry_out(decision, dataset, file, overlay, form, quiet=quiet)
 
 

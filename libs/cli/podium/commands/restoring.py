@@ -14,13 +14,11 @@ from podium_lakehouse.records.intents import Acceptance, Scope
 from podium_lakehouse.restoring import QUARANTINE, certified_completions, is_there
 from podium_runtime.requests import request
 
-from podium import host
+from podium import host, reasons
 from podium.commands.running import on_engine, progress, renew_report, tell
 from podium.commands.tables import open_table, version_at
 from podium.console import Form, OutputOption, Row, write_json, write_rows
 from podium.opening import DEFAULT_FILE, FileOption, Opened, OverlayOption, open_pipeline
-
-LONGEST_REASON = 2000
 
 
 def restore(
@@ -92,11 +90,10 @@ def certify(
         podium certify gold --reason "known until the price list is in" --by "Ada"
     """
     started = monotonic()
-    if not reason.strip() or len(reason) > LONGEST_REASON:
-        raise typer.BadParameter(f"--reason has 1 to {LONGEST_REASON:,} characters")
+    why = reasons.given(reason)
     opened = on_engine(open_pipeline(file, overlay=overlay), None, quiet=True)
     scope = _scope(opened, subject)
-    acceptance = Acceptance(reason=reason.strip(), by=by or getuser())
+    acceptance = Acceptance(reason=why, by=by or getuser())
     requested = request(opened.pipeline, datasets=_datasets(scope))
     with progress(quiet=form == Form.JSON) as shown:
         outcome = host.certify(
