@@ -75,8 +75,8 @@ def anomalies(
     )
     if now.batch.get(ROWS):
         yield from _ages(watch, now, past)
-        yield from _metrics(watch, now, past)
-        yield from _shares(watch, now, past)
+    yield from _metrics(watch, now, past)
+    yield from _shares(watch, now, past)
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def _ages(watch: _Watch, now: Judged, past: Sequence[Judged]) -> Iterator[Check]
 
 
 def _metrics(watch: _Watch, now: Judged, past: Sequence[Judged]) -> Iterator[Check]:
-    """Yield a check for every percentage and mean of the rows that came which is unusual."""
+    """Yield a check for every percentage and mean of the rows that came which is unusual; of refused ones the rules tell."""
     earlier = [metrics(one.batch) for one in past]
     for name, value in metrics(now.batch).items():
         known = [float(found[name]) for found in earlier if name in found]

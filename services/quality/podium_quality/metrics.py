@@ -18,14 +18,14 @@ _SHARES_OF_OTHERS = {"null": "{}_completeness", "unknown": "{}_known_percentage"
 
 
 def metrics(measures: Measures, time: datetime | None = None) -> dict[str, Decimal]:
-    """Return the metrics of a table; without rows there is only `total_records`.
+    """Return the metrics of a table; without rows there is only `total_records`, and how many of those that came keep the rules.
 
     `time` is the time of the run, which the age of the newest rows is counted from; without it, their age is not told.
     """
     rows = measures.get(ROWS, Decimal(0))
     found = {"total_records": rows}
     if rows == 0:
-        return found
+        return found | dict(_validity(measures))
     for measure, value in measures.items():
         kind, _, name = measure.partition(".")
         if kind in _SHARES:

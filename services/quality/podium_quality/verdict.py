@@ -14,13 +14,16 @@ TOTAL = "total_records"
 def checks(table: str, metrics: Mapping[str, Decimal], thresholds: Mapping[str, Threshold]) -> list[Check]:
     """Return every metric of a table, held against its threshold where there is one.
 
-    Where there are no rows there is nothing to hold against thresholds, which is no pass: the number of rows is a breach, too.
+    Where there are no rows most of them are missing, which is no pass: the number of rows is a breach, too. What those that came did to
+    the rules is known all the same: where each was refused, that is what a threshold is for.
 
     Raises:
         TerminalError: a threshold names a metric that a table with rows does not have.
     """
     if not metrics[TOTAL]:
-        return [_no_records(table, thresholds)]
+        known = {name: value for name, value in metrics.items() if name != TOTAL}
+        told = [_check(table, name, value, thresholds.get(name)) for name, value in known.items()]
+        return [_no_records(table, thresholds), *told]
     unknown = [name for name in thresholds if name not in metrics]
     if unknown:
         raise TerminalError(
@@ -64,7 +67,7 @@ def _no_records(table: str, thresholds: Mapping[str, Threshold]) -> Check:
     check = _check(table, TOTAL, Decimal(0), thresholds.get(TOTAL))
     if TOTAL in thresholds or not (thresholds or table.startswith(Layer.SILVER)):
         return check
-    message = f"no records found in {table}: there is nothing to measure, nor to hold against thresholds"
+    message = f"no records found in {table}: nothing can be measured of its rows"
     return check.model_copy(update={"severity": "WARNING", "passed": False, "message": message})
 
 

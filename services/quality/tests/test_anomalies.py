@@ -8,7 +8,7 @@ from podium_contracts.events.v1 import Check
 from podium_contracts.pipeline import Anomalies
 from podium_quality.anomalies import Judged, anomalies
 from podium_quality.histogram import BINS, condition, described
-from podium_quality.measures import Measures
+from podium_quality.measures import EVALUATED, REFUSED, Measures
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ROWS = (5000, 5100, 4900, 5050, 4950, 5200, 4800)
@@ -98,6 +98,18 @@ def test_a_metric_of_the_new_rows_is_watched() -> None:
     assert check.message.startswith(
         "town_completeness of the new rows: 40 is 100.0 robust deviations below the median 90"
     )
+
+
+def test_a_batch_of_which_every_row_is_refused_is_told() -> None:
+    """None of it is in the table, so no other metric speaks of it."""
+    past = [
+        Judged({**one.measures, f"batch.{EVALUATED}": one.volume, f"batch.{REFUSED}": Decimal(50)}, one.time)
+        for one in PAST
+    ]
+    nothing = {name: Decimal(0) for name in PAST[0].measures if name.startswith("batch.")}
+    refused = {f"batch.{EVALUATED}": Decimal(5000), f"batch.{REFUSED}": Decimal(5000)}
+    now = Judged({**PAST[0].measures, **nothing, **refused}, START + timedelta(days=7))
+    assert list(found(now, past)) == ["validation_success_percentage_anomaly"]
 
 
 def test_what_gets_better_is_no_anomaly() -> None:

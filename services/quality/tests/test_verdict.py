@@ -103,3 +103,15 @@ def test_no_records_are_no_pass(
     assert (check.metric, check.actual, check.passed) == ("total_records", 0, passed)
     assert check.message.startswith(message)
     assert decide([check]) is (Verdict.PASSED if passed else Verdict.WARNED)
+
+
+def test_refused_rows_count_where_none_is_left() -> None:
+    """A table without rows because each was refused fails where a critical threshold says how many must keep the rules."""
+    refused = {"total_records": Decimal(0), "validation_success_percentage": Decimal("0.00")}
+    bound = {"validation_success_percentage": threshold("minimum", 99.5, "CRITICAL")}
+    judged = checks("silver.sales", refused, {**bound, "average_quality_score": threshold("minimum", 90)})
+    assert [(check.metric, check.passed) for check in judged] == [
+        ("total_records", False),
+        ("validation_success_percentage", False),
+    ]
+    assert decide(judged) is Verdict.FAILED

@@ -68,7 +68,9 @@ def reject(
 
         podium quarantine reject sales 1c8e0f6a93d2 --reason "typed twice"
     """
-    decision = Decision(action="reject", rule=rule, ids=_named(ids, rule, every=every), reason=reasons.given(reason))
+    decision = Decision(
+        action="reject", rule=rule, ids=_named(ids, rule, every=every), reason=reasons.given(reason)
+    )
     _carry_out(decision, dataset, file, overlay, form, quiet=quiet)
 
 
