@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 from deltalake import DeltaTable
+from podium_contracts.names import Layer
 
 from podium_lakehouse.advisor.caching import Access, CacheStrategy, cache_strategy
 from podium_lakehouse.advisor.findings import Finding, Kind, Priority
@@ -30,7 +31,8 @@ from podium_lakehouse.records.queries import Query
 
 DAY_FORM = "%Y%m%d"
 DAY = timedelta(days=1)
-SETTINGS = {How.PARTITION: "`partition_by`", How.CLUSTER: "`cluster_by`", How.Z_ORDER: "`zorder_by`"}
+PARTITIONS, ORDER = "`partition_by` in its model", "`cluster_by` in its model"
+SETTINGS = {How.PARTITION: PARTITIONS, How.CLUSTER: ORDER, How.Z_ORDER: "`zorder_by` in its model"}
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,8 @@ def advise(table: str, snapshot: Snapshot, queries: Sequence[Query]) -> Advice:
         by_profile(profile),
         access,
     )
-    laid_out = set(opened.metadata().partition_columns)
-    return replace(advice, findings=tuple(_findings(advice, laid_out, days_asked(table, DATE, queries))))
+    asked = days_asked(table, DATE, queries)
+    return replace(advice, findings=tuple(_findings(advice, opened, asked)))
 
 
 def updates_per_day(table: DeltaTable) -> float:
@@ -104,34 +106,23 @@ def updates_per_day(table: DeltaTable) -> float:
 
 
 def profile_of(snapshot: Snapshot, table: DeltaTable) -> Profile:
-    """Return what a table's data says: its days by the statistics of its files, its countries by reading that column.
+    """Return what a table's data says: the days that `date_key` spans and the number of its countries, by reading these columns.
 
     A table with one row for each, as a dimension, has neither.
     """
-    columns, rows = column_names(table), snapshot.rows()
-    days = _days(table) if DATE in columns else 0
-    countries = 0
-    if COUNTRY in columns:
-        with duckdb_engine() as engine:
-            engine.offer_table("profiled", snapshot)
-            ((found,),) = engine.execute(f"SELECT count(DISTINCT {COUNTRY}) FROM profiled")
-            countries = int(str(found))
+    columns, rows = {DATE, COUNTRY}.intersection(column_names(table)), snapshot.rows()
+    with duckdb_engine() as engine:
+        engine.offer_table("profiled", snapshot)
+        found = {
+            column: [value for (value,) in engine.execute(f"SELECT DISTINCT {column} FROM profiled")]
+            for column in columns
+        }
+    shared = {column: values for column, values in found.items() if len(values) < rows}
+    days = [day for value in shared.get(DATE, ()) if (day := _day(value))]
     return Profile(
-        date_range_days=days if days < rows else 0, country_cardinality=countries if countries < rows else 0
+        date_range_days=(max(days) - min(days)).days + 1 if days else 0,
+        country_cardinality=len(shared.get(COUNTRY, ())),
     )
-
-
-def _days(table: DeltaTable) -> int:
-    actions = pa.table(table.get_add_actions(flatten=True))
-    found = [
-        day
-        for side in ("min", "max")
-        for value in (
-            actions[f"{side}.{DATE}"].to_pylist() if f"{side}.{DATE}" in actions.column_names else ()
-        )
-        if (day := _day(value))
-    ]
-    return (max(found) - min(found)).days + 1 if found else 0
 
 
 def _day(value: object) -> date | None:
@@ -139,12 +130,13 @@ def _day(value: object) -> date | None:
     if isinstance(value, date):
         return value
     try:
-        return datetime.strptime(str(value), DAY_FORM).date()  # noqa: DTZ007 - a day, wherever it is
+        return datetime.strptime(str(value).zfill(8), DAY_FORM).date()  # noqa: DTZ007 - a day, wherever it is
     except ValueError:
         return None
 
 
-def _findings(advice: Advice, laid_out: set[str], asked: float | None) -> Iterator[Finding]:
+def _findings(advice: Advice, table: DeltaTable, asked: float | None) -> Iterator[Finding]:
+    laid_out, moments = table.metadata().partition_columns, _moments(table)
     reasons: dict[tuple[How, str], list[str]] = defaultdict(list)
     for suggestion in (*advice.partitioning.suggestions, *advice.layout.suggestions):
         reasons[suggestion.how, suggestion.column].append(suggestion.reason)
@@ -155,11 +147,27 @@ def _findings(advice: Advice, laid_out: set[str], asked: float | None) -> Iterat
         yield Finding(
             Kind.PARTITIONING if how == How.PARTITION else Kind.CLUSTERING,
             Priority.LOW if small else Priority.MEDIUM,
-            f"{how} {advice.table} by {column}: {SETTINGS[how]} in its model",
+            f"{how} {advice.table} by {column}: {_where(advice.table, how, column, moments)}",
             evidence="; ".join(shown),
             gain=_little(advice) if small else _gain(advice, column, asked),
         )
     yield from _cached(advice)
+
+
+def _moments(table: DeltaTable) -> set[str]:
+    """Return the columns that a table can be partitioned by: dates and timestamps."""
+    return {field.name for field in pa.schema(table.schema().to_arrow()) if pa.types.is_temporal(field.type)}
+
+
+def _where(table: str, how: How, column: str, moments: set[str]) -> str:
+    """Return where a way to lie is declared: partitions are days or months, and only Gold has models."""
+    if not table.startswith(f"{Layer.GOLD}."):
+        return "in a Gold model that is made for these queries"
+    if how != How.PARTITION or column in moments:
+        return SETTINGS[how]
+    if column == DATE:
+        return f"{PARTITIONS}, over a column with the date itself"
+    return f"{ORDER}, as partitions are days or months"
 
 
 def _cached(advice: Advice) -> Iterator[Finding]:
