@@ -169,6 +169,25 @@ def test_lines_that_do_not_parse_are_counted(prompt: Any) -> None:
     assert "1 lines do not parse" in (prompt.folder / "pipeline.yaml").read_text()
 
 
+@pytest.mark.parametrize("content", ["1,anna,2026-01-01\n2,bert,2026-01-02\n", "7.50,x\n8.50,y\n"])
+def test_a_first_line_that_looks_like_a_row_is_warned_of(prompt: Any, content: str) -> None:
+    """A row that is taken for names would be lost without a word."""
+    put(prompt, "x.csv", content)
+    answer = prompt.podium("init", "x.csv")
+    assert answer.code == 0, answer.err
+    assert "warning: the first line of x.csv looks like a row" in answer.err
+    assert "a line with the columns' names above it" in answer.err
+
+
+@pytest.mark.parametrize(
+    "content", ["id,day\n2,2026-01-02\n", "id,2024\n1,5\n", "anna,2024\nbert,\n", "a\nb\n"]
+)
+def test_names_are_no_row(prompt: Any, content: str) -> None:
+    """Nor is a year among them."""
+    put(prompt, "x.csv", content)
+    assert "warning" not in prompt.podium("init", "x.csv").err
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message", "hint"),
     [

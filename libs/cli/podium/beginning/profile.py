@@ -17,7 +17,7 @@ from podium_lakehouse.expressions.dialects import DUCKDB
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.catalogue import Entry
 from podium_lakehouse.schemas.detection import kind, looks
-from podium_lakehouse.schemas.kinds import NULL
+from podium_lakehouse.schemas.kinds import NULL, TEXT
 from podium_runtime.requests import request
 
 from podium.beginning.names import column_name
@@ -39,7 +39,7 @@ ODDITIES = {
     r"[+-]?\d{1,3}(,\d{3})+([.]\d+)?": "numbers are read without separators, as 1234.50",
 }
 """Ways in which values are often written that no type reads, by a pattern of the value."""
-FIGURES = 6
+FIGURES = 7
 """Of each column that the statement asks for."""
 RATES = ("price", "rate", "percent", "percentage", "pct", "score", "ratio", "year", "month", "age")
 """Of whose sums nobody learns anything."""
@@ -59,6 +59,8 @@ class Seen:
     empty: bool = False
     oddly: str = ""
     """How values are written that are text only because of that."""
+    named_like_a_value: bool = False
+    """Whether its name in the source is a number, a day or the like."""
 
     @property
     def adds_up(self) -> bool:
@@ -81,6 +83,14 @@ class Profile:
     corrupt: int
     columns: tuple[Seen, ...]
     keys: tuple[str, ...]
+
+    @property
+    def headless(self) -> bool:
+        """Whether a CSV file's first line looks like a row: the names of all columns that are not text are values, too."""
+        typed = [column for column in self.columns if column.type != STRING]
+        return (
+            self.group.format == "csv" and bool(typed) and all(column.named_like_a_value for column in typed)
+        )
 
     @property
     def moment(self) -> Seen | None:
@@ -179,13 +189,14 @@ def _columns(names: dict[str, str], engine: DuckDbEngine) -> Iterator[tuple[str,
     quoted = {stored: DUCKDB.identifier(stored) for stored in names}
     parts = [
         f"bit_or({looks(column)}), count(*) - count({column}), approx_count_distinct({column}), "
-        f"min(TRY_CAST({column} AS DECIMAL(38,6))), max(TRY_CAST({column} AS DECIMAL(38,6))), {_oddities(column)}"
-        for column in quoted.values()
+        f"min(TRY_CAST({column} AS DECIMAL(38,6))), max(TRY_CAST({column} AS DECIMAL(38,6))), {_oddities(column)}, "
+        f"any_value({looks(DUCKDB.text(names[stored]))})"
+        for stored, column in quoted.items()
     ]
     [found] = engine.execute(f"SELECT {', '.join(parts)} FROM intact")
     taken: set[str] = set()
     for number, (stored, source) in enumerate(names.items()):
-        bits, nulls, distinct, low, high, oddly = found[FIGURES * number : FIGURES * (number + 1)]
+        bits, nulls, distinct, low, high, oddly, named = found[FIGURES * number : FIGURES * (number + 1)]
         word = kind(int(str(bits or 0)))
         kind_of = STRING if word == NULL else ColumnType.parse(word)
         name = column_name(source, taken)
@@ -203,6 +214,7 @@ def _columns(names: dict[str, str], engine: DuckDbEngine) -> Iterator[tuple[str,
                 high,
                 empty=word == NULL,
                 oddly=str(oddly or "") if kind_of == STRING else "",
+                named_like_a_value=kind(int(str(named or 0))) not in {TEXT, NULL},
             ),
         )
 

@@ -38,6 +38,8 @@ def init(
     for group in grouped(found(files)):
         errors.print(Text(f"looking at {group.name}: {len(group.files)} file(s)"))
         profiles.append(profile(group))
+        if profiles[-1].headless:
+            errors.print(Text(_headless(profiles[-1])), soft_wrap=True)
     texts = {
         DEFAULT_FILE.name: pipeline_text(name, profiles, home),
         **{f"dbt/{path}": text for path, text in project(name, profiles).items()},
@@ -62,6 +64,14 @@ def _check_free(home: Path) -> None:
                 f"{near(path)} is there already",
                 hint="name another folder with --to; nothing has been written",
             )
+
+
+def _headless(item: Profile) -> str:
+    names = ", ".join(column.source for column in item.columns)
+    return (
+        f"warning: the first line of {item.group.files[0].name} looks like a row: {names}\n"
+        f"next: if it is one, write a line with the columns' names above it, remove {DEFAULT_FILE.name} and dbt, and begin again"
+    )
 
 
 def _shown(item: Profile) -> Row:
