@@ -91,9 +91,13 @@ def of_messages(rows: Rows, current: Kinds, known: Names, offsets: Sequence[Offs
 def check_declared(rows: Rows, current: Kinds, dataset: Dataset) -> None:
     """Refuse a first file of a source that has none of the declared columns: what Bronze takes of it is not read again when the mistake is corrected.
 
+    Where all columns are expressions, none is declared of the source.
+
     Raises:
         BadSource: the delimiter, the format or the row of the header is another than declared, as it seems.
     """
+    if all(column.expression for column in dataset.columns.values()):
+        return
     declared = set(known_columns(dataset, rows.names).values())
     for file, kinds in rows.kinds.items():
         if current or declared & kinds.keys():

@@ -160,7 +160,7 @@ def _pipeline(group: Group, folder: Path) -> Pipeline:
     """Return a pipeline whose ingestion is all that anybody runs of it."""
     dataset = {
         "sources": group.sources(folder),
-        "columns": {"any": {"type": "string"}},
+        "columns": {"any": {"type": "string", "expression": "'any'"}},
         "duplicates": {"keys": ["any"]},
     }
     spec = Spec.model_validate({"lakehouse": {"uri": "lakehouse"}, "datasets": {group.name: dataset}})
