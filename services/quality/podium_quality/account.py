@@ -8,6 +8,7 @@ from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Intent, Scope
 
 from podium_quality.measures import BATCH, EVALUATED, REFUSED, Measures, add
+from podium_quality.standing import is_return, standing
 
 _DECLARED = "rule"
 """How the ids of the rules begin that the pipeline file declares."""
@@ -31,30 +32,21 @@ def accounted(
             new = add(new, _counts(done))
     if not before and not new:
         return {}
-    restored = any(isinstance(event.data, LayerCompleted) and _is_return(event.data) for event in completed)
+    restored = any(isinstance(event.data, LayerCompleted) and is_return(event.data) for event in completed)
     total = _in_all(scope, judged.to_batch, lakehouse) if restored else add(before, new)
     return total | {f"{BATCH}{name}": value for name, value in new.items()}
 
 
-def _is_return(done: LayerCompleted) -> bool:
-    """Whether a completion of cleansing put back an earlier one: it has rows of no batch."""
-    return done.ledger is None or done.ledger.flow is None
-
-
 def _in_all(scope: Scope, sequence: int, lakehouse: Lakehouse) -> Measures:
-    """Return the counts of all completions up to a number; what a restore took back does not count, it is cleansed again."""
-    by_sequence: dict[int, Measures] = {}
+    """Return the counts of all completions up to a number that still stand."""
+    all_done = [
+        event.data
+        for event in lakehouse.completions.after(scope, 0)
+        if isinstance(event.data, LayerCompleted) and event.data.sequence <= sequence
+    ]
     now = Measures()
-    for event in lakehouse.completions.after(scope, 0):
-        done = event.data
-        if not isinstance(done, LayerCompleted) or done.sequence > sequence:
-            continue
-        restores = lakehouse.intents.read(scope, done.sequence).restores if _is_return(done) else None
-        if restores:
-            now = by_sequence[restores.sequence]
-        elif done.ledger:
-            now = add(now, _counts(done))
-        by_sequence[done.sequence] = now
+    for done in standing(scope, all_done, lakehouse):
+        now = add(now, _counts(done))
     return now
 
 

@@ -14,6 +14,7 @@ from podium_contracts.events.v1 import (
     LayerCompleted,
     Ledger,
     QualityEvaluated,
+    QuarantineStock,
     Run,
     TableVersion,
     Timings,
@@ -104,6 +105,22 @@ class Records:
             timings=Timings(seconds=seconds),
         )
         self.lakehouse.complete(intent, verdict)
+
+    def replay(self, day: int, rows: int) -> None:
+        """Record that so many rows in quarantine were replayed, and refused again."""
+        intent = self._intent(Stage.CLEANSE, "silver.sales", day)
+        done = LayerCompleted(
+            run=intent.run,
+            layer=Layer.SILVER,
+            subject="sales",
+            sequence=intent.sequence,
+            tables=(self._table("silver.sales", intent.sequence),),
+            ledger=Ledger(
+                flow=Flow(rows_in=rows, quarantined=rows),
+                quarantine=QuarantineStock(opening=rows, added=rows, replayed=rows, closing=rows),
+            ),
+        )
+        self.lakehouse.complete(intent, done)
 
     def _table(self, name: str, version: int) -> TableVersion:
         return TableVersion(name=name, uri=name, to_version=version, rows=self.rows)
@@ -290,6 +307,17 @@ def test_issues_are_told_once_each(records: Records) -> None:
     }
     assert (issue["actual"], issue["threshold"], issue["occurrences"]) == (70, 90, 2)
     assert (issue["first_seen"][:10], issue["last_seen"][:10]) == ("2026-03-02", "2026-03-04")
+
+
+def test_rows_that_are_replayed_were_counted_when_they_came(records: Records) -> None:
+    """Refused once, replayed twice: of the rows there is still but one of each."""
+    records.run(0, 100, 95, refused=2)
+    records.replay(1, 2)
+    records.replay(2, 2)
+    found = records.report()
+    assert found["overall_quality"]["total_records_processed"] == 102
+    assert found["layer_quality"]["silver"]["records_processed"] == 102
+    assert found["issues_summary"]["quarantined_records"] == 2
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from podium_contracts.names import Layer, Stage, Verdict
 from podium_contracts.pipeline import Pipeline, PipelineDocument
 from podium_lakehouse.cleansing.dispatch import Dispatch
 from podium_lakehouse.lakehouse import Lakehouse
-from podium_lakehouse.records.intents import Intent, Scope
+from podium_lakehouse.records.intents import Intent, Restoration, Scope
 from podium_quality import report
 from podium_quality.report.figures import FLOW_HEIGHT, Onward, Part, flowchart, number, percent, sparkline
 
@@ -70,11 +70,21 @@ class Past:
         flow = Flow(rows_in=rows, inserted=rows)
         self._layer(Stage.INGEST, Layer.BRONZE, "sales", number, Ledger(flow=flow), ("bronze.sales", rows))
 
-    def cleanse(self, number: int, flow: Flow, silver: int, refused: int = 0) -> None:
-        ledger = Ledger(flow=flow, quarantine=QuarantineStock(closing=refused))
+    def cleanse(
+        self, number: int, flow: Flow, silver: int, refused: int = 0, replayed: int = 0, rejected: int = 0
+    ) -> None:
+        stock = QuarantineStock(closing=refused, replayed=replayed, rejected=rejected)
+        ledger = Ledger(flow=flow, quarantine=stock)
         self._layer(
             Stage.CLEANSE, Layer.SILVER, "sales", number, ledger, ("silver.sales", silver), QUARANTINE
         )
+
+    def put_back(self, number: int, sequence: int, silver: int) -> None:
+        intent = self._intent(Stage.CLEANSE, "silver.sales", number)
+        restores = Restoration(sequence=sequence, fingerprint="f1", versions={})
+        self.lakehouse.intents.put(intent.model_copy(update={"restores": restores}))
+        ledger = Ledger(quarantine=QuarantineStock(closing=0))
+        self._layer(Stage.CLEANSE, Layer.SILVER, "sales", number, ledger, ("silver.sales", silver))
 
     def model(self, number: int, facts: int) -> None:
         total = ControlTotal(name="fact_sale.rows", expected=str(facts), actual=str(facts))
@@ -266,6 +276,31 @@ def test_rows_that_wait_in_bronze_are_rows_too(pipeline: Pipeline, past: Past) -
     past.ingest(2, 1500)
     equation = "3,500 rows read = 1,990 inserted + 7 duplicates + 3 quarantined + 1,500 waiting in Bronze"
     assert f"{equation} ✓ adds up" in text(pipeline, past)
+
+
+def test_rows_that_are_replayed_or_rejected_are_counted_once(pipeline: Pipeline, past: Past) -> None:
+    """A person decides on refused rows, twice on some: the account since the beginning has each where it went last."""
+    first_batch(past)
+    past.cleanse(2, Flow(rows_in=3, quarantined=3), 1990, 3, replayed=3)
+    past.cleanse(3, Flow(rows_in=3, inserted=1, quarantined=2), 1991, 2, replayed=3)
+    past.cleanse(4, Flow(), 1991, 1, rejected=1)
+    words = text(pipeline, past)
+    assert (
+        "Latest batch (run run-3, 2026-01-05 03:04 UTC) 3 rows read = 1 inserted + 2 quarantined ✓" in words
+    )
+    assert "2,000 rows read = 1,991 inserted + 7 duplicates + 1 quarantined + 1 rejected ✓ adds up" in words
+
+
+def test_what_a_restore_takes_back_waits_and_is_counted_once(pipeline: Pipeline, past: Past) -> None:
+    """Until it is cleansed again its rows wait in Bronze; then they count as they went the second time."""
+    first_batch(past)
+    past.ingest(2, 100)
+    past.cleanse(2, Flow(rows_in=100, inserted=40, quarantined=60), 2030, 63)
+    past.put_back(3, 1, 1990)
+    account = "2,100 rows read = {:,} inserted + 7 duplicates + 3 quarantined"
+    assert f"{account.format(1990)} + 100 waiting in Bronze ✓ adds up" in text(pipeline, past)
+    past.cleanse(4, Flow(rows_in=100, inserted=100), 2090, 3)
+    assert f"{account.format(2090)} ✓ adds up" in text(pipeline, past)
 
 
 def test_an_account_that_does_not_add_up_says_so(pipeline: Pipeline, past: Past) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from podium_contracts.events.v1 import Check, QualityEvaluated
 from podium_contracts.names import Verdict
 
-from podium_quality.report.past import Past, flow_of
+from podium_quality.report.past import Past, news_of
 
 DIMENSIONS = {
     "_completeness": "completeness",
@@ -68,7 +68,7 @@ def summarise(verdicts: Sequence[tuple[datetime, QualityEvaluated]], past: Past)
         by_dimension=dict(sorted(Counter(issue.dimension for issue in issues).items())),
         failed_verdicts=sum(verdict.verdict == Verdict.FAILED for _, verdict in verdicts),
         quarantined_records=sum(
-            flow_of(done).quarantined for found in past.silver.values() for done in found
+            news_of(done).quarantined for found in past.silver.values() for done in found
         ),
         issues=tuple(issues),
     )

@@ -92,6 +92,18 @@ def flow_of(done: LayerCompleted) -> Flow:
     return done.ledger.flow if done.ledger and done.ledger.flow else Flow()
 
 
+def decided(done: LayerCompleted) -> tuple[int, int]:
+    """Return how many rows left quarantine by a batch that a person decided on: replayed, and rejected."""
+    stock = done.ledger.quarantine if done.ledger else None
+    return (stock.replayed, stock.rejected) if stock else (0, 0)
+
+
+def news_of(done: LayerCompleted) -> Flow:
+    """Return where the rows of a batch went that had not been accounted for before: a replay has none."""
+    replayed, _ = decided(done)
+    return Flow() if replayed else flow_of(done)
+
+
 def run_of(event: CloudEvent) -> Run:
     """Return the run of an event, for the page."""
     return Run(event.run.id, moment(event.time))

@@ -20,7 +20,7 @@ from podium_quality.measures import BATCH, EVALUATED, REFUSED, ROWS, SCORE, Meas
 from podium_quality.metrics import batch_of, metrics, percent, rounded
 from podium_quality.report.advice import Recommendation, recommendations
 from podium_quality.report.issues import IssuesSummary, summarise
-from podium_quality.report.past import Past, flow_of
+from podium_quality.report.past import Past, news_of
 from podium_quality.report.period import Choice, Period
 from podium_quality.report.trends import Day, TrendAnalysis, analyse
 
@@ -30,7 +30,7 @@ class OverallQuality:
     """All layers together; what nothing was measured of is None."""
 
     total_records_processed: int
-    """Rows that cleansing accounted for."""
+    """Rows that cleansing accounted for; those that are replayed were counted when they came."""
     average_quality_score: float | None
     high_quality_percentage: float | None
     poor_quality_percentage: float | None
@@ -205,7 +205,7 @@ def _overall(past: Past, judgements: list[Judgement]) -> OverallQuality:
         seconds = event.data.timings.seconds if event.data.timings else 0.0
         runs[event.run.id] = runs.get(event.run.id, 0.0) + seconds
     return OverallQuality(
-        total_records_processed=sum(flow_of(one).rows_in for found in past.silver.values() for one in found),
+        total_records_processed=sum(news_of(one).rows_in for found in past.silver.values() for one in found),
         average_quality_score=scored.average,
         high_quality_percentage=scored.high_share,
         poor_quality_percentage=scored.poor_share,
@@ -245,7 +245,7 @@ def _processed(layer: Layer, completed: Iterable[LayerCompleted], scored: _Score
     """Return the rows that a layer got: those that came in, for Gold those of its facts that are new."""
     if layer == Layer.GOLD:
         return int(scored.rows)
-    return sum(flow_of(done).rows_in for done in completed)
+    return sum(news_of(done).rows_in for done in completed)
 
 
 def _tables(

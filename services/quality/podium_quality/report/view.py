@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC
 from decimal import Decimal
 
-from podium_contracts.events.v1 import Check, QualityEvaluated, TableVersion
+from podium_contracts.events.v1 import Check, LayerCompleted, QualityEvaluated, TableVersion
 from podium_contracts.names import Layer, Stage, Verdict
 from podium_contracts.pipeline import TIERS, Pipeline
 from podium_lakehouse.delta.tables import Snapshot, find
@@ -35,6 +35,7 @@ from podium_quality.report.past import Past, Run, fact_tables, flow_of, moment, 
 from podium_quality.report.period import Choice
 from podium_quality.report.quality import report_of
 from podium_quality.report.quarantine import Quarantined, quarantined
+from podium_quality.standing import standing
 
 PENDING = "pending"
 DEFAULT = Choice()
@@ -60,7 +61,7 @@ def view(pipeline: Pipeline, lakehouse: Lakehouse, choice: Choice = DEFAULT) -> 
         headline=_headline(past, checks),
         figures=_figures(past, measures),
         over=_over(past, choice, pipeline, lakehouse),
-        flows=tuple(row_flows(past)),
+        flows=tuple(row_flows(past, _standing(past, pipeline, lakehouse))),
         tiers=tuple(_tiers(name, found) for name, found in _scored(measures).items()),
         decisive=tuple(check_row(check) for check in checks if check.threshold is not None),
         checks=by_table(checks),
@@ -73,6 +74,15 @@ def view(pipeline: Pipeline, lakehouse: Lakehouse, choice: Choice = DEFAULT) -> 
         tables=_tables(past),
         traceparent=past.events[-1].traceparent if past.events else "",
     )
+
+
+def _standing(past: Past, pipeline: Pipeline, lakehouse: Lakehouse) -> dict[str, list[LayerCompleted]]:
+    """Return the completions of cleansing that count, by dataset."""
+    found = {}
+    for dataset, completed in past.silver.items():
+        scope = Scope(pipeline=pipeline.name, stage=Stage.CLEANSE, subject=f"{Layer.SILVER}.{dataset}")
+        found[dataset] = standing(scope, completed, lakehouse)
+    return found
 
 
 def _over(past: Past, choice: Choice, pipeline: Pipeline, lakehouse: Lakehouse) -> Over | None:
