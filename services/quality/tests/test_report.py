@@ -343,6 +343,23 @@ def test_quarantine_is_counted_whole_and_shown_in_part(pipeline: Pipeline, past:
     assert sorted(shown) == [1, 2, 3, 4, 5, 40]
 
 
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("schema.price", "price could not be read as decimal(9,2)."),
+        ("schema.incompatible-file", "Its file lacks a field, or has one of another type"),
+        ("step.round_prices", "The custom step round_prices made nothing of a value."),
+        ("rule.gone", "A rule of the pipeline refused the row."),
+    ],
+)
+def test_why_a_row_is_refused_is_said_in_words(pipeline: Pipeline, past: Past, rule: str, words: str) -> None:
+    """By whatever refuses rows, and of a rule that the file no longer has."""
+    past.ingest(1, 1)
+    past.cleanse(1, Flow(rows_in=1, quarantined=1), silver=0, refused=1)
+    past.quarantine([refused(1, rule)])
+    assert words in text(pipeline, past)
+
+
 def test_an_empty_quarantine_is_good_news(pipeline: Pipeline, past: Past) -> None:
     """A quarantine without rows says so for its dataset."""
     past.ingest(1, 1)

@@ -8,11 +8,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from podium_contracts.names import storable_name
 from podium_contracts.pipeline import CustomLogic, Dataset, FormatValidation, RangeCheck, ReferenceDataCheck
+from podium_lakehouse.cleansing.staging import INCOMPATIBLE
 from podium_lakehouse.delta.tables import Snapshot
 
 SAMPLES = 20
 PER_CAUSE = 5
 LONGEST = 160
+_MEANINGS = {
+    "csv": "The line could not be read as a row of the file.",
+    INCOMPATIBLE: "Its file lacks a field, or has one of another type: what was made before cannot go on with it.",
+    "schema": "{name} could not be read as {type}.",
+    "lookup": "{name} is not in its list of known values.",
+    "key": "{name} has no usable value; rows are told apart or put in order by it.",
+    "step": "The custom step {name} made nothing of a value.",
+}
+"""Why a row is refused, by the id of a rule or by how it begins."""
 _WHERE = ["source_file", "source_row", "quarantine_id"]
 
 
@@ -95,18 +105,11 @@ def _take(first: dict[str, pa.Table], table: pa.Table) -> None:
 def meaning(rule: str, dataset: Dataset) -> str:
     """Return in plain words why a rule refuses a row."""
     kind, _, name = rule.partition(".")
-    match kind:
-        case "csv":
-            return "The line could not be read as a row of the file."
-        case "schema" if name in dataset.columns:
-            return f"{name} could not be read as {dataset.columns[name].type}."
-        case "lookup":
-            return f"{name} is not in its list of known values."
-        case "key":
-            return f"{name} has no usable value; rows are told apart or put in order by it."
-        case "rule" if name in dataset.rules:
-            return _broken(name, dataset)
-    return "A rule of the pipeline refused the row."
+    if kind == "rule" and name in dataset.rules:
+        return _broken(name, dataset)
+    column = dataset.columns.get(name)
+    words = _MEANINGS.get(rule) or _MEANINGS.get(kind, "A rule of the pipeline refused the row.")
+    return words.format(name=name, type=column.type if column else "its type")
 
 
 def _broken(name: str, dataset: Dataset) -> str:
