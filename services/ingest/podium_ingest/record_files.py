@@ -22,7 +22,7 @@ from podium_lakehouse.store.copies import at_hand
 from podium_ingest.data_files import DataFiles
 from podium_ingest.files import Files
 from podium_ingest.formats import Portion, Records, open_records
-from podium_ingest.rows import SCORE, Names, Rows, bronze_schema, merged_names
+from podium_ingest.rows import SCORE, Names, Rows, bronze_schema, bronze_table, merged_names
 
 INGESTION_SOURCE = "file"
 
@@ -148,11 +148,4 @@ def _table(portion: Portion, name: str, intent: Intent, source: FileSource) -> p
     if refused:
         each[CORRUPT_RECORD] = [found and found[0] for found in refused]
         each[CORRUPT_REASON] = [found and found[1] for found in refused]
-    schema = bronze_schema(portion.columns, kafka=False)
-    columns = [
-        pa.array(each[field.name], field.type)
-        if field.name in each
-        else pa.repeat(pa.scalar(same[field.name], field.type), rows)
-        for field in schema
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)
+    return bronze_table(bronze_schema(portion.columns, kafka=False), rows, each, same)

@@ -61,3 +61,16 @@ def bronze_schema(names: Iterable[str], *, kafka: bool) -> pa.Schema:
             *(arrow_schema(KAFKA_METADATA) if kafka else ()),
         ]
     )
+
+
+def bronze_table(
+    schema: pa.Schema, rows: int, each: Mapping[str, object], same: Mapping[str, object]
+) -> pa.Table:
+    """Return rows of Bronze, of columns with a value for each row and of columns whose value is the same in all."""
+    columns = [
+        pa.array(each[field.name], field.type)
+        if field.name in each
+        else pa.repeat(pa.scalar(same[field.name], field.type), rows)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)

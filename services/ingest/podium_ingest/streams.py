@@ -21,7 +21,7 @@ from podium_lakehouse.records.intents import Intent
 from podium_ingest.data_files import DataFiles
 from podium_ingest.payloads import Reader, kept_text, reader
 from podium_ingest.payloads.decoded import MOST_FIELDS
-from podium_ingest.rows import SCORE, Names, Rows, bronze_schema, merged_names
+from podium_ingest.rows import SCORE, Names, Rows, bronze_schema, bronze_table, merged_names
 
 INGESTION_SOURCE = "kafka-streaming"
 SHARE_ROWS = 20_000
@@ -263,14 +263,7 @@ def _table(messages: Messages, reading: Reader, intent: Intent, source: KafkaSou
         "kafka_key": [None if key is None else kept_text(key) for key in messages.keys],
         "kafka_headers": [_headers(pairs) if pairs else None for pairs in messages.headers],
     }
-    schema = bronze_schema(decoded.columns, kafka=True)
-    columns = [
-        pa.array(each[field.name], field.type)
-        if field.name in each
-        else pa.repeat(pa.scalar(same[field.name], field.type), rows)
-        for field in schema
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)
+    return bronze_table(bronze_schema(decoded.columns, kafka=True), rows, each, same)
 
 
 def _headers(pairs: Sequence[Header]) -> str:

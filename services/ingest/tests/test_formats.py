@@ -4,6 +4,8 @@ import base64
 import gzip
 import io
 import json
+import os
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from podium_contracts.errors import BadSource
 from podium_ingest.formats import json_documents, json_lines
+from podium_ingest.formats.parquet import Parquet
 
 from services.ingest.tests.workbooks import workbook
 
@@ -323,6 +326,20 @@ def test_a_sheet_becomes_rows(make_shop: Any, tmp_path: Path) -> None:
         (3, "8", "2.55", "2009-12-01 00:00:00", "#N/A"),
         (4, None, "0.0000001", "07:45:00", "true"),
     ]
+
+
+def test_a_parquet_file_that_is_cut_off_while_it_is_read_ends_no_process(tmp_path: Path) -> None:
+    """What the rows that were read are held against is what its footer had said."""
+    path = tmp_path / "a.parquet"
+    table = pa.table({"id": pa.array(range(200_000)).cast(pa.string())})
+    pq.write_table(table, path, row_group_size=70_000, use_dictionary=False)
+    with Parquet.open(path, "a.parquet") as file:
+        portions = file.portions()
+        read = len(next(portions).places)
+        os.truncate(path, 100)
+        with suppress(BadSource):
+            read += sum(len(portion.places) for portion in portions)
+        assert read < file.rows
 
 
 def test_rows_above_the_names_of_a_sheet_may_be_empty(make_shop: Any, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from podium_ingest.formats.arrow_texts import texts_of
 from podium_ingest.formats.portions import Portion, check_names
 
 BATCH_ROWS = 65_536
+BUFFER_BYTES = 1 << 20
+"""Of a column that are read at a time: neither the file nor a row group is held as a whole."""
 _DAMAGED = (pa.ArrowException, OSError, ValueError)
 
 
@@ -38,7 +40,9 @@ class Parquet:
             BadSource: it is not Parquet, or two of its columns would be one.
         """
         try:
-            file = pq.ParquetFile(path, coerce_int96_timestamp_unit="us", memory_map=True)
+            file = pq.ParquetFile(
+                path, coerce_int96_timestamp_unit="us", buffer_size=BUFFER_BYTES, pre_buffer=False
+            )
         except _DAMAGED as error:
             raise _unreadable(name, error) from error
         with file:
