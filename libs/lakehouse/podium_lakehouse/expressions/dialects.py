@@ -135,8 +135,9 @@ class DuckDb(Dialect):
         return f"regexp_matches({text}, {self.text(portable(pattern, whole=False))})"
 
     def matches_verbatim(self, text: str, pattern: str) -> str:
-        """See `Dialect`."""
-        return f"regexp_full_match({text}, {self.text(pattern)})"
+        """See `Dialect`. What is extracted is computed once for each text of a Parquet dictionary, `regexp_full_match` for every row."""
+        extracted = self.group(text, pattern, 0)
+        return f"({extracted} = {text} AND ({text} <> '' OR regexp_full_match('', {self.text(pattern)})))"
 
     def try_cast(self, text: str, kind: ColumnType) -> str:
         """See `Dialect`. Integers go by way of a decimal: DuckDB rounds '1.5' when it casts text to an integer."""

@@ -3,10 +3,15 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from hashlib import md5
+from itertools import product
+from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from podium_contracts.pipeline import ColumnType
+from podium_contracts.pipeline.patterns import portable
 from podium_lakehouse.expressions.compiler import compile_expression
 from podium_lakehouse.expressions.dialects import DUCKDB, SPARK
 from podium_lakehouse.expressions.functions import FUNCTIONS, case_mapping
@@ -75,6 +80,21 @@ CALLS = [
 def test_a_function_gives_what_its_meaning_says(evaluate: Evaluate, text: str, value: object) -> None:
     """The functions, at the places where engines would differ by themselves."""
     assert evaluate(text) == value
+
+
+@pytest.mark.parametrize(
+    "pattern", ["", "a", "a*", "a|ab", "(a|b)+?", ".", "^a?$", "(|a)b", "[^a]{2,3}", r"\s*a\s*"]
+)
+def test_a_pattern_matches_a_whole_text_whatever_is_in_it(tmp_path: Path, pattern: str) -> None:
+    """Texts without characters, with line breaks and with NUL, from a file with a dictionary, are matched as DuckDB matches them whole."""
+    texts = ["".join(each) for length in range(4) for each in product("ab\n\0", repeat=length)]
+    file = tmp_path / "texts.parquet"
+    pq.write_table(pa.table({"text": [*texts, None] * 3}), file)
+    whole = portable(pattern, whole=True).replace("'", "''")
+    alike = f"{DUCKDB.matches('text', pattern, whole=True)} IS NOT DISTINCT FROM regexp_full_match(text, '{whole}')"
+    assert duckdb.sql(f"SELECT count(*), bool_and({alike}) FROM '{file}'").fetchall() == [
+        (3 * (len(texts) + 1), True)
+    ]
 
 
 def test_every_function_is_tried() -> None:
