@@ -2,10 +2,13 @@
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 
 import pyarrow as pa
 import pytest
@@ -91,7 +94,14 @@ class Past:
         ledger = Ledger(control_totals=(total,))
         self._layer(Stage.MODEL, Layer.GOLD, "shop", number, ledger, ("gold.fact_sale", facts))
 
-    def judge(self, number: int, silver: int, score: float = 95, bound: float = 90) -> None:
+    def judge(
+        self,
+        number: int,
+        silver: int,
+        score: float = 95,
+        bound: float = 90,
+        more: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         passed = score >= bound
         intent = self._intent(Stage.QUALITY, "silver.sales", number)
         measures = {
@@ -100,6 +110,7 @@ class Past:
             "tier.HIGH": silver - 1,
             "tier.POOR": 1,
             "quality_score.sum": Decimal(str(score)) * silver,
+            **more,
         }
         self.lakehouse.metrics.put(intent, {("silver.sales", number): measures})
         met = Check(table="silver.sales", metric="total_records", actual=silver, passed=True)
@@ -368,6 +379,15 @@ def test_an_empty_quarantine_is_good_news(pipeline: Pipeline, past: Past) -> Non
     assert "No row of sales is in quarantine." in text(pipeline, past)
 
 
+def test_what_cleansing_remarks_is_no_column_that_lacks_values(pipeline: Pipeline, past: Past) -> None:
+    """A row without a warning is a good one; what is empty of the data is told."""
+    past.ingest(1, 100)
+    past.cleanse(1, Flow(rows_in=100, inserted=100), 100)
+    past.judge(1, 100, more={"null.quality_warnings": 99})
+    words = text(pipeline, past)
+    assert "1 columns Column 0% to 100% Filled in price 75%" in words
+
+
 def test_values_of_the_source_are_never_markup(pipeline: Pipeline, past: Past) -> None:
     """A refused row cannot change the page that shows it; the refused value is marked."""
     past.ingest(1, 1)
@@ -420,6 +440,15 @@ def test_bars_are_to_scale_and_none_is_invisible() -> None:
     assert heights["Gold"] == pytest.approx(0.45 * FLOW_HEIGHT)
     assert heights["bad"] > 1
     assert "none" not in heights
+
+
+def test_the_words_of_two_bars_never_meet() -> None:
+    """Those of a broad bar begin inside it, those of a thin one beside it: two lines fit between them, in any order."""
+    for rows in ([900, 60, 30, 10], [100, 111, 9, 12, 5, 130], [5, 150, 5, 150]):
+        chart = flowchart(sum(rows), [Part(str(count), count, "ok") for count in rows], None)
+        lines = [node.baseline for node in chart.nodes[2:]]
+        assert all(after - before >= 35 for before, after in pairwise(lines)), rows
+        assert chart.height >= lines[-1] + 20
 
 
 @pytest.mark.parametrize(

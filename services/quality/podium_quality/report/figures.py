@@ -83,14 +83,15 @@ def flowchart(read: int, parts: Sequence[Part], gold: Onward | None) -> Flowchar
     left = right = onward = 0.0
     for part in bars:
         height = max(part.rows * scale, THINNEST)
-        nodes.append(Node(COLUMNS[2], right, height, part.label, counted(part.rows), part.kind))
+        bar = Node(COLUMNS[2], right, height, part.label, counted(part.rows), part.kind)
+        nodes.append(bar)
         links.append(Link(_band(COLUMNS[1], left, part.rows * scale, COLUMNS[2], right, height), part.kind))
         if part.onward and gold:
             come = min(height, gold.rows * scale - onward)
             links.append(Link(_band(COLUMNS[2], right, come, COLUMNS[3], onward, come), "gold"))
             onward += come
         left += part.rows * scale
-        right += max(height + 10, LABEL_STEP)
+        right = max(right + height + 10, bar.baseline + LABEL_STEP - 5)
     if gold and onward:
         nodes.append(Node(COLUMNS[3], 0, onward, gold.label, gold.value, "gold"))
     return Flowchart(WIDTH, max(FLOW_HEIGHT, right) + 2, tuple(nodes), tuple(links))

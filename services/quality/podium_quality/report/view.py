@@ -7,6 +7,7 @@ from decimal import Decimal
 from podium_contracts.events.v1 import Check, LayerCompleted, QualityEvaluated, TableVersion
 from podium_contracts.names import Layer, Stage, Verdict
 from podium_contracts.pipeline import TIERS, Pipeline
+from podium_lakehouse.cleansing.columns import OPTIONAL_METADATA
 from podium_lakehouse.delta.tables import Snapshot, find
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Scope
@@ -173,13 +174,14 @@ def _tiers(table: str, measures: Measures) -> Tiers:
 
 
 def _completeness(measures: dict[str, Measures]) -> tuple[Completeness, ...]:
+    """Return how complete the columns are, without those in which cleansing remarks on a row: it is well where they are empty."""
     found = []
     for table, values in measures.items():
         rows = int(values.get(ROWS, 0))
         nulls = {
             name.removeprefix("null."): int(value)
             for name, value in values.items()
-            if name.startswith("null.")
+            if name.startswith("null.") and name.removeprefix("null.") not in OPTIONAL_METADATA
         }
         if not rows or not nulls:
             continue
