@@ -350,6 +350,14 @@ def test_rows_above_the_names_of_a_sheet_may_be_empty(make_shop: Any, tmp_path: 
     assert shop.values("_row", "id", "n") == [(1, "a", "1"), (2, "b", "#N/A")]
 
 
+def test_a_table_may_begin_below_empty_rows(make_shop: Any, tmp_path: Path) -> None:
+    """Where nothing says which row names the columns, it is the first that has a value."""
+    shop = make_shop(tmp_path, format="excel")
+    shop.deliver("a.xlsx", excel([], [], ["id", "n"], ["a", "#DIV/0!"], ["b", 2]))
+    assert flow(shop) == (2, 2)
+    assert shop.values("_row", "id", "n") == [(1, "a", "#DIV/0!"), (2, "b", "2")]
+
+
 REFUSED = {
     "parquet, cut off": ("parquet", {}, parquet(pa.table({"id": [1]}))[:-5], "cannot be read as Parquet"),
     "parquet, something else": ("parquet", {}, b"id\n1\n", "cannot be read as Parquet"),
@@ -371,7 +379,13 @@ REFUSED = {
     "excel, cut off": ("excel", {}, excel(["id"], [1])[:-40], "cannot be read as an Excel workbook"),
     "excel, no such sheet": ("excel", {"sheet": "Sales"}, excel(["id"], [1]), "has no sheet 'Sales'"),
     "excel, no header": ("excel", {"header_row": 9}, excel(["id"], [1]), "names no columns in row 9"),
-    "excel, a column without a name": ("excel", {}, excel(["id", None], [1, 2]), "column 2 has no name"),
+    "excel, a column without a name": (
+        "excel",
+        {},
+        excel(["id", None], [1, 2]),
+        "column 2 has no name in row 1",
+    ),
+    "excel, a title above": ("excel", {}, excel(["Sales"], ["id", "n"]), "column 2 has no name in row 1"),
     "excel, empty": ("excel", {}, excel(), "names no columns in row 1"),
     "a name of Podium's own": (
         "parquet",

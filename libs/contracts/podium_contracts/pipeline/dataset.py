@@ -34,10 +34,13 @@ class CsvDialect(Model):
 
 
 class ExcelTable(Model):
-    """Where a workbook's table is: the sheet by its name (by default the first), and the row of it, from 1, that names the columns."""
+    """Where a workbook's table is: the sheet by its name (by default the first), and the row that names the columns, by its number in the sheet.
+
+    By default it is the first row that has any value.
+    """
 
     sheet: str | None = Field(default=None, min_length=1, max_length=31)
-    header_row: int = Field(default=1, ge=1, le=1_048_576)
+    header_row: int | None = Field(default=None, ge=1, le=1_048_576)
 
 
 _TEXT_FORMATS = ("csv", "json", "ndjson")

@@ -27,15 +27,16 @@ _ERRORS = {
     "Value": "#VALUE!",
     "GettingData": "#GETTING_DATA",
 }
+_WHICH_ROW = "say which row names them, as excel: {header_row: 3} in the source"
 _TIME_OF_DAY = "^1899-12-(?:30|31) "
 
 
 class Workbook:
     """The table of a sheet; rows without any value are none. `_row` counts from the first row below the names."""
 
-    def __init__(self, table: pa.RecordBatch, name: str, header_row: int) -> None:
+    def __init__(self, table: pa.RecordBatch, name: str, header_row: int | None) -> None:
         self._table = table
-        self._header_row = header_row
+        self._header_row = header_row = header_row or _first_row(table)
         texts = [None if text is None else str(text) for text in _row(table, header_row - 1)]
         self._used = [
             index
@@ -46,7 +47,12 @@ class Workbook:
         if not any(name.strip() for name in names):
             raise BadSource(
                 f"{name} names no columns in row {header_row}",
-                hint="say which row names them, as excel: {header_row: 3} in the source",
+                hint=_WHICH_ROW,
+            )
+        if "" in names:
+            raise BadSource(
+                f"{name}: column {self._used[names.index('')] + 1} has no name in row {header_row}",
+                hint=f"name it in the file, or {_WHICH_ROW}",
             )
         check_names(name, names)
         self.columns: Mapping[str, str] = {storable_name(text): text for text in names}
@@ -89,6 +95,12 @@ class Workbook:
         self.rows = rows.num_rows
         for batch in rows.to_batches(AT_ONCE):
             yield Portion(dict(zip(self.columns, batch.columns, strict=False)), batch.columns[-1])
+
+
+def _first_row(table: pa.RecordBatch) -> int:
+    """Return the first row (from 1) that has any value, 1 where none has."""
+    firsts = [pc.index(column.is_valid(), True).as_py() for column in table.columns]
+    return min((first for first in firsts if first >= 0), default=0) + 1
 
 
 def _row(table: pa.RecordBatch, index: int) -> list[object]:
