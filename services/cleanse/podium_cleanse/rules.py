@@ -9,6 +9,7 @@ from podium_contracts.pipeline import CustomLogic, Dataset, Pipeline, ReferenceD
 from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.cleansing.counts import Counts
 from podium_lakehouse.cleansing.dispatch import Dispatch
+from podium_lakehouse.cleansing.dispositions import LATE
 from podium_lakehouse.cleansing.fuzzy import LargeBlock
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.lakehouse import Lakehouse
@@ -73,6 +74,16 @@ def notes(dataset: Dataset, skipped: tuple[str, ...]) -> tuple[str, ...]:
         f"{names.rule_id(name)} was left out: its lookup {rule.lookup} could not be read"
         for name in skipped
         if isinstance(rule := dataset.rules[name], ReferenceDataCheck)
+    )
+
+
+def unordered(dataset: Dataset, counts: Counts) -> tuple[str, ...]:
+    """Return what the completion says where rows came and did not take the place of others, and no column says which are later."""
+    late = counts[LATE]
+    if not late or dataset.duplicates.order:
+        return ()
+    return (
+        f"{late:,} row(s) did not take the place of those with the same keys: without duplicates.order, what rows say is all that tells which is later",
     )
 
 

@@ -49,7 +49,16 @@ from podium_lakehouse.records.intents import ABSENT, Cause, Decision, Input, Int
 from podium_lakehouse.registering import register
 
 from podium_cleanse import quarantined
-from podium_cleanse.rules import left_out, notes, pin_lookups, refuse_failing, tell, uncompared, without
+from podium_cleanse.rules import (
+    left_out,
+    notes,
+    pin_lookups,
+    refuse_failing,
+    tell,
+    uncompared,
+    unordered,
+    without,
+)
 
 ACCEPTED = "accepted"
 
@@ -126,7 +135,11 @@ def carry_out(intent: Intent, pipeline: Pipeline, lakehouse: Lakehouse) -> Cloud
         tables=tables,
         ledger=ledgers.check(ledger),
         timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
-        notes=(*notes(declared, skipped), *uncompared(f"silver.{name}", too_large)),
+        notes=(
+            *notes(declared, skipped),
+            *unordered(declared, counts),
+            *uncompared(f"silver.{name}", too_large),
+        ),
         validation=validation,
     )
     register(intent, done, pipeline, lakehouse)

@@ -345,6 +345,17 @@ def test_a_dataset_without_keys_only_grows(desk: Desk) -> None:
     assert desk.table("silver/sales").to_pyarrow_table().num_rows == 3
 
 
+def test_corrections_without_an_order_are_told_of(desk: Desk) -> None:
+    """What comes later need not be later: the completion says so where a row has not taken the place of another."""
+    desk.spec["datasets"]["sales"]["duplicates"] = {"keys": ["id"]}
+    found = [desk.deliver(f"a,1,{price}.00,Bath") for price in range(6)]
+    late = [flow_of(completed).late for completed in found]
+    assert 0 < sum(late) < len(late)
+    for completed, rows in zip(found, late, strict=True):
+        told = [note for note in completed.notes if "without duplicates.order" in note]
+        assert len(told) == rows
+
+
 def test_a_column_of_a_field_that_has_come_since_is_added(desk: Desk) -> None:
     """Rows from before are null there, as if it had been declared from the start; keys that come again are merged with theirs."""
     judged = desk.judge(desk.cleanse(desk.ingest("a,1,1.00,Bath", "b,1,1.00,Bath"))[0])
