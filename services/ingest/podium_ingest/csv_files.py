@@ -37,8 +37,9 @@ def read_csv(
         LedgerImbalance: rows were lost or made up.
     """
     inputs = _inputs(intent, source, files)
-    named = (dict(zip(file.columns, file.header, strict=True)) for file in inputs)
-    names = merged_names(dataset, lakehouse.catalogue.source_names(Layer.BRONZE, dataset), named)
+    names = lakehouse.catalogue.source_names(Layer.BRONZE, dataset)
+    for file in inputs:
+        names = merged_names(file.name, names, dict(zip(file.columns, file.header, strict=True)))
     mark = Ingestion(intent.time, intent.batch_id, intent.sequence, source.source_system)
     with lakehouse.open_engine() as engine:
         written = write_csv(engine, uri, inputs, list(names), source.csv, mark)

@@ -37,10 +37,10 @@ class _File:
 
 @dataclass(frozen=True)
 class _Part:
-    """What came of files: a folder with their rows, their columns, by file as in `Rows`, and why one of them could not be read, if so."""
+    """What came of files: a folder with their rows, by file their columns and more as in `Rows`, and why one of them could not be read, if so."""
 
     folder: str
-    names: list[Names] = field(default_factory=list)
+    names: dict[str, Names] = field(default_factory=dict)
     rows_in: int = 0
     rows: int = 0
     kinds: dict[str, Kinds] = field(default_factory=dict)
@@ -64,7 +64,7 @@ def read_records(
         shares = [inputs[start : start + size] for start in range(0, len(inputs), size)]
         parts = engine.each(partial(_read_share, intent, source, known, uri), shares)
     try:
-        names = _checked(parts, dataset, known)
+        names = _checked(parts, known)
         for file in inputs:
             files.check_read(file.pinned)
         flow = Flow(rows_in=sum(part.rows_in for part in parts), inserted=sum(part.rows for part in parts))
@@ -81,7 +81,7 @@ TASKS_EACH = 4
 """Tasks for each that runs at the same time, so that a slow one keeps nobody waiting."""
 
 
-def _checked(parts: Sequence[_Part], dataset: str, known: Names) -> dict[str, str]:
+def _checked(parts: Sequence[_Part], known: Names) -> dict[str, str]:
     """Return the columns that Bronze has with those of all files.
 
     Raises:
@@ -90,13 +90,17 @@ def _checked(parts: Sequence[_Part], dataset: str, known: Names) -> dict[str, st
     for part in parts:
         if part.failed:
             raise part.failed
-    return merged_names(dataset, known, [names for part in parts for names in part.names])
+    merged = dict(known)
+    for part in parts:
+        for file, names in part.names.items():
+            merged = merged_names(file, merged, names)
+    return merged
 
 
 def _read_share(intent: Intent, source: FileSource, known: Names, uri: str, inputs: Sequence[_File]) -> _Part:
     """Read files into a folder of data files; an error is returned, so that it comes whole out of another process."""
     folder = new_folder(uri)
-    names, rows_in = list[Names](), 0
+    names, rows_in = dict[str, Names](), 0
     kinds: dict[str, Kinds] = {}
     rows_of: dict[str, int] = {}
     try:
@@ -107,11 +111,11 @@ def _read_share(intent: Intent, source: FileSource, known: Names, uri: str, inpu
                 with open_records(path, pinned.path, source, known) as records:
                     before, filled = data.rows, set[str]()
                     for portion in records.portions():
-                        merged_names(intent.scope.subject, known, [records.columns])
+                        merged_names(pinned.path, known, records.columns)
                         table = _table(portion, pinned.path, intent, source)
                         filled |= {name for name in portion.columns if table[name].null_count < len(table)}
                         data.write(table)
-                    names.append(records.columns)
+                    names[pinned.path] = records.columns
                     kinds[pinned.path] = _kinds(records, source, known, filled)
                     rows_of[pinned.path] = records.rows
                     rows_in += records.rows

@@ -32,20 +32,19 @@ class Rows:
     """By file: the rows that Bronze gets of it."""
 
 
-def merged_names(dataset: str, known: Names, news: Iterable[Names]) -> dict[str, str]:
-    """Return the columns that Bronze is known to have with those that these sources bring.
+def merged_names(where: str, known: Names, new: Names) -> dict[str, str]:
+    """Return the columns that Bronze is known to have with those that a file or topic brings.
 
     Raises:
         BadSource: two names would be one column, or one is Podium's own.
     """
-    merged = dict(known)
-    for names in news:
-        merged |= names
+    merged = {**known, **new}
     reserved = [[name] for name in merged if name.lower() in RESERVED]
     if clashes := [*collisions(list(merged)), *reserved]:
         listed = "; ".join(" and ".join(repr(merged[name]) for name in group) for group in clashes)
         raise BadSource(
-            f"{dataset}: {listed} would be the same column in Bronze", hint="rename it in the source"
+            f"{where}: {listed} would be the same column in Bronze",
+            hint="rename it in the source: letters and digits tell names apart, not case",
         )
     return merged
 

@@ -148,11 +148,11 @@ def read_messages(
         TransientError: the brokers stopped answering; nothing is left behind.
     """
     known = lakehouse.catalogue.source_names(Layer.BRONZE, dataset)
-    merged_names(dataset, known, [reader(source, pipeline.schemas, known).columns])
+    merged_names(dataset, known, reader(source, pipeline.schemas, known).columns)
     read = partial(_read_share, intent, source, pipeline.schemas, known, uri, topics)
     parts = _shared_out(read, intent.offsets, lakehouse) or _checked([read(intent.offsets)])
     flow = Flow(rows_in=sum(part.taken for part in parts), inserted=sum(part.rows for part in parts))
-    return Rows(tuple(part.folder for part in parts), merged_names(dataset, known, [_names(parts)]), flow)
+    return Rows(tuple(part.folder for part in parts), merged_names(dataset, known, _names(parts)), flow)
 
 
 @dataclass(frozen=True)

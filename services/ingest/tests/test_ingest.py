@@ -212,7 +212,7 @@ REFUSED = {
     "a name of Podium's own": (b"id,Source_File\n1,2\n", "'Source_File' would be the same column in Bronze"),
     "a name that an older file spells otherwise": (
         b"ID\n1\n",
-        "'id' and 'ID' would be the same column in Bronze",
+        r"b\.csv: 'id' and 'ID' would be the same column in Bronze",
     ),
     "no header": (b"\n", "has no header line"),
     "different line ends": (
