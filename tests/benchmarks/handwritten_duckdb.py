@@ -57,8 +57,9 @@ JUDGED = """
           case when invoice_date is null and InvoiceDate is not null then 'schema.invoice_date' end,
           case when unit_price is null and Price is not null then 'schema.unit_price' end,
           case when country_name is null and raw_country is not null then 'lookup.country' end,
-          case when not regexp_full_match(invoice_no, '[A-Z]?[0-9]{6}(-[0-9]+)?') then 'rule.invoice_format' end,
-          case when not regexp_full_match(stock_code, '[A-Z0-9][A-Z0-9_ ]*') then 'rule.stock_code_format' end,
+          case when regexp_extract(invoice_no, '^[A-Z]?[0-9]{6}(-[0-9]+)?$') <> invoice_no or invoice_no = ''
+            then 'rule.invoice_format' end,
+          case when regexp_extract(stock_code, '^[A-Z0-9][A-Z0-9_ ]*$') <> stock_code or stock_code = '' then 'rule.stock_code_format' end,
           case when quantity not between -100000 and 100000 then 'rule.quantity_range' end,
           case when unit_price < 0 then 'rule.price_not_negative' end,
           case when sale_id is null and _corrupt_record is null then 'key.sale_id' end,
