@@ -3,7 +3,7 @@
 python scripts/star_schema.py           writes them between the two marks
 python scripts/star_schema.py --check   exits 1 if they are not what schema.yml says
 
-The descriptions are those of examples/retail/dbt/models/schema.yml; what surrounds them is written by hand.
+The descriptions and types are those of examples/retail/dbt/models/schema.yml; what surrounds them is written by hand.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,10 +27,11 @@ def tables(models: list[Mapping[str, Any]]) -> str:
 def _section(model: Mapping[str, Any]) -> Iterator[str]:
     yield f"## {model['name']}\n"
     yield f"{model['description']}\n"
-    yield "| column | |\n|---|---|"
+    yield "| column | type | |\n|---|---|---|"
     for column in model["columns"]:
         tests = ", ".join(f"`{test[kind]['name']}`" for test in column.get("data_tests", ()) for kind in test)
-        yield f"| `{column['name']}` | {column['description']}{f' Tests: {tests}.' if tests else ''} |"
+        described = f"{column['description']}{f' Tests: {tests}.' if tests else ''}"
+        yield f"| `{column['name']}` | {column['data_type']} | {described} |"
     yield ""
 
 

@@ -13,6 +13,8 @@ import pyarrow as pa
 import pytest
 import yaml
 from deltalake import DeltaTable
+from podium_contracts.pipeline import ColumnType
+from podium_lakehouse.delta.tables import arrow_type
 
 from tests.integration.conftest import RETAIL, Shop
 
@@ -155,6 +157,18 @@ def test_a_table_has_its_columns(retail: Shop, table: str) -> None:
     fields = pa.schema(DeltaTable(str(retail.folder / "lakehouse/gold" / table)).schema().to_arrow())
     assert {field.name: field.type for field in fields} == COLUMNS[table]
     assert list(fields.names) == list(COLUMNS[table])
+
+
+@pytest.mark.parametrize("table", COLUMNS)
+def test_its_documentation_has_their_types(table: str) -> None:
+    """As the models' schema.yml says them, and with it the page about the star schema."""
+    models = yaml.safe_load((RETAIL / "dbt/models/schema.yml").read_text())["models"]
+    [columns] = [model["columns"] for model in models if model["name"] == table]
+    told = {column["name"]: column["data_type"] for column in columns}
+    stored = {
+        name: RATIO if kind == "double" else arrow_type(ColumnType.parse(kind)) for name, kind in told.items()
+    }
+    assert stored == COLUMNS[table]
 
 
 def test_days_are_described_as_the_calendar_does(gold: duckdb.DuckDBPyConnection) -> None:
