@@ -62,7 +62,8 @@ def of_files(rows: Rows, current: Kinds, dataset: Dataset) -> Evolution:
             name: kind or _settled(looks[name], declared.get(name, ()), current.get(name))
             for name, kind in told.items()
         }
-        new = _compared(file, current, kinds, rows.names)
+        as_declared = [rows.names[name] for name, kind in kinds.items() if kind in declared.get(name, ())]
+        new = _compared(file, current, kinds, rows.names, as_declared)
         if new.changes.issues and current:
             new = replace(new, outcome=_POLICIES[dataset.on_schema_change])
         if new.changes:
@@ -154,8 +155,10 @@ def _together(kinds: Sequence[str]) -> str:
     )
 
 
-def _compared(source: str, current: Kinds, kinds: Kinds, names: Names) -> NewSchema:
+def _compared(
+    source: str, current: Kinds, kinds: Kinds, names: Names, declared: Sequence[str] = ()
+) -> NewSchema:
     """Compare two schemas in the words of the source."""
     old = {names.get(name, name): kind for name, kind in current.items()}
     new = {names[name]: kind for name, kind in kinds.items()}
-    return NewSchema(source, new, changes(old, new), is_first=not current)
+    return NewSchema(source, new, changes(old, new, declared), is_first=not current)

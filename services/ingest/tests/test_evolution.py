@@ -109,6 +109,21 @@ def test_a_file_that_brings_text_for_numbers_is_an_issue(shop: Any) -> None:
     assert shop.completed().notes == ("sales/2.csv: Incompatible type change for n",)
 
 
+def test_a_value_that_is_none_of_its_type_is_not_held_against_later_files(shop: Any) -> None:
+    """What a file has as it is declared is no issue, whatever the one before it had."""
+    policy(shop, "quarantine")
+    shop.deliver("1.csv", b"id,price\na,unknown\n")
+    shop.run()
+    shop.deliver("2.csv", b"id,price\nb,2\n")
+    assert shop.completed().notes == ("sales/2.csv: Field price is decimal(9,2), was string",)
+    shop.deliver("3.csv", b"id,price\nc,3\n")
+    assert shop.completed().notes == ()
+    assert [row[2] for row in history(shop)] == ["applied", "applied"]
+    shop.deliver("4.csv", b"id,price\nd,unknown\n")
+    shop.run()
+    assert history(shop)[-1][2] == "quarantined"
+
+
 def test_files_of_one_batch_are_compared_in_their_order(shop: Any) -> None:
     """Each with the schema that the one before it has left, as if they had come one by one."""
     for number, content in enumerate((b"id,price\na,1\n", b"id\nb\n", b"id,price\nd,2\n"), 1):

@@ -1,6 +1,6 @@
 """What a new schema of a source changes, and whether what was made from the old one can go on."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from podium_contracts.model import Model
 
@@ -35,18 +35,23 @@ class SchemaChanges(Model):
     @property
     def sentences(self) -> tuple[str, ...]:
         """Every change in words, the issues first."""
-        widened = [
+        others = [
             f"Field {change.field} is {change.new_type}, was {change.old_type}"
             for change in self.modified_fields
-            if widens(change.old_type, change.new_type)
+            if _incompatible(change) not in self.issues
         ]
-        return (*self.issues, *(f"Field {name} added" for name in self.added_fields), *widened)
+        return (*self.issues, *(f"Field {name} added" for name in self.added_fields), *others)
 
 
-def changes(old: Mapping[str, str], new: Mapping[str, str]) -> SchemaChanges:
+def _incompatible(change: ModifiedField) -> str:
+    return f"Incompatible type change for {change.field}"
+
+
+def changes(old: Mapping[str, str], new: Mapping[str, str], declared: Collection[str] = ()) -> SchemaChanges:
     """Compare two schemas, each the kinds of its fields by name.
 
-    Added fields are compatible, removed ones are not; a modified one is if its new type holds the old one's values.
+    Added fields are compatible, removed ones are not; a modified one is if its new type holds the old one's values, or if it is one of the
+    `declared` fields, whose new type is the one that they are declared to have: what is made of them goes on.
     """
     removed = tuple(name for name in old if name not in new)
     modified = tuple(
@@ -61,9 +66,9 @@ def changes(old: Mapping[str, str], new: Mapping[str, str]) -> SchemaChanges:
         issues=(
             *(f"Field {name} removed" for name in removed),
             *(
-                f"Incompatible type change for {change.field}"
+                _incompatible(change)
                 for change in modified
-                if not widens(change.old_type, change.new_type)
+                if change.field not in declared and not widens(change.old_type, change.new_type)
             ),
         ),
     )
