@@ -178,26 +178,6 @@ def test_the_report_of_a_period_is_data(finished: Shop) -> None:
     assert "the period begins on 2026-02-01 and ends on 2026-01-31" in refused.stderr
 
 
-def test_help_has_examples() -> None:
-    """Every command explains itself."""
-    overview = podium("--help", cwd=Path.cwd()).stdout
-    for command in (
-        "run",
-        "validate",
-        "compile",
-        "tables",
-        "show",
-        "history",
-        "ledger",
-        "quarantine",
-        "events",
-        "report",
-    ):
-        assert command in overview
-        assert podium(command, "--help", cwd=Path.cwd()).returncode == 0
-    assert "podium run -f" in podium("run", "--help", cwd=Path.cwd()).stdout
-
-
 def test_auto_says_which_engine_and_why(tmp_path: Path) -> None:
     """A few lines stay on one machine, and the run says so."""
     shop = Shop(tmp_path / "shop", gold=False)

@@ -6,9 +6,13 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from podium.cli import app
+from typer.main import get_command
 
 from libs.cli.tests.conftest import Terminal
 
@@ -31,21 +35,17 @@ READING = {
     "compile": ("compile",),
     "lineage": ("lineage", "silver.sales"),
     "baseline": ("baseline", "sales.price"),
+    "schema show": ("schema", "show", "silver.sales"),
+    "schema history": ("schema", "history"),
+    "audit": ("audit",),
 }
-DECIDING = [("quarantine", "replay"), ("quarantine", "reject")]
-LETTERS = [("dead-letters", name) for name in ("ls", "show", "replay")]
-COMMANDS = [
-    *READING.values(),
-    ("optimize",),
-    ("vacuum",),
-    ("run",),
-    ("report",),
-    ("bundle",),
-    ("request",),
-    *DECIDING,
-    *LETTERS,
-]
-GROUPS = {"quarantine", "dead-letters"}
+
+
+def commands(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield every command of a group, and of the groups in it, by its words."""
+    for name, command in group.commands.items():
+        inside = hasattr(command, "commands")
+        yield from commands(command, (*words, name)) if inside else [(*words, name)]
 
 
 @pytest.mark.parametrize("command", READING.values(), ids=READING.keys())
@@ -67,13 +67,12 @@ def test_output_fits_eighty_columns(finished: Terminal, command: tuple[str, ...]
         assert max(len(line) for line in answer.out.splitlines()) <= 80
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[:2]))
+@pytest.mark.parametrize("command", [*commands(get_command(app))], ids=" ".join)
 def test_help_has_an_example_of_the_command(terminal: Terminal, command: tuple[str, ...]) -> None:
     """Every command's help shows how it is typed."""
-    words = command[:2] if command[0] in GROUPS else command[:1]
-    answer = terminal.podium(*words, "--help")
+    answer = terminal.podium(*command, "--help")
     assert answer.code == 0
-    assert re.search(rf"Examples:\s+podium {' '.join(words)}", answer.out)
+    assert re.search(rf"Examples:\s+podium {' '.join(command)}", answer.out)
 
 
 WITHOUT_KAFKA = """
