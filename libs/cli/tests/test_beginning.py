@@ -169,6 +169,28 @@ def test_lines_that_do_not_parse_are_counted(prompt: Any) -> None:
     assert "1 lines do not parse" in (prompt.folder / "pipeline.yaml").read_text()
 
 
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (("31.12.2025", "1.2.2026"), 'type: date, timestamp_format: "d.M.yyyy"}'),
+        (("01/02/2026", "13/02/2026"), 'type: date, timestamp_format: "d/M/yyyy"}'),
+        (("01/02/2026 9:05", "02/13/2026 23:59"), 'type: timestamp, timestamp_format: "M/d/yyyy H:mm"}'),
+        (("01/02/2026", "02/01/2026"), '`timestamp_format: "d/M/yyyy" or "M/d/yyyy"` says it'),
+        (("13/01/2026", "01/13/2026"), "`timestamp_format` says how others are written"),
+        (("31.12.25", "01.02.26"), "days are read with all digits of the year"),
+    ],
+)
+def test_days_in_another_form_are_days_where_that_is_certain(
+    prompt: Any, days: tuple[str, str], said: str
+) -> None:
+    """By the one format that all values have; what two may read, or none, is text with what to write."""
+    put(prompt, "x.csv", f"id,sold on\n1,{days[0]}\n2,{days[1]}\n3,\n")
+    assert prompt.podium("init", "x.csv").code == 0
+    [line] = re.findall("sold_on: {from.*", (prompt.folder / "pipeline.yaml").read_text())
+    assert said in line
+    assert ("type: string" in line) is ("text here" in line)
+
+
 @pytest.mark.parametrize("content", ["1,anna,2026-01-01\n2,bert,2026-01-02\n", "7.50,x\n8.50,y\n"])
 def test_a_first_line_that_looks_like_a_row_is_warned_of(prompt: Any, content: str) -> None:
     """A row that is taken for names would be lost without a word."""

@@ -82,7 +82,8 @@ def _dataset(profile: Profile, home: Path) -> Iterator[str]:
 def _column(column: Seen) -> Iterator[str]:
     empty = "no value in any row" if column.empty else f"{column.nulls:,} empty" if column.nulls else ""
     said = "; ".join(filter(None, (empty, column.oddly and f"text here: {column.oddly}")))
-    start = f"        {column.name}: {{from: {_quoted(column.source)}, type: {_type(column)}}}"
+    form = f", timestamp_format: {_quoted(column.form)}" if column.form else ""
+    start = f"        {column.name}: {{from: {_quoted(column.source)}, type: {_type(column)}{form}}}"
     yield f"{start}  # {said}" if said else start
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from podium_contracts.names import Layer
 from podium_contracts.pipeline import ColumnType, Pipeline, Spec
+from podium_contracts.pipeline.moments import MomentFormat
 from podium_contracts.pipeline.types import DATE_TYPE, STRING, TIMESTAMP
 from podium_ingest.stage import ingest
 from podium_lakehouse.delta.tables import Snapshot
@@ -33,12 +34,20 @@ IDENTIFIERS = ("id", "key", "code", "no", "nr", "number", "uuid", "guid", "sku",
 GROUPS = range(2, 1001)
 """Distinct values of a column that rows may be summed up by."""
 
+DAYS = "days are read as 2026-12-31; `timestamp_format` says how others are written, as d.M.yyyy"
 ODDITIES = {
-    r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}( .*)?": "days are read as 2026-12-31",
+    r"\d{1,2}[./-]\d{1,2}[./-]\d{4}( .*)?": DAYS,
+    r"\d{1,2}[./-]\d{1,2}[./-]\d{2}( .*)?": "days are read with all digits of the year, as 2026-12-31",
     r"[+-]?\d{1,3}([. ]\d{3})*,\d+|[+-]?\d+,\d+": "numbers are read with a point, as 1234.50",
     r"[+-]?\d{1,3}(,\d{3})+([.]\d+)?": "numbers are read without separators, as 1234.50",
 }
 """Ways in which values are often written that no type reads, by a pattern of the value."""
+MOMENTS = [
+    f"{day}{time}"
+    for day in ("d.M.yyyy", "d/M/yyyy", "M/d/yyyy", "d-M-yyyy", "M-d-yyyy")
+    for time in ("", " H:mm", " H:mm:ss")
+]
+"""Formats of days and moments that are tried; a day between dots stands before its month."""
 FIGURES = 7
 """Of each column that the statement asks for."""
 RATES = ("price", "rate", "percent", "percentage", "pct", "score", "ratio", "year", "month", "age")
@@ -59,6 +68,8 @@ class Seen:
     empty: bool = False
     oddly: str = ""
     """How values are written that are text only because of that."""
+    form: str = ""
+    """How its days or moments are written, if not as ISO 8601."""
     named_like_a_value: bool = False
     """Whether its name in the source is a number, a day or the like."""
 
@@ -174,6 +185,9 @@ def _profile(group: Group, files: int, entry: Entry, engine: DuckDbEngine) -> Pr
     )
     names = entry.source_names
     columns = dict(_columns(names, engine)) if names else {}
+    columns |= {
+        stored: _dated(stored, column, engine) for stored, column in columns.items() if column.oddly == DAYS
+    }
     total = int(str(rows))
     return Profile(
         group,
@@ -217,6 +231,26 @@ def _columns(names: dict[str, str], engine: DuckDbEngine) -> Iterator[tuple[str,
                 named_like_a_value=kind(int(str(named or 0))) not in {TEXT, NULL},
             ),
         )
+
+
+def _dated(stored: str, column: Seen, engine: DuckDbEngine) -> Seen:
+    """Return a column of days or moments with the one format that all of its values have; as text, if there are two or none."""
+    value = DUCKDB.identifier(stored)
+    tried = ", ".join(
+        f"bool_and(regexp_full_match({value}, {DUCKDB.text(MomentFormat.parse(form).pattern)}))"
+        for form in MOMENTS
+    )
+    [kept] = engine.execute(f"SELECT {tried} FROM intact")
+    forms = [form for form, all_have_it in zip(MOMENTS, kept, strict=True) if all_have_it]
+    if len(forms) == 1:
+        has_time = MomentFormat.parse(forms[0]).has_time
+        return replace(column, type=TIMESTAMP if has_time else DATE_TYPE, form=forms[0], oddly="")
+    said = " or ".join(f'"{form}"' for form in forms)
+    return (
+        replace(column, oddly=f"which comes first, day or month? `timestamp_format: {said}` says it")
+        if forms
+        else column
+    )
 
 
 def _number(value: object) -> Decimal | None:
