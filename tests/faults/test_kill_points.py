@@ -74,7 +74,7 @@ def test_a_run_killed_at_any_point_up_to_silver(
     ("which", "point"),
     [
         ("first", "after model gold commit dim_product"),
-        ("second", "after model gold commit fact_sale"),
+        pytest.param("second", "after model gold commit fact_sale", marks=pytest.mark.slow),
         ("second", "after publish duckdb commit retail.duckdb"),
     ],
 )

@@ -32,7 +32,7 @@ SEVERAL = (
     "c,1,BTH,1.00,2010-02-01",
     "d,1,Bath,4.00,",
 )
-ENGINES = [EngineName.DUCKDB, pytest.param(EngineName.SPARK, marks=pytest.mark.spark)]
+ENGINES = [EngineName.DUCKDB, pytest.param(EngineName.SPARK, marks=[pytest.mark.spark, pytest.mark.slow])]
 
 
 class LaidOut(Stall):
@@ -147,9 +147,7 @@ def test_rows_are_written_in_the_declared_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    "engine", [EngineName.DUCKDB, pytest.param(EngineName.SPARK, marks=[pytest.mark.spark, pytest.mark.slow])]
-)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_large_table_is_z_ordered_while_enough_of_it_is_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: EngineName
 ) -> None:

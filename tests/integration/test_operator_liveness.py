@@ -81,7 +81,8 @@ async def operating(server: ApiServer, folder: Path) -> AsyncIterator[Operating]
 
 
 @pytest.mark.parametrize(
-    ("plural", "bookmarks"), [("pipelineruns", True), ("pods", True), ("stageruns", False)]
+    ("plural", "bookmarks"),
+    [("pipelineruns", True), pytest.param("pods", True, marks=pytest.mark.slow), ("stageruns", False)],
 )
 def test_a_watch_that_falls_silent_is_no_health(plural: str, bookmarks: bool, tmp_path: Path) -> None:  # noqa: FBT001
     """Though its connection is open and the others move; until then bookmarks alone, or watches that end in time, are health enough."""
