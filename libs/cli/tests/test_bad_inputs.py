@@ -3,6 +3,8 @@
 import gzip
 import io
 import json
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from libs.cli.tests.conftest import Terminal
 
@@ -343,6 +345,61 @@ def test_a_corrected_file_is_taken(shop: Shop) -> None:
     shop.deliver(HEADER + GOOD)
     assert shop.run() == (0, "")
     assert shop.silver == [GOOD_ROW]
+
+
+def _delete(table: Path) -> None:
+    DeltaTable(str(table)).delete("id = 'g'")
+
+
+def _append(table: Path) -> None:
+    write_deltalake(str(table), DeltaTable(str(table)).to_pyarrow_table(), mode="append")
+
+
+def _cut_log(table: Path) -> None:
+    last = max((table / "_delta_log").glob("*.json"))
+    last.write_bytes(last.read_bytes()[:20])
+
+
+def _without_its_first_commit(table: Path) -> None:
+    min((table / "_delta_log").glob("*.json")).unlink()
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
+    "rows taken": (_delete, "somebody else has changed", ".restore(1)"),
+    "rows added": (_append, "and it has 2 rows where 1 are accounted for", ".restore(1)"),
+    "gone": (shutil.rmtree, "is gone, or older than it was", "bring its folder back as it was"),
+    "a cut log": (_cut_log, "its Delta log cannot be read", "_delta_log back as they were"),
+    "a log without its beginning": (
+        _without_its_first_commit,
+        "its Delta log cannot be read",
+        "_delta_log back as they were",
+    ),
+}
+
+
+@pytest.mark.parametrize("layer", ["bronze", "silver"])
+@pytest.mark.parametrize("case", DAMAGES)
+def test_a_table_that_somebody_else_has_changed_is_told(shop: Shop, layer: str, case: str) -> None:
+    """Exit code 1, which table it is and what to do; once it is as it was, the run goes on with what has come."""
+    damage, message, hint = DAMAGES[case]
+    shop.deliver(HEADER + GOOD)
+    assert shop.run() == (0, "")
+    table = shop.terminal.folder / "lakehouse" / layer / "sales"
+    shutil.copytree(table, shop.terminal.folder / "kept")
+    damage(table)
+    shop.deliver(HEADER + b"h,2,,,,\n", "b.csv")
+    code, said = shop.run()
+    assert code == 1
+    assert f"{layer}/sales" in said
+    assert message in said
+    assert hint in said
+    if hint == ".restore(1)":
+        DeltaTable(str(table)).restore(1)
+    else:
+        shutil.rmtree(table, ignore_errors=True)
+        shutil.copytree(shop.terminal.folder / "kept", table)
+    assert shop.run() == (0, "")
+    assert [row[0] for row in shop.silver] == ["g", "h"]
 
 
 def test_a_missing_file_is_told(shop: Shop) -> None:

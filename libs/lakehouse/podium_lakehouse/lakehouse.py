@@ -12,11 +12,12 @@ from typing import Unpack
 import pyarrow as pa
 from podium_contracts.errors import CommitConflict, TerminalError
 from podium_contracts.events import CloudEvent, EventData, envelope
-from podium_contracts.events.v1 import TableVersion
+from podium_contracts.events.v1 import LayerCompleted, TableVersion
 from podium_contracts.names import EngineName, Layer
 from podium_contracts.pipeline import Pipeline, is_object
 from podium_contracts.pipeline.objects import known_lakehouse
 
+from podium_lakehouse.delta.commits import TRANSACTION_KEY, is_maintenance, said
 from podium_lakehouse.delta.compaction import compact
 from podium_lakehouse.delta.tables import Snapshot, current, schema_fingerprint
 from podium_lakehouse.engines.engine import Engine
@@ -200,13 +201,18 @@ class Lakehouse:
 
         Raises:
             CommitConflict: what it was planned on is no longer the last thing that its scope has completed or begun.
+            TerminalError: somebody else has taken a table away that it would change, or rows of it, or put rows into it.
         """
         scope = intent.scope
         self._check_store()
         self.runs.put(intent.run, intent.traceparent)
         self.pipelines.put(pipeline)
         after = self.intents.completed[scope.key]
-        number = int(self.completions.read(scope, after).sequence) + 1 if after else 1
+        last = self.completions.read(scope, after) if after else None
+        if last and isinstance(last.data, LayerCompleted) and not intent.restores:
+            for table in last.data.tables:
+                _check_left_alone(table, intent.bases.get(table.uri))
+        number = int(last.sequence) + 1 if last else 1
         with self.step(f"{scope.stage} {scope.subject} intent"):
             pinned = self.intents.put(intent.model_copy(update={"completion": number, "after": after}))
         self._check_order(pinned)
@@ -272,6 +278,29 @@ class Lakehouse:
         """Return a table's version now, `ABSENT` where there is no table."""
         table = current(uri)
         return table.version() if table else ABSENT
+
+
+def _check_left_alone(left: TableVersion, base: int | None) -> None:
+    """Check that a table that is to be changed has the rows that its last completion has left; `base` is its version now, None for one that stays as it is.
+
+    Raises:
+        TerminalError: it is gone, or its rows are others by a commit that is none of Podium's.
+    """
+    if base is None or base == left.to_version:
+        return
+    if base < left.to_version:
+        raise TerminalError(
+            f"{left.uri} is gone, or older than it was: version {left.to_version} of {left.name} was completed",
+            hint="bring its folder back as it was; where nobody has it, give spec.lakehouse.uri a new place: everything is made anew there",
+        )
+    since = map(said, Snapshot(left.uri, base).open().history(base - left.to_version))
+    others = [entry for entry in since if not is_maintenance(entry) and TRANSACTION_KEY not in entry]
+    if others and rows_at(left.uri, base) != left.rows:
+        raise TerminalError(
+            f"somebody else has changed {left.name}: {others[-1].get('operation')} made version {others[-1].get('version')} of it, "
+            f"and it has {rows_at(left.uri, base):,} rows where {left.rows:,} are accounted for",
+            hint=f"put it back, then run again: in Python, DeltaTable({left.uri!r}).restore({left.to_version})",
+        )
 
 
 def table_version(name: str, uri: str, base: int, version: int) -> TableVersion:

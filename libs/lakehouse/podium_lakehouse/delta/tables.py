@@ -10,7 +10,7 @@ from functools import lru_cache
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Field, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from podium_contracts.errors import TransientError
+from podium_contracts.errors import TerminalError, TransientError
 from podium_contracts.pipeline import ColumnType
 
 from podium_lakehouse.delta import stamps
@@ -55,7 +55,8 @@ class Snapshot:
         kept = _handles.by_uri.get(self.uri)
         if found and kept and kept.stamp == found and kept.table.version() == self.version:
             return kept.table
-        return _at(self.uri, self.version, found) if found else DeltaTable(self.uri, version=self.version)
+        with _log_of(self.uri):
+            return _at(self.uri, self.version, found) if found else DeltaTable(self.uri, version=self.version)
 
     def files(self, predicate: str | None = None) -> list[str]:
         """Return the URIs of the data files, without those that the predicate's column statistics rule out."""
@@ -83,10 +84,30 @@ class Snapshot:
         return {name: sum(count.to_pylist()) for name, count in counts.items() if not count.null_count}
 
 
-def find(uri: str) -> DeltaTable | None:
-    """Return the table as it is now, on a handle of the caller's own, or None where there is none."""
+@contextmanager
+def _log_of(uri: str) -> Iterator[None]:
+    """Tell which table it is, and what to do, where its log cannot be read."""
     try:
         with in_words(uri):
+            yield
+    except TableNotFoundError:
+        raise
+    except DeltaError as error:
+        raise TerminalError(
+            f"{uri}: its Delta log cannot be read: {str(error).splitlines()[0]}",
+            hint=f"bring the files in {uri}/_delta_log back as they were; where nobody has them, give spec.lakehouse.uri a new place: "
+            "everything is made anew there",
+        ) from error
+
+
+def find(uri: str) -> DeltaTable | None:
+    """Return the table as it is now, on a handle of the caller's own, or None where there is none.
+
+    Raises:
+        TerminalError: there is one, and its log cannot be read.
+    """
+    try:
+        with _log_of(uri):
             return DeltaTable(uri)
     except TableNotFoundError:
         return None
@@ -105,7 +126,8 @@ def current(uri: str) -> DeltaTable | None:
     else:
         table = kept.table
         if stamp(uri, table.version() + 1):
-            table.update_incremental()
+            with _log_of(uri):
+                table.update_incremental()
     if table:
         _handles.by_uri[uri] = _Handle(table, stamp(uri, table.version()))
     return table
