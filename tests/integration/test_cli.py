@@ -72,7 +72,7 @@ def test_show_reads_any_version(finished: Shop) -> None:
     assert early.returncode == 1
     assert "did not exist" in early.stderr
     some = podium("show", "silver.sales", "--where", "quantity > 10", "-o", "json", cwd=finished.folder)
-    assert all(row["quantity"] > 10 for row in json.loads(some.stdout))
+    assert min(row["quantity"] for row in json.loads(some.stdout)) > 10
 
 
 def test_a_bad_condition_is_an_error_with_its_reason(finished: Shop) -> None:

@@ -60,6 +60,26 @@ def test_derived_columns_are_made_of_what_a_step_returns(desk: Desk) -> None:
     assert (str(row["price"]), int(row["cents"])) == ("6.00", 600)
 
 
+TYPED = """\
+from __future__ import annotations
+from dataclasses import dataclass
+import polars as pl
+
+@dataclass
+class Factor:
+    by: int = 2
+
+def double(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns((pl.col("price") * Factor().by).cast(pl.Decimal(9, 2)))
+"""
+
+
+def test_a_file_may_have_classes_beside_its_functions(desk: Desk) -> None:
+    """As any module: what a dataclass looks for while the file is read is there."""
+    with_step(desk, TYPED).deliver("a,1,3.00,Bath")
+    assert desk.silver() == {"a": (1, "6.00", "Bath")}
+
+
 FRAME = "def double(rows):\n    return {}\n"
 WRONG = {
     "def double(rows):\n    x = 1\n    raise ValueError('no such price')\n": "raised ValueError at line 3: no such price",

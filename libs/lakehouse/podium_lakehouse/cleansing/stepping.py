@@ -8,8 +8,10 @@ common, so their order says nothing. What runs is the content that the pipeline 
 """
 
 import re
+import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 from podium_contracts.errors import PodiumError, StepFailed
@@ -23,7 +25,7 @@ from podium_lakehouse.expressions.dialects import Dialect
 
 FRAMES = {"polars": "polars.DataFrame", "spark": "pyspark.sql.DataFrame"}
 MODULE = "podium_custom_step"
-"""Never among the loaded modules: so that Spark sends the functions of a file along, not a name to import."""
+"""Not among the loaded modules when a function is called: so that Spark sends the functions of a file along, not a name to import."""
 
 
 def offer_stepped(
@@ -115,9 +117,14 @@ class _Call:
     def _loaded(self) -> Callable[[Any], Any]:
         if self.path not in self.files:
             raise self._failed("is not there: the pipeline came without its file")
-        module: dict[str, Any] = {"__name__": MODULE, "__file__": self.path}
-        exec(compile(self.files[self.path], self.path, "exec", dont_inherit=True), module)  # noqa: S102 - see docs/security.md
-        function = module.get(self.title)
+        module = ModuleType(MODULE)
+        module.__file__ = self.path
+        sys.modules[MODULE] = module  # for what a file does at its top, such as a dataclass, that looks there
+        try:
+            exec(compile(self.files[self.path], self.path, "exec", dont_inherit=True), vars(module))  # noqa: S102 - see docs/security.md
+        finally:
+            sys.modules.pop(MODULE, None)
+        function = getattr(module, self.title, None)
         if not callable(function):
             raise self._failed("is not there: the file defines no such function")
         loaded: Callable[[Any], Any] = function
