@@ -175,6 +175,7 @@ def test_a_plan_is_explained_with_findings(place: Path, terminal: Terminal) -> N
         assert "4 rows" in steps["staged"]["plan"][-1]
     assert recorded(place) == []
     assert terminal.podium("explain", "nothing").code == 1
+    assert '`podium explain "from bronze.sales limit 10"`' in terminal.podium("explain", "bronze.sales").err
 
 
 @pytest.mark.usefixtures("place")

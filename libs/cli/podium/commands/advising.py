@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
+from podium_contracts.errors import TerminalError
 from podium_contracts.names import EngineName, Layer
 from podium_lakehouse.advisor.advice import Advice
 from podium_lakehouse.advisor.advice import advise as advise_on
@@ -22,6 +23,7 @@ from podium.opening import DEFAULT_FILE, FileOption, Opened, OverlayOption, data
 from podium.tracing import source_names
 
 NAME = re.compile(r"\s*(?:silver\.)?\w+\s*")
+TABLE = re.compile(r"\s*(?:bronze|gold)\.\w+\s*")
 COLOURS = {Priority.HIGH: "bold red", Priority.MEDIUM: "bold yellow", Priority.LOW: "bold"}
 
 
@@ -108,6 +110,11 @@ def _explained(opened: Opened, what: str, engine: EngineName, *, run: bool) -> M
             )
         known = source_names(opened.lakehouse, name, dataset)
         return explain_cleansing(opened.lakehouse, opened.pipeline, name, known, engine, run=run)
+    if TABLE.fullmatch(what):
+        raise TerminalError(
+            f"{what.strip()} is neither a statement nor a dataset",
+            hint=f'ask it something, as `podium explain "from {what.strip()} limit 10"`; a dataset of Silver explains its cleansing',
+        )
     reader = Reader.of(opened.pipeline, opened.lakehouse)
     return {
         "statement": explain_statement(opened.lakehouse, prepared(reader, written(what)), engine, run=run)
