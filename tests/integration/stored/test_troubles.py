@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import duckdb
 import pytest
+from deltalake.exceptions import DeltaError
 from podium.cli import call
 from podium_contracts.errors import BadSource, PodiumError, TerminalError, TransientError
 from podium_lakehouse.delta.tables import current
@@ -212,6 +214,31 @@ def test_other_errors_stay_what_they_are() -> None:
     """A full disk is no trouble of a store, nor is a table that is not there."""
     with pytest.raises(OSError, match="No space left"), in_words("s3://shop/lake"):
         raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            duckdb.IOException(
+                'IO Error: Could not write file "/lake/part-0.parquet": No space left on device'
+            ),
+            TransientError("/lake/part-0.parquet: No space left on device"),
+        ),
+        (
+            DeltaError(
+                'Could not create local directory: /lake/t\nError: Os { message: "Read-only file system" }'
+            ),
+            TerminalError("/lake/t: Read-only file system"),
+        ),
+    ],
+    ids=["full", "read-only"],
+)
+def test_a_disk_that_refuses_is_told(error: Exception, told: PodiumError) -> None:
+    """Where it is, what it says, and what to do: DuckDB and delta-rs pass it on in words of their own."""
+    with pytest.raises(type(told), match=str(told)) as caught, in_words("/lake"):
+        raise error
+    assert caught.value.hint
 
 
 def test_a_table_that_is_not_there_is_none(bucket: str) -> None:

@@ -179,20 +179,25 @@ def ensure(
     """Return the table, created empty as version 0 where there is none; safe when several writers try at once.
 
     A writer that comes too late must not try again: delta-rs would create the table once more, as a later version.
+
+    Raises:
+        TerminalError: nothing may be written there.
+        TransientError: there is no room, or other writers have been faster each time.
     """
     stamps.forget()
     for _ in range(3):
         if table := current(uri):
             return table
         try:
-            DeltaTable.create(
-                uri,
-                Schema.from_arrow(schema),
-                mode="ignore",
-                partition_by=list(partition_by),
-                configuration=dict(configuration or {}),
-                commit_properties=CommitProperties(max_commit_retries=0),
-            )
+            with in_words(uri):
+                DeltaTable.create(
+                    uri,
+                    Schema.from_arrow(schema),
+                    mode="ignore",
+                    partition_by=list(partition_by),
+                    configuration=dict(configuration or {}),
+                    commit_properties=CommitProperties(max_commit_retries=0),
+                )
         except DeltaError:
             continue
     raise TransientError(f"{uri}: the table could not be created", hint="run it again")

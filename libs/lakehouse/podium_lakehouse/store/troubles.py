@@ -1,6 +1,6 @@
 """What the errors of a store and of its clients mean to people: obstore's, delta-rs's, DuckDB's and Spark's hold half of the request.
 
-A store that refuses is a terminal error, one that does not answer a transient one.
+A store that refuses is a terminal error, one that does not answer a transient one; so are a disk without permission, and one that is full.
 """
 
 import re
@@ -59,6 +59,13 @@ _TROUBLES = (
     ),
 )  # fmt: skip
 """What is found in an error of the store or its client; what it means; what to do."""
+_OF_A_DISK: tuple[tuple[str, type[PodiumError], str], ...] = (
+    ("No space left on device", TransientError, "make room there, then run it again"),
+    ("Read-only file system", TerminalError, "let this user write there, or name another place"),
+    ("Permission denied", TerminalError, "let this user read and write there, or name another place"),
+)
+"""What DuckDB and delta-rs pass on of the operating system, and what to do."""
+_PATH = re.compile(r"/[^\s\"\\]+")
 _OF_A_STORE = re.compile(
     r"S3 error|lacked the necessary privileges to complete for path|obstore\.exceptions|awssdk|s3a|S3A"
 )
@@ -97,9 +104,23 @@ def in_words(place: str = "the object store", use: Use = LAKEHOUSE) -> Iterator[
             hint="rename the object: an empty part, `.`, `..` or a control character in a key cannot be read",
         ) from None
     except Exception as error:
-        if isinstance(error, PodiumError) or not _is_of_a_store(error):
+        if isinstance(error, PodiumError):
+            raise
+        if refused := _refused_by_a_disk(place, error):
+            raise refused from error
+        if not _is_of_a_store(error):
             raise
         raise _trouble(place, _plain(error), use) from None
+
+
+def _refused_by_a_disk(place: str, error: Exception) -> PodiumError | None:
+    if not isinstance(error, DeltaError | duckdb.Error):
+        return None
+    for words, refusal, hint in _OF_A_DISK:
+        if words in str(error):
+            path = _PATH.search(str(error))
+            return refusal(f"{path[0] if path else place}: {words}", hint=hint)
+    return None
 
 
 def _is_of_a_store(error: Exception) -> bool:
