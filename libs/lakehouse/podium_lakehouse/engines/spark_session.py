@@ -226,10 +226,19 @@ def spark_session() -> "SparkSession":
         builder = builder.master(f"local[{cores}]").config("spark.driver.memory", f"{_heap_mb()}m")
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
+    quiet_exceptions()
     log.info(
         "the Spark session's settings are applied: %s", ", ".join(f"{k}={v}" for k, v in applied.items())
     )
     return session
+
+
+def quiet_exceptions() -> None:
+    """Keep pyspark from writing each exception as JSON, with the JVM's whole stack: whoever catches it says what it means."""
+    from pyspark.logger import PySparkLogger  # noqa: PLC0415 - see `spark_session`
+
+    for name in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):
+        PySparkLogger.getLogger(name).disabled = True
 
 
 def loss(error: Exception) -> OutOfMemory | ExecutorLost | None:
