@@ -31,8 +31,8 @@ test: lint spark kafka s3 ## Check the code and run every test that is quick
 	$(pytest) $(parallel) -m "not slow"
 
 .PHONY: test-unit
-test-unit: .venv/dev.stamp ## Run the unit tests, without Java
-	$(pytest) $(parallel) -m "not spark and not slow" libs services operators
+test-unit: .venv/dev.stamp ## Run the unit tests, without Java and without tests of whole stages and commands
+	$(pytest) $(parallel) -m "not spark and not slow and not integration" libs services operators
 
 .PHONY: test-spark
 test-spark: spark ## Run the tests that need Spark

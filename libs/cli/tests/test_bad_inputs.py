@@ -16,6 +16,8 @@ from deltalake import DeltaTable, write_deltalake
 
 from libs.cli.tests.conftest import Terminal
 
+pytestmark = pytest.mark.integration
+
 PIPELINE = """
 apiVersion: podium.dev/v1alpha1
 kind: Pipeline

@@ -16,6 +16,8 @@ from typer.main import get_command
 
 from libs.cli.tests.conftest import Terminal
 
+pytestmark = pytest.mark.integration
+
 READING = {
     "tables": ("tables",),
     "show": ("show", "silver.sales"),

@@ -7,6 +7,8 @@ import pytest
 
 from libs.cli.tests.conftest import Terminal
 
+pytestmark = pytest.mark.integration
+
 SVG = "{http://www.w3.org/2000/svg}"
 RETAIL = str(Path(__file__).parents[3] / "examples" / "retail" / "pipeline.yaml")
 

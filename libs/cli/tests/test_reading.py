@@ -14,6 +14,8 @@ from podium_lakehouse.records.queries import Query, Usage
 
 from libs.cli.tests.conftest import Terminal
 
+pytestmark = pytest.mark.integration
+
 HALVES = "select id, price / 2 as half from silver.sales where price > 1 order by id"
 
 

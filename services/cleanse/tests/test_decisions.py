@@ -11,6 +11,8 @@ from podium_lakehouse.records.intents import Decision
 from services.cleanse.tests.conftest import START, TRACE, Desk
 from services.cleanse.tests.test_stage import LATER, flow_of
 
+pytestmark = pytest.mark.integration
+
 REPLAY = Decision(action="replay", rule="lookup.town")
 REJECT = Decision(action="reject", rule="rule.not_negative", reason="test sales")
 POINTS = [

@@ -12,6 +12,8 @@ from podium_lakehouse.records.intents import Scope
 
 from services.cleanse.tests.conftest import Desk
 
+pytestmark = pytest.mark.integration
+
 SCOPE = Scope(pipeline="shop", stage=Stage.CLEANSE, subject="silver.sales")
 CRITICAL = {"sales": {"total_records": {"type": "maximum", "value": 1, "severity": "CRITICAL"}}}
 

@@ -10,6 +10,8 @@ from podium_lakehouse.lakehouse import Lakehouse
 from services.cleanse.tests.conftest import Desk
 from services.cleanse.tests.test_stage import flow_of
 
+pytestmark = pytest.mark.integration
+
 DOUBLE = """\
 import polars as pl
 

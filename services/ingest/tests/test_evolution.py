@@ -13,6 +13,8 @@ import pytest
 from podium_contracts.errors import BadSource, SchemaChanged
 from podium_lakehouse.lakehouse import Lakehouse
 
+pytestmark = pytest.mark.integration
+
 COLUMNS = {"id": {"type": "string"}, "price": {"type": "decimal(9,2)"}}
 
 

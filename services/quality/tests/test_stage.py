@@ -28,6 +28,8 @@ from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Intent, Scope
 from podium_quality.stage import quality
 
+pytestmark = pytest.mark.integration
+
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 SCHEMA = pa.schema(
     [

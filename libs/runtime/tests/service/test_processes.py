@@ -14,6 +14,8 @@ import pytest
 from podium_runtime.service import processes
 from podium_runtime.service.processes import Processes, StageProcessDied
 
+pytestmark = pytest.mark.integration
+
 
 def with_processes(test: Callable[[Processes], Awaitable[None]], count: int = 1) -> None:
     """Run a test with processes that are gone in the end."""
