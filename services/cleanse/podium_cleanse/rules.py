@@ -17,6 +17,8 @@ from podium_lakehouse.records.intents import Intent
 
 EXAMPLES = 3
 """Rows that an error shows."""
+SHOWN_CHARACTERS = 200
+"""Of each of them; all of it is in Bronze."""
 
 log = logging.getLogger("podium.cleanse")
 
@@ -128,7 +130,9 @@ def refuse_failing(name: str, dataset: Dataset, counts: Counts, engine: Engine, 
 
 
 def _shown(row: dict[str, object]) -> str:
-    return f"{row['source_file']} row {row['source_row']}: {row['raw']}"
+    raw = str(row["raw"])
+    cut = f"{raw[:SHOWN_CHARACTERS]}…" if len(raw) > SHOWN_CHARACTERS else raw
+    return f"{row['source_file']} row {row['source_row']}: {cut}"
 
 
 def tell(name: str, found: Validation) -> None:

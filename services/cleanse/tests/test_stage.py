@@ -217,6 +217,15 @@ def test_a_rule_may_fail_the_stage(desk: Desk) -> None:
     assert (flow_of(event.data).inserted, flow_of(event.data).quarantined) == (1, 2)
 
 
+def test_a_long_row_is_cut_where_a_rule_fails_the_stage(desk: Desk) -> None:
+    """An error goes into logs and events: it says where a row is, and no more of it than helps."""
+    rules(desk, not_negative={"type": "range_check", "column": "price", "min": 0, "on_failure": "fail"})
+    event = desk.ingest(f"a,1,-1.00,{'B' * 1000}")
+    with pytest.raises(TerminalError, match=r"as in/1\.csv row 1: \{.*B…$") as raised:
+        desk.cleanse(event)
+    assert len(str(raised.value)) < 300
+
+
 def test_a_required_rule_that_says_nothing_fails_the_stage(desk: Desk) -> None:
     """Where a required condition is null, the rule could not be evaluated."""
     rules(desk, sane={"type": "custom_logic", "expression": "town <> 'Ely'", "required": True})
