@@ -4,14 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from deltalake import DeltaTable
 from podium import host
 from podium.opening import open_pipeline
 from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated
 from podium_contracts.names import EngineName
 from podium_runtime.requests import request
 
-from tests.integration.conftest import PER_INTENT
+from tests.conformance.tables import rows
 
 pytestmark = [pytest.mark.spark, pytest.mark.integration, pytest.mark.timeout(600)]
 PIPELINE = """\
@@ -56,13 +55,6 @@ def run(folder: Path, engine: EngineName, number: int) -> None:
     (folder / f"in/{number}.csv").write_text("\n".join(["id,at,price", *lines, ""]))
     opened = open_pipeline(folder / "pipeline.yaml")
     host.run(opened.pipeline, replace(opened.lakehouse, engine=engine), request(opened.pipeline))
-
-
-def rows(folder: Path, table: str) -> list[dict[str, object]]:
-    """Return what a table says, without when it came."""
-    found = DeltaTable(str(folder / "lakehouse" / table)).to_pyarrow_table()
-    found = found.drop_columns([name for name in found.column_names if name in PER_INTENT])
-    return sorted(found.to_pylist(), key=lambda row: repr([row.get("id"), row.get("source_row")]))
 
 
 def accounts(folder: Path) -> list[object]:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka.cimpl import NewTopic
-from deltalake import DeltaTable
 from podium import host
 from podium.opening import open_pipeline
 from podium_contracts.names import EngineName
@@ -17,7 +16,7 @@ from podium_runtime.requests import request
 from podium_runtime.settings import KafkaSettings
 
 from tests.broker import Broker
-from tests.integration.conftest import PER_INTENT
+from tests.conformance.tables import rows
 
 pytestmark = [pytest.mark.spark, pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -83,9 +82,7 @@ class Shop:
         host.run(opened.pipeline, lakehouse, asked, topics=KafkaTopics(settings))
 
     def rows(self, table: str) -> list[dict[str, object]]:
-        found = DeltaTable(str(self.folder / "lakehouse" / table)).to_pyarrow_table()
-        rows = found.drop_columns([name for name in found.column_names if name in PER_INTENT]).to_pylist()
-        return sorted(rows, key=lambda row: repr([row.get("id"), row.get("source_row"), row.get("raw")]))
+        return rows(self.folder, table)
 
 
 def sell(brokers: Brokers, messages: list[tuple[int, str, object]]) -> None:

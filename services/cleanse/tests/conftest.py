@@ -45,6 +45,10 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
+class Killed(BaseException):
+    """What ends a call at a point."""
+
+
 class Desk:
     """The pipeline `shop`; `spec` may be changed between calls, as its file may."""
 
@@ -86,6 +90,16 @@ class Desk:
 
     def cleanse(self, event: CloudEvent) -> list[CloudEvent]:
         return cleanse(event, self.pipeline, self.lakehouse)
+
+    def cleanse_killed(self, event: CloudEvent, point: str) -> None:
+        """Cleanse, and be killed at a point."""
+
+        def die(here: str) -> None:
+            if here == point:
+                raise Killed
+
+        with pytest.raises(Killed):
+            cleanse(event, self.pipeline, Lakehouse(self.lakehouse.uri, die))
 
     def judge(self, event: CloudEvent) -> CloudEvent:
         return quality(event, self.pipeline, self.lakehouse)[0]

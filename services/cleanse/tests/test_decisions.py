@@ -8,7 +8,7 @@ from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, Quarant
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Decision
 
-from services.cleanse.tests.conftest import START, TRACE, Desk
+from services.cleanse.tests.conftest import START, TRACE, Desk, Killed
 from services.cleanse.tests.test_stage import LATER, flow_of
 
 pytestmark = pytest.mark.integration
@@ -20,10 +20,6 @@ POINTS = [
     for step in ("intent", "commit silver", "commit quarantine", "completion")
     for when in ("before", "after")
 ]
-
-
-class Killed(BaseException):
-    """What ends a call at a point."""
 
 
 @pytest.fixture

@@ -125,19 +125,7 @@ def test_a_lookup_is_pinned_by_version(desk: Desk) -> None:
 def test_an_interrupted_stage_reads_the_lookup_that_it_pinned(desk: Desk) -> None:
     """Killed after its commit to Silver, the stage ends with the lookup as it was, although its file has changed since."""
     event = desk.ingest("a,1,1.00,BTH", "b,1,1.00,Wells")
-
-    class Killed(BaseException):
-        pass
-
-    def die(point: str) -> None:
-        if point == "after cleanse silver.sales commit silver":
-            raise Killed
-
-    whole = desk.lakehouse
-    desk.lakehouse = type(whole)(whole.uri, die)
-    with pytest.raises(Killed):
-        desk.cleanse(event)
-    desk.lakehouse = type(whole)(whole.uri)
+    desk.cleanse_killed(event, "after cleanse silver.sales commit silver")
     desk.towns("Bath,Bath", "BTH,Bath", "Wells,Wells")
     (again,) = desk.cleanse(event)
     assert isinstance(again.data, LayerCompleted)
@@ -412,19 +400,7 @@ def test_an_interrupted_stage_knows_columns_as_its_batch_did(desk: Desk) -> None
     """Quarantine says what a refused row said by the names of its own file, although another file has spelled them otherwise since."""
     desk.spec["datasets"]["sales"]["columns"]["town"]["from"] = "Town_Name"
     event = desk.ingest("a,1,1.00,Ely", header="id,at,price,Town Name")
-
-    class Killed(BaseException):
-        pass
-
-    def die(point: str) -> None:
-        if point == "after cleanse silver.sales intent":
-            raise Killed
-
-    whole = desk.lakehouse
-    desk.lakehouse = type(whole)(whole.uri, die)
-    with pytest.raises(Killed):
-        desk.cleanse(event)
-    desk.lakehouse = type(whole)(whole.uri)
+    desk.cleanse_killed(event, "after cleanse silver.sales intent")
     desk.ingest("b,1,1.00,Bath", header="id,at,price,Town_Name")
     desk.cleanse(event)
     [row] = desk.table("quarantine/sales").to_pyarrow_table().to_pylist()

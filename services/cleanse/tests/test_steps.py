@@ -3,9 +3,7 @@
 from typing import Any
 
 import pytest
-from podium_cleanse.stage import cleanse
 from podium_contracts.errors import StepFailed
-from podium_lakehouse.lakehouse import Lakehouse
 
 from services.cleanse.tests.conftest import Desk
 from services.cleanse.tests.test_stage import flow_of
@@ -121,16 +119,7 @@ def test_a_step_without_a_function_for_the_engine_says_so(desk: Desk) -> None:
 def test_what_was_pinned_runs_whatever_the_file_says_now(desk: Desk) -> None:
     """Killed after its commit to Silver, the stage ends with the code of its intent; the next batch has the code of now."""
     event = with_step(desk, DOUBLE).ingest("a,1,3.00,Bath", "b,1,99.00,Bath")
-
-    class Killed(BaseException):
-        pass
-
-    def kill(point: str) -> None:
-        if point == "after cleanse silver.sales commit silver":
-            raise Killed
-
-    with pytest.raises(Killed):
-        cleanse(event, desk.pipeline, Lakehouse(desk.lakehouse.uri, kill))
+    desk.cleanse_killed(event, "after cleanse silver.sales commit silver")
     desk.steps = {"steps/clean.py": b"def double(rows):\n    return rows\n"}
     desk.cleanse(event)
     assert [row["rules"] for row in desk.table("quarantine/sales").to_pyarrow_table().to_pylist()] == [
