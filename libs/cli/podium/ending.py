@@ -1,26 +1,18 @@
 """How a command ends: an error of Podium's becomes a message with the next step, and an exit code."""
 
-import errno
 import os
 import sys
 from collections.abc import Sequence
 
 import typer
 from podium_contracts.errors import InvalidPipeline, PodiumError, QualityHold, TransientError
-from podium_lakehouse.store.troubles import in_words
+from podium_lakehouse.store.troubles import after_refusal, in_words
 from rich.text import Text
 
 from podium.console import errors as console
 from podium.mistakes import render
 
 EXIT_FAILED, EXIT_INVALID, EXIT_HELD, EXIT_TRANSIENT, EXIT_INTERRUPTED = 1, 2, 3, 75, 130
-
-_NEXT = {
-    errno.ENOSPC: "make room on the disk, then run it again",
-    errno.EROFS: "let this user write there, or name another place",
-    errno.EACCES: "let this user read and write there, or name another place",
-}
-"""What to do where the operating system refuses."""
 
 
 def ended(app: typer.Typer, arguments: Sequence[str], name: str) -> int:
@@ -37,9 +29,7 @@ def ended(app: typer.Typer, arguments: Sequence[str], name: str) -> int:
         _explain(str(error), error.hint)
         return _code(error)
     except OSError as error:
-        _explain(
-            f"{error.filename or 'the system'}: {error.strerror or error}", _NEXT.get(error.errno or 0, "")
-        )
+        _explain(f"{error.filename or 'the system'}: {error.strerror or error}", after_refusal(error))
         return EXIT_FAILED
     return 0
 

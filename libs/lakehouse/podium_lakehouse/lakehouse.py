@@ -295,10 +295,10 @@ def _check_left_alone(left: TableVersion, base: int | None) -> None:
         )
     since = map(said, Snapshot(left.uri, base).open().history(base - left.to_version))
     others = [entry for entry in since if not is_maintenance(entry) and TRANSACTION_KEY not in entry]
-    if others and rows_at(left.uri, base) != left.rows:
+    if others and (rows := rows_at(left.uri, base)) != left.rows:
         raise TerminalError(
             f"somebody else has changed {left.name}: {others[-1].get('operation')} made version {others[-1].get('version')} of it, "
-            f"and it has {rows_at(left.uri, base):,} rows where {left.rows:,} are accounted for",
+            f"and it has {rows:,} rows where {left.rows:,} are accounted for",
             hint=f"put it back, then run again: in Python, DeltaTable({left.uri!r}).restore({left.to_version})",
         )
 

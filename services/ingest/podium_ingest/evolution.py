@@ -97,11 +97,11 @@ def check_declared(rows: Rows, current: Kinds, dataset: Dataset) -> None:
     Raises:
         BadSource: the delimiter, the format or the row of the header is another than declared, as it seems.
     """
-    if all(column.expression for column in dataset.columns.values()):
+    if current or all(column.expression for column in dataset.columns.values()):
         return
     declared = set(known_columns(dataset, rows.names).values())
     for file, kinds in rows.kinds.items():
-        if current or declared & kinds.keys():
+        if declared & kinds.keys():
             return
         if not kinds and not rows.rows_of[file]:
             continue  # no object, and so no field

@@ -237,8 +237,7 @@ def _dated(stored: str, column: Seen, engine: DuckDbEngine) -> Seen:
     """Return a column of days or moments with the one format that all of its values have; as text, if there are two or none."""
     value = DUCKDB.identifier(stored)
     tried = ", ".join(
-        f"bool_and(regexp_full_match({value}, {DUCKDB.text(MomentFormat.parse(form).pattern)}))"
-        for form in MOMENTS
+        f"bool_and({DUCKDB.matches_verbatim(value, MomentFormat.parse(form).pattern)})" for form in MOMENTS
     )
     [kept] = engine.execute(f"SELECT {tried} FROM intact")
     forms = [form for form, all_have_it in zip(MOMENTS, kept, strict=True) if all_have_it]
@@ -260,7 +259,7 @@ def _number(value: object) -> Decimal | None:
 def _oddities(column: str) -> str:
     """Return the SQL of a text that says how all values of a column are written, null where none of the known ways is theirs."""
     cases = [
-        f"WHEN bool_and(regexp_full_match({column}, {DUCKDB.text(pattern)})) THEN {DUCKDB.text(said)}"
+        f"WHEN bool_and({DUCKDB.matches_verbatim(column, pattern)}) THEN {DUCKDB.text(said)}"
         for pattern, said in ODDITIES.items()
     ]
     return f"CASE {' '.join(cases)} END"

@@ -60,11 +60,11 @@ _TROUBLES = (
 )  # fmt: skip
 """What is found in an error of the store or its client; what it means; what to do."""
 _OF_A_DISK: tuple[tuple[str, type[PodiumError], str], ...] = (
-    ("No space left on device", TransientError, "make room there, then run it again"),
+    ("No space left on device", TransientError, "make room on the disk, then run it again"),
     ("Read-only file system", TerminalError, "let this user write there, or name another place"),
     ("Permission denied", TerminalError, "let this user read and write there, or name another place"),
 )
-"""What DuckDB and delta-rs pass on of the operating system, and what to do."""
+"""What the operating system says, or DuckDB and delta-rs after it; what it means; what to do."""
 _PATH = re.compile(r"/[^\s\"\\]+")
 _OF_A_STORE = re.compile(
     r"S3 error|lacked the necessary privileges to complete for path|obstore\.exceptions|awssdk|s3a|S3A"
@@ -121,6 +121,11 @@ def _refused_by_a_disk(place: str, error: Exception) -> PodiumError | None:
             path = _PATH.search(str(error))
             return refusal(f"{path[0] if path else place}: {words}", hint=hint)
     return None
+
+
+def after_refusal(error: OSError) -> str:
+    """Return what to do where the operating system refuses; nothing where that is not known."""
+    return next((hint for words, _, hint in _OF_A_DISK if words == error.strerror), "")
 
 
 def _is_of_a_store(error: Exception) -> bool:
