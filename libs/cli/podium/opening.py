@@ -10,6 +10,7 @@ from podium_contracts.pipeline import Pipeline
 from podium_ingest import payloads
 from podium_lakehouse.cleansing.checks import problems
 from podium_lakehouse.lakehouse import Lakehouse, Observer, nobody
+from podium_lakehouse.records import lookups
 from podium_quality import suites
 from podium_runtime import step_files
 from podium_runtime.pipeline_file import PipelineFile, load
@@ -74,6 +75,7 @@ def mistakes(file: PipelineFile) -> list[Problem]:
         *file.missing(),
         *payloads.problems(spec, file.schemas()),
         *step_files.problems(spec, file.steps()),
+        *lookups.problems(spec, file.lookups()),
         *suites.problems(spec, file.expectations()),
     ]
 

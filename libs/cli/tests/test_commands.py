@@ -182,6 +182,28 @@ def test_validate_reads_suites_of_expectations(terminal: Terminal) -> None:
     assert terminal.podium("validate").code == 0
 
 
+def test_validate_reads_what_lookups_have(terminal: Terminal) -> None:
+    """A column that the file has not is told with its line, and with those that are there."""
+    file = terminal.folder / "pipeline.yaml"
+    file.write_text(
+        f"{file.read_text()}  lookups:\n    towns: {{path: towns.csv, key: variant, value: town}}\n"
+    )
+    line = len(file.read_text().splitlines())
+    for content, said in (
+        (None, "towns.csv does not exist"),
+        ("Variant;town\nBTH;Bath\n", "no column 'town' in towns.csv"),
+        ("variant,City\nBTH,Bath\n", "its columns are: variant, City"),
+    ):
+        if content:
+            (terminal.folder / "towns.csv").write_text(content)
+        answer = terminal.podium("validate")
+        assert answer.code == 2
+        assert f"pipeline.yaml:{line} spec.lookups.towns." in answer.err
+        assert said in answer.err
+    (terminal.folder / "towns.csv").write_text("variant,town\nBTH,Bath\n")
+    assert terminal.podium("validate").code == 0
+
+
 def test_validate_reads_the_schemas_of_messages(terminal: Terminal) -> None:
     """A mistake in one has the line of the source, and the place in the schema."""
     file, schema = terminal.folder / "pipeline.yaml", terminal.folder / "sale.avsc"

@@ -52,6 +52,11 @@ class PipelineFile:
         """Return the files with the functions of custom steps, as far as they are there."""
         return step_files.read(self.root, self.document.spec)
 
+    def lookups(self) -> Mapping[str, bytes]:
+        """Return the files of lookups by name, as far as they are there."""
+        found = {name: self.root / lookup.path for name, lookup in self.document.spec.lookups.items()}
+        return {name: path.read_bytes() for name, path in found.items() if path.is_file()}
+
     def expectations(self) -> Mapping[str, bytes]:
         """Return the suites by the tables that they are for, as far as they are there."""
         suites = self.document.spec.quality.expectations.items()

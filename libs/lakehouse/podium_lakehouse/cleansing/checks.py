@@ -1,7 +1,7 @@
 """What a pipeline file may get wrong beyond its schema: names, types and expressions, all found at once."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from podium_contracts.errors import Path, Problem
@@ -34,7 +34,7 @@ from podium_lakehouse.cleansing.columns import (
     topic_columns,
 )
 from podium_lakehouse.cleansing.staging import default_text
-from podium_lakehouse.expressions.compiler import ExpressionError, compile_expression
+from podium_lakehouse.expressions.compiler import ExpressionError, UnknownColumn, compile_expression
 from podium_lakehouse.expressions.dialects import DUCKDB
 
 MOST_DIGITS = 18
@@ -157,7 +157,7 @@ class _Dataset:
         try:
             typed = compile_expression(text, self.read, DUCKDB)
         except ExpressionError as error:
-            yield self._problem(path, str(error), error.hint)
+            yield self._refused(path, error)
             return
         kind = typed.type
         if kind is None or kind == wanted or _widens(kind, wanted):
@@ -285,7 +285,7 @@ class _Dataset:
         try:
             kind = compile_expression(text, known, DUCKDB).type
         except ExpressionError as error:
-            yield self._problem(path, str(error), error.hint)
+            yield self._refused(path, error)
             return
         if kind != BOOLEAN:
             yield self._problem(
@@ -356,11 +356,18 @@ class _Dataset:
         files = any(source.files for source in self.dataset.sources)
         return files and not handled and self._message_column(name) is not None
 
-    def _unknown(self, path: Path, name: str, known: dict[str, ColumnType]) -> Problem:
-        hint = f"the columns are: {', '.join(known)}"
-        if kind := topic_columns(self.dataset).get(name):
-            hint = f"declare it in columns, as {name}: {{type: {kind}}}"
-        return self._problem(path, f"no column {name!r} here", hint)
+    def _unknown(self, path: Path, name: str, known: Iterable[str]) -> Problem:
+        return self._refused(path, UnknownColumn(name, known))
+
+    def _refused(self, path: Path, error: ExpressionError) -> Problem:
+        hint = error.hint
+        if isinstance(error, UnknownColumn):
+            name = error.column
+            if kind := topic_columns(self.dataset).get(name):
+                hint = f"declare it in columns, as {name}: {{type: {kind}}}"
+            elif name in self.columns.keys() - self.read.keys():
+                hint = f"{name} is computed after this, as {self.dataset.columns[name].expression}; {hint}"
+        return self._problem(path, str(error), hint)
 
 
 def _is_of(text: str, kind: ColumnType) -> bool:

@@ -25,12 +25,13 @@ from podium_lakehouse.expressions.typed import (
     MAX_SIGNED_DIGITS,
     ExpressionError,
     Typed,
+    UnknownColumn,
     common_type,
     product_type,
     sum_type,
 )
 
-__all__ = ["ExpressionError", "Typed", "compile_expression"]
+__all__ = ["ExpressionError", "Typed", "UnknownColumn", "compile_expression"]
 
 MAX_COUNT = 2**31 - 1
 MAX_BIGINT_DIGITS = 18
@@ -116,8 +117,7 @@ class _Compiler:
         if node.table:
             raise ExpressionError(f"{node.sql()!r}: write the column alone, without a table")
         if node.name not in self.columns:
-            known = ", ".join(self.columns) or "none"
-            raise ExpressionError(f"no column {node.name!r} here", f"the columns are: {known}")
+            raise UnknownColumn(node.name, self.columns)
         return Typed(self.dialect.identifier(node.name), self.columns[node.name])
 
     def parenthesis(self, node: exp.Paren) -> Typed:

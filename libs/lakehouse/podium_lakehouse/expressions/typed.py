@@ -1,5 +1,6 @@
 """The type of a lowered expression, and the types in which numbers meet: wide enough for every value, never rounded."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from podium_contracts.pipeline import ColumnType
@@ -19,6 +20,14 @@ class ExpressionError(ValueError):
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.hint = hint
+
+
+class UnknownColumn(ExpressionError):
+    """An expression that names a column which is not among those `known` where it stands."""
+
+    def __init__(self, column: str, known: Iterable[str]) -> None:
+        super().__init__(f"no column {column!r} here", f"the columns are: {', '.join(known) or 'none'}")
+        self.column = column
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,15 @@
 import csv
 import hashlib
 import io
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
-from podium_contracts.errors import BadSource
+from podium_contracts.errors import BadSource, Problem
 from podium_contracts.names import collisions, storable_name
-from podium_contracts.pipeline import Lookup
+from podium_contracts.pipeline import Lookup, Spec
 
 from podium_lakehouse.delta.commits import TransactionId, commit_once
 from podium_lakehouse.delta.tables import ensure
@@ -55,6 +56,24 @@ class LookupTable:
         return commit_once(
             self.uri, TransactionId(app_id, number), replace, metadata={CONTENT_KEY: digest}
         ).version
+
+
+def problems(spec: Spec, files: Mapping[str, bytes]) -> Iterator[Problem]:
+    """Yield a problem for each column that a lookup names and its file has not; `files` has their contents by name.
+
+    What else is wrong with a file is told with its line when it is loaded.
+    """
+    for name, content in files.items():
+        header = next(csv.reader([content.split(b"\n", 1)[0].decode("utf-8-sig", "replace")]), [])
+        columns = [storable_name(column) for column in header]
+        for field in ("key", "value"):
+            if columns and (wanted := getattr(spec.lookups[name], field)) not in columns:
+                path = ("spec", "lookups", name, field)
+                yield Problem(
+                    path,
+                    f"no column {wanted!r} in {spec.lookups[name].path}",
+                    f"its columns are: {', '.join(columns)}",
+                )
 
 
 def _read(path: Path, content: bytes, lookup: Lookup) -> list[dict[str, str]]:

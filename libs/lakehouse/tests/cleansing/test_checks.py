@@ -43,6 +43,7 @@ def found(checked: Spec) -> list[tuple[str, str, str]]:
 
 COLUMNS = "the columns are: id, n, price, day, ok, total"
 READ = "the columns are: id, n, price, day, ok"
+LATER = f"total is computed after this, as n * price; {READ}"
 TOPIC = {"sources": [{"kafka": {"topic": "sales"}}]}
 OFFSET = {"o": {"type": "bigint", "from": "kafka_offset"}}
 ONE_MISTAKE = {
@@ -56,7 +57,7 @@ ONE_MISTAKE = {
     ),
     "a step over a column that is computed": (
         {"steps": {"mend": {"columns": ["n", "total"], "polars": "steps/clean.py:mend"}}},
-        ("steps.mend.columns[1]", "no column 'total' here", READ),
+        ("steps.mend.columns[1]", "no column 'total' here", LATER),
     ),
     "a column of two steps": (
         {
@@ -82,6 +83,10 @@ ONE_MISTAKE = {
             "column 'n_is_null_flag' is the null flag of another",
             "choose another name",
         ),
+    ),
+    "an expression that names a column that is computed": (
+        {"more": {"x": {"type": "decimal(20,2)", "expression": "total * 2"}}},
+        ("columns.x.expression", "no column 'total' here", LATER),
     ),
     "an expression that names no column": (
         {"more": {"x": {"type": "string", "expression": "upper(idd)"}}},
@@ -109,7 +114,7 @@ ONE_MISTAKE = {
     ),
     "nulls of a derived column": (
         {"nulls": {"total": {"strategy": "drop"}}},
-        ("nulls.total", "no column 'total' here", READ),
+        ("nulls.total", "no column 'total' here", LATER),
     ),
     "a default of another type": (
         {"nulls": {"n": {"strategy": "default", "default_value": "many"}}},
@@ -156,7 +161,7 @@ ONE_MISTAKE = {
     ),
     "an interpolation within a derived column": (
         {"nulls": {"n": {"strategy": "interpolate", "method": "mean", "partition_by": ["total"]}}},
-        ("nulls.n.partition_by[0]", "no column 'total' here", READ),
+        ("nulls.n.partition_by[0]", "no column 'total' here", LATER),
     ),
     "a mean of texts": (
         {"nulls": {"id": {"strategy": "interpolate", "method": "mean"}}},
@@ -200,7 +205,7 @@ ONE_MISTAKE = {
     ),
     "a correction of a derived column": (
         {"rules": {"r": {"type": "range_check", "column": "total", "min": 0, "on_failure": "correct"}}},
-        ("rules.r.column", "no column 'total' here", READ),
+        ("rules.r.column", "no column 'total' here", LATER),
     ),
     "a bound that the column cannot hold": (
         {"rules": {"r": {"type": "range_check", "column": "n", "min": "0.5", "on_failure": "correct"}}},
