@@ -404,6 +404,46 @@ def test_a_table_that_somebody_else_has_changed_is_told(shop: Shop, layer: str, 
     assert [row[0] for row in shop.silver] == ["g", "h"]
 
 
+def _cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-20])
+
+
+def _other_pages(file: Path) -> None:
+    """Keep the footer, of which the last 8 bytes say how long it is."""
+    content = file.read_bytes()
+    pages = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    file.write_bytes(b"PAR1" + b"\xff" * (pages - 4) + content[pages:])
+
+
+@pytest.mark.parametrize(
+    ("damage", "where"),
+    [
+        pytest.param(_cut, ".parquet", id="cut"),
+        pytest.param(Path.unlink, ".parquet", id="gone"),
+        pytest.param(_other_pages, "lakehouse", id="other pages"),
+    ],
+)
+def test_a_damaged_data_file_is_told(shop: Shop, damage: Callable[[Path], None], where: str) -> None:
+    """Exit code 1, the file and what to do, to whoever runs and to whoever asks; with the file as it was, it goes on."""
+    shop.deliver(HEADER + GOOD)
+    assert shop.run() == (0, "")
+    (file,) = (shop.terminal.folder / "lakehouse" / "silver" / "sales").rglob("part-*.parquet")
+    content = file.read_bytes()
+    damage(file)
+    shop.deliver(HEADER + b"a,1,,,,\nz,2,,,,\n", "b.csv")
+    code, said = shop.run()
+    assert code == 1
+    assert f"{where}: a table's data file cannot be read: " in said
+    assert "bring its files back as they were" in said
+    if damage is not Path.unlink:
+        answer = shop.terminal.podium("sql", "SELECT * FROM silver.sales")
+        assert answer.code == 1
+        assert f"{where}: a table's data file cannot be read: " in answer.err
+    file.write_bytes(content)
+    assert shop.run() == (0, "")
+    assert [row[0] for row in shop.silver] == ["a", "g", "z"]
+
+
 def test_a_missing_file_is_told(shop: Shop) -> None:
     """The pattern, and the place where it was looked for."""
     code, said = shop.run()

@@ -15,7 +15,7 @@ from podium_contracts.pipeline import ColumnType
 
 from podium_lakehouse.delta import stamps
 from podium_lakehouse.delta.stamps import Stamp, stamp
-from podium_lakehouse.store.troubles import in_words
+from podium_lakehouse.store.troubles import ANEW, in_words
 
 CHANGE_FEED = {"delta.enableChangeDataFeed": "true"}
 _NULLS = "null_count."
@@ -95,8 +95,7 @@ def _log_of(uri: str) -> Iterator[None]:
     except DeltaError as error:
         raise TerminalError(
             f"{uri}: its Delta log cannot be read: {str(error).splitlines()[0]}",
-            hint=f"bring the files in {uri}/_delta_log back as they were; where nobody has them, give spec.lakehouse.uri a new place: "
-            "everything is made anew there",
+            hint=f"bring the files in {uri}/_delta_log back as they were; {ANEW}",
         ) from error
 
 

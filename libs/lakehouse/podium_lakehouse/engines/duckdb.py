@@ -32,6 +32,7 @@ from podium_lakehouse.engines.engine import Item, Result, Statement
 from podium_lakehouse.engines.scratch import scratch_folder
 from podium_lakehouse.expressions.dialects import DUCKDB, Dialect
 from podium_lakehouse.store.files import ObjectFile
+from podium_lakehouse.store.troubles import unreadable
 
 MEMORY_LIMIT = "1GB"
 """DuckDB spills to disk above this; delta-rs works outside of it."""
@@ -273,7 +274,12 @@ class DuckDbEngine:
 @lru_cache(KEPT_COLUMNS)
 def _columns_of(path: str) -> tuple[str, ...]:
     """Return the columns of a table's data file, which never changes: DuckDB would open every file to unite them, for each statement."""
-    return tuple(pq.read_schema(ObjectFile(path) if is_object(path) else path).names)
+    try:
+        return tuple(pq.read_schema(ObjectFile(path) if is_object(path) else path).names)
+    except FileNotFoundError as error:
+        raise unreadable(path, "it is not there") from error
+    except pa.ArrowInvalid as error:
+        raise unreadable(path, str(error)) from error
 
 
 def _text(statement: Statement) -> str:

@@ -14,6 +14,7 @@ from podium_lakehouse.reading.recording import Recording, Warn
 from podium_lakehouse.reading.statements import tables_of
 from podium_lakehouse.reading.usage import told
 from podium_lakehouse.reading.versions import Reader, kept
+from podium_lakehouse.store.troubles import in_words
 
 MOST_NAMED = 12
 """Tables that a hint lists."""
@@ -62,7 +63,8 @@ def ask(reader: Reader, text: str, warn: Warn, at: datetime | None = None) -> pa
     with kept(statement.tables), duckdb_engine() as engine:
         offer(engine, statement, reader.lakehouse.uri)
         try:
-            found: pa.Table = engine.connection.sql(text).to_arrow_table()
+            with in_words(reader.lakehouse.uri):
+                found: pa.Table = engine.connection.sql(text).to_arrow_table()
         except duckdb.IOException:
             raise
         except duckdb.Error as error:

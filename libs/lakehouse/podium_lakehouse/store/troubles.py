@@ -1,6 +1,7 @@
 """What the errors of a store and of its clients mean to people: obstore's, delta-rs's, DuckDB's and Spark's hold half of the request.
 
 A store that refuses is a terminal error, one that does not answer a transient one; so are a disk without permission, and one that is full.
+A data file of a table that is damaged or gone is a terminal one.
 """
 
 import re
@@ -65,6 +66,12 @@ _OF_A_DISK: tuple[tuple[str, type[PodiumError], str], ...] = (
     ("Permission denied", TerminalError, "let this user read and write there, or name another place"),
 )
 """What the operating system says, or DuckDB and delta-rs after it; what it means; what to do."""
+ANEW = "where nobody has them, give spec.lakehouse.uri a new place: everything is made anew there"
+_UNREADABLE = re.compile(
+    r"magic bytes|too small to be a Parquet|Failed to read file|ecompress|TProtocolException|No files found|FAILED_READ_FILE"
+)
+"""What the errors of engines hold where a data file is damaged or gone."""
+_DATA_FILE = re.compile(r"[\"' ]((?:\w+:/+|/)[^\"'\n]*?\.parquet)\b[\"'.: ]*")
 _PATH = re.compile(r"/[^\s\"\\]+")
 _OF_A_STORE = re.compile(
     r"S3 error|lacked the necessary privileges to complete for path|obstore\.exceptions|awssdk|s3a|S3A"
@@ -108,9 +115,11 @@ def in_words(place: str = "the object store", use: Use = LAKEHOUSE) -> Iterator[
             raise
         if refused := _refused_by_a_disk(place, error):
             raise refused from error
-        if not _is_of_a_store(error):
-            raise
-        raise _trouble(place, _plain(error), use) from None
+        if _is_of_a_store(error):
+            raise _trouble(place, _plain(error), use) from None
+        if damaged := _unreadable(place, error):
+            raise damaged from error
+        raise
 
 
 def _refused_by_a_disk(place: str, error: Exception) -> PodiumError | None:
@@ -121,6 +130,24 @@ def _refused_by_a_disk(place: str, error: Exception) -> PodiumError | None:
             path = _PATH.search(str(error))
             return refusal(f"{path[0] if path else place}: {words}", hint=hint)
     return None
+
+
+def _unreadable(place: str, error: Exception) -> TerminalError | None:
+    said = "".join(filter(str.isprintable, str(error).split("\n", 1)[0]))
+    if type(error) is duckdb.Error:  # of what reads Parquet's headers for DuckDB, which knows of no file
+        return unreadable(place, said)
+    file = _DATA_FILE.search(said)
+    if not file or not _UNREADABLE.search(said) or not (isinstance(error, duckdb.Error) or _is_sparks(error)):
+        return None
+    return unreadable(file[1], said[file.end() :] or said[: file.start()])
+
+
+def unreadable(file: str, reason: str) -> TerminalError:
+    """Return the error that a data file of a table cannot be read, for a reason."""
+    return TerminalError(
+        f"{file}: a table's data file cannot be read: {reason.strip(' :')}",
+        hint=f"bring its files back as they were; {ANEW}",
+    )
 
 
 def after_refusal(error: OSError) -> str:
