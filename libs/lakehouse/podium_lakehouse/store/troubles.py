@@ -67,11 +67,12 @@ _OF_A_DISK: tuple[tuple[str, type[PodiumError], str], ...] = (
 )
 """What the operating system says, or DuckDB and delta-rs after it; what it means; what to do."""
 ANEW = "where nobody has them, give spec.lakehouse.uri a new place: everything is made anew there"
-_UNREADABLE = re.compile(
-    r"magic bytes|too small to be a Parquet|Failed to read file|ecompress|TProtocolException|No files found|FAILED_READ_FILE"
+_DAMAGED = re.compile(r"magic bytes|too small to be a Parquet|Failed to read file|No files found")
+"""What DuckDB's errors hold where a data file is damaged or gone."""
+_DATA_FILE = re.compile(r"[\"']([^\"'\n]*\.parquet)[\"'](?:: )?")
+_DAMAGED_TO_SPARK = re.compile(
+    r"\[FAILED_READ_FILE\.[^\n]*? reading file ([^\n]*?\.parquet)\.(?s:.*)Caused by: [\w.$]+: ([^\n]*)"
 )
-"""What the errors of engines hold where a data file is damaged or gone."""
-_DATA_FILE = re.compile(r"[\"' ]((?:\w+:/+|/)[^\"'\n]*?\.parquet)\b[\"'.: ]*")
 _PATH = re.compile(r"/[^\s\"\\]+")
 _OF_A_STORE = re.compile(
     r"S3 error|lacked the necessary privileges to complete for path|obstore\.exceptions|awssdk|s3a|S3A"
@@ -133,11 +134,16 @@ def _refused_by_a_disk(place: str, error: Exception) -> PodiumError | None:
 
 
 def _unreadable(place: str, error: Exception) -> TerminalError | None:
+    if _is_sparks(error):
+        found = _DAMAGED_TO_SPARK.search(str(error))
+        return unreadable(found[1], found[2]) if found else None
+    if not isinstance(error, duckdb.Error):
+        return None
     said = "".join(filter(str.isprintable, str(error).split("\n", 1)[0]))
     if type(error) is duckdb.Error:  # of what reads Parquet's headers for DuckDB, which knows of no file
         return unreadable(place, said)
     file = _DATA_FILE.search(said)
-    if not file or not _UNREADABLE.search(said) or not (isinstance(error, duckdb.Error) or _is_sparks(error)):
+    if not file or not _DAMAGED.search(said):
         return None
     return unreadable(file[1], said[file.end() :] or said[: file.start()])
 
