@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 from podium import host
@@ -172,3 +173,37 @@ def test_a_large_table_is_z_ordered_while_enough_of_it_is_new(
 def _is_ordered(stall: LaidOut) -> Iterator[bool]:
     """Whether each commit Z-ordered the table, the last one first."""
     return map(ordering.is_ordering, stall.fact.history())
+
+
+BY_MONTH = """{{ config(
+  unique_key=['town', 'month'], affect_key='month', affected_from={'sales': 'cast(month(day) as integer)'}, file_rows=2,
+) }}
+select cast(month(day) as integer) as month, town, cast(sum(price) as decimal(20,3)) as price, count(*) as lines
+from {{ source('silver', 'sales') }}
+{% if podium.incremental() %}where cast(month(day) as integer) in {{ podium.affected() }}{% endif %}
+group by 1, 2
+"""
+
+
+def _by_file(table: DeltaTable) -> dict[str, list[int]]:
+    """Return the months of each of a table's files."""
+    return {uri: sorted(pq.read_table(uri)["month"].to_pylist()) for uri in table.file_uris()}
+
+
+def test_news_of_some_keys_leaves_the_files_of_others(tmp_path: Path) -> None:
+    """A table of many rows is written in ranges of affected keys, and a merge writes only the files of those with news."""
+    stall = LaidOut(tmp_path / "stall", "none")
+    stall.write("by_month.sql", BY_MONTH)
+    months = [(number, town) for number in range(1, 9) for town in ("Bath", "Wells")]
+    stall.run(*(f"{number}{town},1,{town},1.00,2010-{number:02}-01" for number, town in months))
+    table = DeltaTable(str(tmp_path / "stall" / "lakehouse" / "gold" / "by_month"))
+    before = _by_file(table)
+    assert sorted(before.values()) == [[number, number] for number in range(1, 9)]
+    stall.run("8Bath,2,Bath,5.00,2010-08-02", "9Wells,2,Wells,7.00,2010-09-03")
+    table.update_incremental()
+    after = _by_file(table)
+    kept = {uri: held for uri, held in before.items() if held != [8, 8]}
+    assert kept.items() <= after.items()
+    assert not (before.keys() - kept.keys()) & after.keys()
+    rows = {(row["month"], row["town"]): float(row["price"]) for row in table.to_pyarrow_table().to_pylist()}
+    assert rows == dict.fromkeys(months, 1.0) | {(8, "Bath"): 5.0, (9, "Wells"): 7.0}

@@ -171,9 +171,12 @@ class GoldTable:
 
     def _affected(self, key: str) -> str:
         """Return the condition that a row's key is affected; bounds come first, to leave out files."""
-        name = self.model.affect_key
-        ends = within(self.engine, key, *bounds(self.engine, name, self._keys))
-        return " AND ".join([*ends, f"{key} IN (SELECT {name} FROM {self._keys})"])
+        ends = within(self.engine, key, *self._ends())
+        return " AND ".join([*ends, f"{key} IN (SELECT {self.model.affect_key} FROM {self._keys})"])
+
+    def _ends(self) -> tuple[object, object]:
+        """Return the first and the last affected key."""
+        return bounds(self.engine, self.model.affect_key, self._keys)
 
     @property
     def _staged(self) -> str:
@@ -301,6 +304,7 @@ class GoldTable:
             metadata=self.intent.commit_metadata,
             keep=self._written_once(),
             delete_where=f"s.{DELETED}",
+            touched=within(self.engine, f"t.{self._quoted(self.model.affect_key)}", *self._ends()),
         )
         return Change(committed, inserted, removed)
 

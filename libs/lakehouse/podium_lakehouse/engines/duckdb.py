@@ -222,6 +222,7 @@ class DuckDbEngine:
         metadata: Mapping[str, str],
         keep: Sequence[str] = (),
         delete_where: str | None = None,
+        touched: Sequence[str] = (),
     ) -> Committed:
         """See `Engine`. Only files whose statistics admit the source's range of the first key are read."""
         text = _text(statement)
@@ -229,7 +230,11 @@ class DuckDbEngine:
         if low is None:
             return append_once(table_uri, (), transaction, base=base, metadata=metadata)
         named = [self.dialect.identifier(name) for name in keys]
-        predicate = [*(f"t.{name} = s.{name}" for name in named), *within(self, f"t.{named[0]}", low, high)]
+        predicate = [
+            *(f"t.{name} = s.{name}" for name in named),
+            *within(self, f"t.{named[0]}", low, high),
+            *touched,
+        ]
 
         def change(table: DeltaTable, properties: CommitProperties) -> dict[str, object]:
             source = self.connection.sql(text).to_arrow_reader(MERGE_BATCH_ROWS)

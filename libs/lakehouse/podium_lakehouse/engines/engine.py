@@ -108,11 +108,13 @@ class Engine(Protocol):
         metadata: Mapping[str, str],
         keep: Sequence[str] = (),
         delete_where: str | None = None,
+        touched: Sequence[str] = (),
     ) -> Committed:
         """Bring a statement's rows into a table by key, in one commit with change data.
 
         Matching rows are updated but for the columns in `keep`, the others inserted. Rows for which `delete_where` (over the
         source `s`) holds are deleted; the column it names is not part of the table. Where nothing changes there is still a commit.
+        `touched` are conditions (over the table `t`) that hold for every row with a key of the source: they leave out files.
         """
 
     def order(self, table_uri: str, columns: Sequence[str]) -> int | None:

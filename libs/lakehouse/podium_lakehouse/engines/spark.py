@@ -170,6 +170,7 @@ class SparkEngine:
         metadata: Mapping[str, str],
         keep: Sequence[str] = (),
         delete_where: str | None = None,
+        touched: Sequence[str] = (),
     ) -> Committed:
         """See `Engine`."""
         self.frame(statement).createOrReplaceTempView("merged")
@@ -177,7 +178,7 @@ class SparkEngine:
         if low is None:
             return append_once(table_uri, (), transaction, base=base, metadata=metadata)
         on = [f"t.{self.dialect.identifier(key)} = s.{self.dialect.identifier(key)}" for key in keys]
-        on += within(self, f"t.{self.dialect.identifier(keys[0])}", low, high)
+        on += [*within(self, f"t.{self.dialect.identifier(keys[0])}", low, high), *touched]
 
         def change(table: DeltaTable, _properties: CommitProperties) -> dict[str, object]:
             columns = column_names(table)

@@ -135,10 +135,30 @@
 {# A model's statement may fail, and DuckDB must not be copying to files then: see docs/decisions/0007. #}
 {% macro duckdb__stage(relation, sql, folder) %}
   {% call statement('main') %}create table {{ relation }} as {{ sql }}{% endcall %}
-  {% call statement('files') -%}
-    copy {{ relation }} to '{{ folder }}' (format parquet, compression zstd, compression_level 3, row_group_size 122880,
-      file_size_bytes '64MB', filename_pattern 'part-{i}')
-  {%- endcall %}
+  {% for keys in podium.key_ranges(relation) %}
+    {% call statement('files') -%}
+      copy (from {{ relation }} where {{ keys }}) to '{{ folder }}' (format parquet, compression zstd, compression_level 3,
+        row_group_size 122880, file_size_bytes '64MB', filename_pattern 'part-{{ loop.index0 }}-{i}', overwrite_or_ignore true)
+    {%- endcall %}
+  {% endfor %}
+{% endmacro %}
+
+{#
+  Conditions that divide the rows by ranges of their affected keys, where these are numbers that stand for many rows each: as each
+  range is written to files of its own, news of a day leave the files of other days as they are. One condition for few rows.
+#}
+{% macro key_ranges(relation) %}
+  {%- set key = config.require('affect_key') -%}
+  {%- set parts = (run_query('select count(*) from ' ~ relation).rows[0][0] | int) // config.get('file_rows', 1000000) -%}
+  {%- if parts < 2 or config.get('cluster_by') or config.get('unique_key') in (key, [key]) -%}{{ return(['true']) }}{%- endif -%}
+  {%- set ends = [] -%}
+  {%- for part in range(1, parts) -%}{%- do ends.append('quantile_disc(k, ' ~ part / parts ~ ')') -%}{%- endfor -%}
+  {%- set sampled = '(select ' ~ key ~ ' as k from ' ~ relation ~ ' using sample reservoir(20000 rows) repeatable (1))' -%}
+  {%- set found = run_query('select ' ~ ends | join(', ') ~ ' from ' ~ sampled).rows[0] | unique | list -%}
+  {%- if found[0] is not number -%}{{ return(['true']) }}{%- endif -%}
+  {%- set ranges = [key ~ ' <= ' ~ found[0]] -%}
+  {%- for before, last in zip(found, found[1:]) -%}{%- do ranges.append(key ~ ' > ' ~ before ~ ' and ' ~ key ~ ' <= ' ~ last) -%}{%- endfor -%}
+  {{ return(ranges + ['not coalesce(' ~ key ~ ' <= ' ~ found[-1] ~ ', false)']) }}
 {% endmacro %}
 
 {% macro spark__stage(relation, sql, folder) %}
