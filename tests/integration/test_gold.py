@@ -339,6 +339,20 @@ def test_keys_that_collide_with_earlier_rows_are_refused(stall: Stall) -> None:
     assert stall.prices() == {"Bath": 5, "Wells": 2}
 
 
+@pytest.mark.parametrize("key", ["town", "town_key"])
+def test_rows_of_keys_that_are_not_affected_are_refused(stall: Stall, key: str) -> None:
+    """A model that makes all rows anew would have those of other keys twice, whether the affected key is part of its key or not."""
+    whole = BY_TOWN.replace(
+        "{% if podium.incremental() %}where town in {{ podium.affected() }}{% endif %}\n", ""
+    )
+    stall.write("by_town.sql", whole.replace("unique_key='town_key'", f"unique_key='{key}'"))
+    stall.run(*DAY_ONE)
+    before = stall.versions()
+    with pytest.raises(ModelFailed, match=f"{key} stands for several rows"):
+        stall.run("d,1,Wells,8.00")
+    assert stall.versions() == before
+
+
 def test_rows_that_fail_a_test_can_be_corrected_by_a_delivery(stall: Stall) -> None:
     """The next run does not try the refused rows again for ever: it takes Silver as it is by then."""
     stall.write(

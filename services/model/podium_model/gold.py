@@ -91,8 +91,12 @@ class GoldTable:
             )
         repeated = f"SELECT {keys} FROM {self._staged} GROUP BY ALL HAVING count(*) > 1"
         if self.incremental:
-            kept = f"{affect} NOT IN (SELECT {affect} FROM {self._keys} WHERE {affect} IS NOT NULL)"
-            repeated += f" UNION ALL SELECT {keys} FROM {self._certified} SEMI JOIN {self._staged} USING ({keys}) WHERE {kept}"
+            kept = f"WHERE {affect} NOT IN (SELECT {affect} FROM {self._keys} WHERE {affect} IS NOT NULL)"
+            # Where it is part of the key, what is staged tells what could meet: mostly nothing, and then nothing certified is read.
+            within_key = self.model.affect_key in self.model.keys
+            met = f"(SELECT {keys} FROM {self._staged} {kept})" if within_key else self._staged
+            rows = f"{self._certified} SEMI JOIN {met} USING ({keys}) {'' if within_key else kept}"
+            repeated += f" UNION ALL SELECT {keys} FROM {rows}"
         found = self.engine.execute(f"{repeated} LIMIT 3")
         if found:
             listed = "; ".join(", ".join(str(value) for value in row) for row in found)
