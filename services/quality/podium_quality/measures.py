@@ -111,8 +111,9 @@ class Measured:
         for name in self.keys:
             parts[f"unknown.{name}"] = _weighted(f"{dialect.identifier(name)} = {UNKNOWN_MEMBER}", weight)
         for name in self.binned:
+            column = dialect.identifier(name)
             for place in BINS:
-                parts[f"{BIN}{name}.{place}"] = _weighted(condition(dialect.identifier(name), place), weight)
+                parts[f"{BIN}{name}.{place}"] = _weighted(condition(column, place), weight)
         if self.scored:
             for tier, _ in TIERS:
                 parts[f"tier.{tier}"] = _weighted(f"quality_tier = {dialect.text(tier)}", weight)

@@ -4,7 +4,11 @@
 with years as (
   select distinct cast(year(invoice_date) as integer) as year
   from {{ source('silver', 'sales') }}
-  {% if podium.incremental() %}where cast(year(invoice_date) as integer) in {{ podium.affected() }}{% endif %}
+  {% if podium.incremental() %}
+  {% set first, last = podium.affected_bounds() %}
+  where invoice_date >= cast(lpad(cast({{ first }} as varchar(4)), 4, '0') || '-01-01' as date)
+  and cast(year(invoice_date) as integer) in {{ podium.affected() }}
+  {% endif %}
 ),
 
 days as (
