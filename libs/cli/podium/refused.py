@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from podium_lakehouse.delta.history import history_of
 from podium_lakehouse.delta.tables import Snapshot, find
 from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
 from podium_lakehouse.expressions.dialects import DUCKDB
@@ -61,7 +62,7 @@ def _rows(lakehouse: Lakehouse, dataset: str, statement: str, run: str) -> list[
 def _offered(uri: str, run: str) -> Iterator[DuckDbEngine | None]:
     """Lend an engine that knows a quarantine as `refused`: as a whole, or what the commits of a run added; None where there is nothing."""
     table = find(uri)
-    versions = _committed(table.history(), run) if table and run else [table.version()] if table else []
+    versions = _committed(history_of(table), run) if table and run else [table.version()] if table else []
     if not versions:
         yield None
         return

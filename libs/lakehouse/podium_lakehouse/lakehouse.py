@@ -19,6 +19,7 @@ from podium_contracts.pipeline.objects import known_lakehouse
 
 from podium_lakehouse.delta.commits import TRANSACTION_KEY, is_maintenance, said
 from podium_lakehouse.delta.compaction import compact
+from podium_lakehouse.delta.history import history_of
 from podium_lakehouse.delta.tables import Snapshot, current, schema_fingerprint
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.engines.opening import open_engine
@@ -293,7 +294,7 @@ def _check_left_alone(left: TableVersion, base: int | None) -> None:
             f"{left.uri} is gone, or older than it was: version {left.to_version} of {left.name} was completed",
             hint="bring its folder back as it was; where nobody has it, give spec.lakehouse.uri a new place: everything is made anew there",
         )
-    since = map(said, Snapshot(left.uri, base).open().history(base - left.to_version))
+    since = map(said, history_of(Snapshot(left.uri, base).open(), base - left.to_version))
     others = [entry for entry in since if not is_maintenance(entry) and TRANSACTION_KEY not in entry]
     if others and (rows := rows_at(left.uri, base)) != left.rows:
         raise TerminalError(

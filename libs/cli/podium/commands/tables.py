@@ -9,6 +9,7 @@ from deltalake import DeltaTable
 from podium_contracts.errors import TerminalError
 from podium_contracts.events.v1 import TableVersion
 from podium_lakehouse.certified import certified_tables, table_uri
+from podium_lakehouse.delta.history import history_of
 from podium_lakehouse.delta.tables import Snapshot, column_names, find
 from podium_lakehouse.engines.duckdb import duckdb_engine
 from podium_lakehouse.reading.recording import Recording
@@ -110,7 +111,7 @@ def history(
         podium history gold.fact_sale -o json | jq '.[0].run'
     """
     opened = open_pipeline(file, overlay=overlay)
-    commits = open_table(opened, table).history()
+    commits = history_of(open_table(opened, table))
     certified = _certified(opened).get(table)
     rows: list[Row] = [
         {
@@ -213,7 +214,7 @@ def version_at(table: DeltaTable, name: str, at: str) -> int:
     except ValueError as error:
         raise TerminalError(f"{at!r} is no time", hint="write it as 2026-11-23T14:00:00") from error
     stamp = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000
-    earlier = [commit["version"] for commit in table.history() if commit["timestamp"] <= stamp]
+    earlier = [commit["version"] for commit in history_of(table) if commit["timestamp"] <= stamp]
     if not earlier:
         raise TerminalError(f"{name} did not exist at {at}", hint="`podium history` lists its commits")
     return int(max(earlier))

@@ -24,6 +24,7 @@ from podium_lakehouse.advisor.partitioning import (
 )
 from podium_lakehouse.advisor.patterns import Patterns, days_asked, patterns_of, share_by
 from podium_lakehouse.delta.commits import is_maintenance, said
+from podium_lakehouse.delta.history import history_of
 from podium_lakehouse.delta.ordering import LEAST_BYTES
 from podium_lakehouse.delta.tables import Snapshot, column_names
 from podium_lakehouse.engines.duckdb import duckdb_engine
@@ -98,7 +99,7 @@ def updates_per_day(table: DeltaTable) -> float:
     """Return how often a table's rows change: commits from the first to the last that its log has, over a day at least."""
     times = [
         timedelta(milliseconds=int(str(commit["timestamp"])))
-        for commit in map(said, table.history())
+        for commit in map(said, history_of(table))
         if commit["operation"] != "CREATE TABLE" and not is_maintenance(commit)
     ]
     days = (max(times) - min(times)) / DAY if times else 0

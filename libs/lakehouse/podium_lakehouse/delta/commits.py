@@ -16,6 +16,7 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Tr
 from deltalake.exceptions import CommitFailedError
 from podium_contracts.errors import CommitConflict
 
+from podium_lakehouse.delta.history import history_of
 from podium_lakehouse.delta.tables import borrowed
 from podium_lakehouse.delta.transactions import last_number
 
@@ -138,7 +139,7 @@ def committed_version(table: DeltaTable, transaction: TransactionId) -> int:
     """
     entries: list[dict[str, object]] = []
     for limit in (RECENT, None):
-        entries = table.history(limit)
+        entries = history_of(table, limit)
         for entry in entries:
             if said(entry).get(TRANSACTION_KEY) == str(transaction):
                 return int(str(entry["version"]))
@@ -158,7 +159,7 @@ def _check_base(table: DeltaTable, base: int) -> None:
     behind = table.version() - base
     if behind <= 0:
         return
-    foreign = [entry for entry in table.history(behind) if not is_maintenance(entry)]
+    foreign = [entry for entry in history_of(table, behind) if not is_maintenance(entry)]
     if foreign:
         raise CommitConflict(
             f"{table.table_uri}: {foreign[0].get('operation')} changed the table after version {base}, "

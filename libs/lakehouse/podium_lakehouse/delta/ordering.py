@@ -14,6 +14,7 @@ from podium_contracts.pipeline import is_object
 
 from podium_lakehouse.delta.commits import MAINTENANCE_KEY
 from podium_lakehouse.delta.folders import discard, filling, new_folder
+from podium_lakehouse.delta.history import history_of
 from podium_lakehouse.delta.parquet import COMPRESSION_LEVEL, data_files
 from podium_lakehouse.delta.replacing import LiveFile, live_files, partition_folder, replace_files
 from podium_lakehouse.store.objects import get
@@ -41,7 +42,7 @@ def unordered_share(table: DeltaTable) -> float:
     """Return the share of a table's rows that have come since it was Z-ordered last, 0 to 1."""
     now = live_files(table)
     ordered: set[str] = set()
-    last = next(filter(is_ordering, table.history()), None)
+    last = next(filter(is_ordering, history_of(table)), None)
     if last is not None:
         then = DeltaTable(table.table_uri, version=int(last["version"]))
         ordered = {file.path for file in live_files(then)}

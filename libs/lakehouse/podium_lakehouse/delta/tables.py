@@ -14,6 +14,7 @@ from podium_contracts.errors import TerminalError, TransientError
 from podium_contracts.pipeline import ColumnType
 
 from podium_lakehouse.delta import stamps
+from podium_lakehouse.delta.history import history_of
 from podium_lakehouse.delta.stamps import Stamp, stamp
 from podium_lakehouse.store.troubles import ANEW, in_words
 
@@ -64,7 +65,7 @@ class Snapshot:
 
     def replaced_since(self, version: int) -> bool:
         """Whether a commit after a version has replaced every row, then the changes are twice the table; or may have, by a restore."""
-        commits = self.open().history(self.version - version)
+        commits = history_of(self.open(), self.version - version)
         return any(
             entry.get("operation") == "RESTORE"
             or (entry.get("operation") == "WRITE" and entry["operationParameters"].get("mode") == "Overwrite")

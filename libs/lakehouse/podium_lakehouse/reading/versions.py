@@ -13,6 +13,7 @@ from podium_contracts.pipeline import Pipeline, is_object
 
 from podium_lakehouse.certified import certified_tables, table_uri
 from podium_lakehouse.delta.commits import MAINTENANCE_KEY
+from podium_lakehouse.delta.history import history_of
 from podium_lakehouse.delta.stamps import stamp
 from podium_lakehouse.delta.tables import Snapshot, current, find
 from podium_lakehouse.lakehouse import Lakehouse
@@ -121,7 +122,7 @@ def _laid_out(snapshot: Snapshot) -> Snapshot:
     if stamp(snapshot.uri, snapshot.version + 1) is None:
         return snapshot
     table = current(snapshot.uri)
-    later = table.history(table.version() - snapshot.version) if table else []
+    later = history_of(table, table.version() - snapshot.version) if table else []
     version = snapshot.version
     for entry in reversed(later):
         if MAINTENANCE_KEY not in entry and entry.get("operation") != "OPTIMIZE":

@@ -14,6 +14,7 @@ from podium_contracts.names import Stage
 from pydantic import Field
 
 from podium_lakehouse.delta.commits import TransactionId, is_maintenance
+from podium_lakehouse.delta.history import history_of
 from podium_lakehouse.delta.tables import current
 from podium_lakehouse.delta.transactions import last_number
 from podium_lakehouse.records.table import RecordTable
@@ -316,7 +317,7 @@ def _moved(uri: str, base: int) -> bool:
     if table is None or base == ABSENT:
         return table is not None and table.version() > 0
     behind = table.version() - base
-    return behind > 0 and not all(map(is_maintenance, table.history(behind)))
+    return behind > 0 and not all(map(is_maintenance, history_of(table, behind)))
 
 
 def table_name(uri: str) -> str:

@@ -14,6 +14,7 @@ from podium_contracts.names import collisions, storable_name
 from podium_contracts.pipeline import Lookup, Spec
 
 from podium_lakehouse.delta.commits import TransactionId, commit_once
+from podium_lakehouse.delta.history import history_of
 from podium_lakehouse.delta.tables import ensure
 
 CONTENT_KEY = "podium.lookup.sha256"
@@ -42,7 +43,7 @@ class LookupTable:
         schema = pa.schema([(column, pa.string()) for column in rows[0]])
         digest = hashlib.sha256(content).hexdigest()
         table = ensure(self.uri, schema)
-        if table.history(1)[0].get(CONTENT_KEY) == digest:
+        if history_of(table, 1)[0].get(CONTENT_KEY) == digest:
             return table.version()
 
         def replace(table: DeltaTable, properties: CommitProperties) -> None:

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 from podium_contracts.errors import BadSource
 from podium_contracts.pipeline import Lookup
+from podium_lakehouse.records import lookups
 from podium_lakehouse.records.lookups import LookupTable
 
 TOWNS = Lookup(path="towns.csv", key="variant", value="town")
@@ -102,3 +104,15 @@ def test_a_missing_file_is_told(table: LookupTable, tmp_path: Path) -> None:
     with pytest.raises(BadSource, match=r"lookup file .*towns\.csv does not exist") as caught:
         table.load(tmp_path / "towns.csv", TOWNS)
     assert "spec.lookups" in caught.value.hint
+
+
+def test_what_another_host_has_just_loaded_is_taken(
+    table: LookupTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two hosts at once one commits the rows, and the other, whose handle is older, gets the version that has them."""
+    before = lookups.ensure(table.uri, pa.schema([("variant", pa.string()), ("town", pa.string())]))
+    handle = DeltaTable(table.uri, version=before.version())
+    version = load(table, tmp_path, b"variant,town\nBTH,Bath\n")
+    monkeypatch.setattr(lookups, "ensure", lambda *_: handle)
+    assert load(table, tmp_path, b"variant,town\nBTH,Bath\n") == version
+    assert rows(table, version) == [{"variant": "BTH", "town": "Bath"}]
