@@ -61,7 +61,8 @@ def test_a_bundle_is_kept_once_under_its_content(stall: Terminal) -> None:
 def test_a_manifest_says_what_the_file_says(stall: Terminal) -> None:
     """No defaults are in it, and what looks like another type to Kubernetes' YAML is in quotes."""
     file = stall.folder / "pipeline.yaml"
-    file.write_text(file.read_text() + "    other: {path: lookups/ids.csv, key: no, value: name}\n")
+    (stall.folder / "lookups" / "numbers.csv").write_text("no,name\n1,A\n")
+    file.write_text(file.read_text() + "    other: {path: lookups/numbers.csv, key: no, value: name}\n")
     prod = stall.folder / "prod.yaml"
     prod.write_text(prod.read_text() + '      nulls: {id: {strategy: default, default_value: "1e5"}}\n')
     printed = bundle(stall).out

@@ -9,6 +9,7 @@
     │   │   └── SchemaChanged  a source whose new schema the dataset's policy refuses
     │   ├── LedgerImbalance    rows in and rows accounted for differ
     │   ├── BundleUnreadable   a bundle that is not there, or is not the one that was asked for
+    │   ├── DataFileUnreadable a data file of a table that is damaged, or gone
     │   ├── StepFailed         a custom step raised, or returned other rows than it may
     │   ├── QualityHold        a failed verdict holds the dataset
     │   ├── ModelFailed        dbt refused a model or one of its tests, or a model is not what its settings say
@@ -95,6 +96,10 @@ class LedgerImbalance(TerminalError):
 
 class BundleUnreadable(TerminalError):
     """A bundle that is not there, is not the one that was asked for, or holds what no bundle may."""
+
+
+class DataFileUnreadable(TerminalError):
+    """A data file of a table that is damaged, or gone."""
 
 
 class StepFailed(TerminalError):

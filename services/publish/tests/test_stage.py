@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from podium_contracts.errors import DataFileUnreadable
 from podium_contracts.events import CloudEvent, envelope
 from podium_contracts.events.v1 import Published, QualityEvaluated, Run, TableVersion
 from podium_contracts.names import Stage, Verdict
@@ -247,7 +248,7 @@ def test_a_failure_leaves_the_old_file_and_no_draft(shelf: Shelf) -> None:
     shelf.publish(shelf.write(1))
     event = shelf.write(1, 2)
     shelf.lose_files()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(DataFileUnreadable, match="it is not there"):
         shelf.publish(event)
     assert shelf.served() == [(1,)]
     assert shelf.leftovers() == []

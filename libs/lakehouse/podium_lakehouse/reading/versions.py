@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from deltalake import DeltaTable
-from podium_contracts.errors import PodiumError, TerminalError, VersionGone
+from podium_contracts.errors import DataFileUnreadable, PodiumError, TerminalError, VersionGone
 from podium_contracts.pipeline import Pipeline, is_object
 
 from podium_lakehouse.certified import certified_tables, table_uri
@@ -105,9 +105,9 @@ def kept(snapshots: Mapping[str, Snapshot]) -> Iterator[None]:
     """Let an error of reading tables through as what it means, where files of the version have been taken away by VACUUM."""
     try:
         yield
-    except PodiumError:
-        raise
     except Exception as error:
+        if isinstance(error, PodiumError) and not isinstance(error, DataFileUnreadable):
+            raise
         for name, snapshot in snapshots.items():
             if (gone := _gone(snapshot)) is not None:
                 raise VersionGone(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import duckdb
 from deltalake.exceptions import DeltaError
 from obstore.exceptions import BaseError, InvalidPathError
-from podium_contracts.errors import BadSource, PodiumError, TerminalError, TransientError
+from podium_contracts.errors import BadSource, DataFileUnreadable, PodiumError, TerminalError, TransientError
 
 from podium_lakehouse.store.objects import bucket_and_key
 
@@ -133,7 +133,7 @@ def _refused_by_a_disk(place: str, error: Exception) -> PodiumError | None:
     return None
 
 
-def _unreadable(place: str, error: Exception) -> TerminalError | None:
+def _unreadable(place: str, error: Exception) -> DataFileUnreadable | None:
     if _is_sparks(error):
         found = _DAMAGED_TO_SPARK.search(str(error))
         return unreadable(found[1], found[2]) if found else None
@@ -148,9 +148,9 @@ def _unreadable(place: str, error: Exception) -> TerminalError | None:
     return unreadable(file[1], said[file.end() :] or said[: file.start()])
 
 
-def unreadable(file: str, reason: str) -> TerminalError:
+def unreadable(file: str, reason: str) -> DataFileUnreadable:
     """Return the error that a data file of a table cannot be read, for a reason."""
-    return TerminalError(
+    return DataFileUnreadable(
         f"{file}: a table's data file cannot be read: {reason.strip(' :')}",
         hint=f"bring its files back as they were; {ANEW}",
     )

@@ -18,6 +18,7 @@ REASONS = {
     "BadSource": Reason.BAD_SOURCE,
     "LedgerImbalance": Reason.LEDGER_IMBALANCE,
     "ModelFailed": Reason.MODEL_FAILED,
+    "DataFileUnreadable": Reason.REFUSED,
     "StepFailed": Reason.REFUSED,
     "QualityHold": Reason.QUALITY_FAILED,
     "CommitConflict": Reason.FENCED,
