@@ -200,8 +200,13 @@ def test_validate_reads_what_lookups_have(terminal: Terminal) -> None:
         assert answer.code == 2
         assert f"pipeline.yaml:{line} spec.lookups.towns." in answer.err
         assert said in answer.err
-    (terminal.folder / "towns.csv").write_text("variant,town\nBTH,Bath\n")
-    assert terminal.podium("validate").code == 0
+    for right in (
+        "variant,town\nBTH,Bath\n",
+        "variant,town\rBTH,Bath\r",
+        '"a\nb",variant,town\n1,BTH,Bath\n',
+    ):
+        (terminal.folder / "towns.csv").write_bytes(right.encode())
+        assert terminal.podium("validate").code == 0
 
 
 def test_validate_reads_the_schemas_of_messages(terminal: Terminal) -> None:

@@ -65,8 +65,10 @@ def problems(spec: Spec, files: Mapping[str, bytes]) -> Iterator[Problem]:
     What else is wrong with a file is told with its line when it is loaded.
     """
     for name, content in files.items():
-        header = next(csv.reader([content.split(b"\n", 1)[0].decode("utf-8-sig", "replace")]), [])
-        columns = [storable_name(column) for column in header]
+        try:
+            columns = _columns(_reader(content))
+        except (UnicodeDecodeError, csv.Error):
+            continue
         for field in ("key", "value"):
             if columns and (wanted := getattr(spec.lookups[name], field)) not in columns:
                 path = ("spec", "lookups", name, field)
@@ -79,9 +81,8 @@ def problems(spec: Spec, files: Mapping[str, bytes]) -> Iterator[Problem]:
 
 def _read(path: Path, content: bytes, lookup: Lookup) -> list[dict[str, str]]:
     try:
-        text = content.decode("utf-8-sig")
-        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-        columns = [storable_name(name) for name in reader.fieldnames or ()]
+        reader = _reader(content)
+        columns = _columns(reader)
         lines = [(reader.line_num, list(row.values())) for row in reader]
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
@@ -105,6 +106,14 @@ def _read(path: Path, content: bytes, lookup: Lookup) -> list[dict[str, str]]:
         seen.add(row[lookup.key])
         rows.append(row)
     return rows
+
+
+def _reader(content: bytes) -> "csv.DictReader[str]":
+    return csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+
+
+def _columns(reader: "csv.DictReader[str]") -> list[str]:
+    return [storable_name(name) for name in reader.fieldnames or ()]
 
 
 def _check_columns(path: Path, columns: list[str], lookup: Lookup) -> None:
