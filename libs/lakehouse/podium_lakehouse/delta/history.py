@@ -1,12 +1,11 @@
 """What the commits of a table said of themselves."""
 
 from typing import Any
-from urllib.parse import unquote
 
 from deltalake import DeltaTable
-from podium_contracts.pipeline import is_object
 
 from podium_lakehouse.delta.stamps import stamp
+from podium_lakehouse.store.files import place
 
 
 def history_of(table: DeltaTable, limit: int | None = None) -> list[dict[str, Any]]:
@@ -14,8 +13,7 @@ def history_of(table: DeltaTable, limit: int | None = None) -> list[dict[str, An
 
     delta-rs lists commits after that version, too, and numbers all of them down from it: it is asked by a handle that none has come after.
     """
-    place = table.table_uri.rstrip("/")
-    uri = place if is_object(place) else unquote(place.removeprefix("file://"))
+    uri = place(table.table_uri.rstrip("/"))
     newest = table
     while True:
         found = newest.history(None if limit is None else limit + newest.version() - table.version())

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
@@ -31,7 +30,7 @@ from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import Item, Result, Statement
 from podium_lakehouse.engines.scratch import scratch_folder
 from podium_lakehouse.expressions.dialects import DUCKDB, Dialect
-from podium_lakehouse.store.files import ObjectFile
+from podium_lakehouse.store.files import ObjectFile, place
 from podium_lakehouse.store.troubles import unreadable
 
 MEMORY_LIMIT = "1GB"
@@ -110,7 +109,7 @@ class DuckDbEngine:
         self.connection.unregister("feed")
 
     def _read(self, files: Sequence[str], schema: pa.Schema, partitions: Sequence[str]) -> str:
-        paths = [uri if is_object(uri) else unquote(uri.removeprefix("file://")) for uri in files]
+        paths = [place(uri) for uri in files]
         self.reach(paths)
         held = {_columns_of(path) for path in paths}
         present = {name for names in held for name in names}

@@ -1,15 +1,22 @@
-"""Objects as files: Parquet files of tables, which nobody changes, by the ranges that are asked for."""
+"""Where the files of tables are, and objects as files: Parquet, which nobody changes, by the ranges that are asked for."""
 
 import io
 from functools import lru_cache
+from urllib.parse import unquote
 
 import obstore
+from podium_contracts.pipeline import is_object
 
 from podium_lakehouse.store.objects import bucket_and_key, client
 
 TAIL_BYTES = 64 << 10
 """Of an object are fetched with its size: the footer of a Parquet file, as a rule, or a small file as a whole."""
 KEPT_TAILS = 512
+
+
+def place(uri: str) -> str:
+    """Return a URI of delta-rs as the path of this machine that it names, or as it is, of an object."""
+    return uri if is_object(uri) else unquote(uri.removeprefix("file://"))
 
 
 class ObjectFile(io.RawIOBase):
