@@ -191,6 +191,16 @@ def test_days_in_another_form_are_days_where_that_is_certain(
     assert ("type: string" in line) is ("text here" in line)
 
 
+def test_of_very_many_columns_the_first_are_taken(prompt: Any) -> None:
+    """As many as a dataset has room for beside a key that is made; which are left out is said, and the file runs as it is."""
+    put(prompt, "x.csv", "".join(f"{','.join(f'{start}{n}' for n in range(501))}\n" for start in "c12"))
+    answer = prompt.podium("init", "x.csv")
+    assert answer.code == 0, answer.err
+    assert "x has 501 columns, and a dataset takes 500: those after c498 are left out" in answer.err
+    assert "c498" in (prompt.folder / "pipeline.yaml").read_text()
+    assert "c499" not in (prompt.folder / "pipeline.yaml").read_text()
+
+
 @pytest.mark.parametrize("content", ["1,anna,2026-01-01\n2,bert,2026-01-02\n", "7.50,x\n8.50,y\n"])
 def test_a_first_line_that_looks_like_a_row_is_warned_of(prompt: Any, content: str) -> None:
     """A row that is taken for names would be lost without a word."""

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from podium_contracts.errors import TerminalError
+from podium_contracts.pipeline.dataset import MOST_COLUMNS
 from rich.text import Text
 
 from podium.beginning.drafting import keys_of, pipeline_text
@@ -40,6 +41,8 @@ def init(
         profiles.append(profile(group))
         if profiles[-1].headless:
             errors.print(Text(_headless(profiles[-1])), soft_wrap=True)
+        if profiles[-1].columns_of_files > len(profiles[-1].columns):
+            errors.print(Text(_too_wide(profiles[-1])), soft_wrap=True)
     texts = {
         DEFAULT_FILE.name: pipeline_text(name, profiles, home),
         **{f"dbt/{path}": text for path, text in project(name, profiles).items()},
@@ -71,6 +74,14 @@ def _headless(item: Profile) -> str:
     return (
         f"warning: the first line of {item.group.files[0].name} looks like a row: {names}\n"
         f"next: if it is one, write a line with the columns' names above it, remove {DEFAULT_FILE.name} and dbt, and begin again"
+    )
+
+
+def _too_wide(item: Profile) -> str:
+    return (
+        f"warning: {item.group.name} has {item.columns_of_files:,} columns, and a dataset takes {MOST_COLUMNS}: those after "
+        f"{item.columns[-1].source} are left out of Silver; Bronze keeps all\n"
+        f"next: put those that you need in the place of others in {DEFAULT_FILE.name}"
     )
 
 
