@@ -282,6 +282,7 @@ def test_a_topic_is_brought_to_gold_without_runs(platform: Platform, tmp_path: P
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800, func_only=True)
 def test_the_real_file_on_spark_survives_its_executors(
     platform: Platform, retail: Shop, tmp_path: Path
 ) -> None:

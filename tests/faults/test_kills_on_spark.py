@@ -50,6 +50,7 @@ def test_a_run_killed_on_spark_up_to_silver(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("point", GOLD_POINTS)
 def test_a_run_killed_on_spark_within_gold(trial: Callable[[Which, bool], Trial], point: str) -> None:
     """Tables that Spark has merged and tables that it has not reached end as one commit each."""
