@@ -226,7 +226,7 @@ def main() -> None:
     parser.add_argument(
         "--rows", type=int, default=10_000_000, help="about how many: whole copies of the file (%(default)s)"
     )
-    parser.add_argument("--rounds", type=int, default=1, help="runs of what is compared (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of what is compared (%(default)s)")
     parser.add_argument(
         "--appends", type=int, default=APPENDS, help="into how many parts Bronze's file is cut (%(default)s)"
     )

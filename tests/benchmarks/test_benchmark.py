@@ -89,6 +89,8 @@ def test_each_target_has_a_figure(bench: Path, tmp_path: Path) -> None:
         lines,
         "--appends",
         "10",
+        "--rounds",
+        "1",
     ]
     program = Path(__file__).with_name("targets.py")
     command = [sys.executable, program, *options, "--scratch", tmp_path, "--json", figures]
