@@ -192,7 +192,7 @@ def test_days_in_another_form_are_days_where_that_is_certain(
 
 
 def test_of_very_many_columns_the_first_are_taken(prompt: Any) -> None:
-    """As many as a dataset has room for beside a key that is made; which are left out is said, and the file runs as it is."""
+    """As many as a dataset has room for beside a key that is made; which are left out is said, and the file is valid."""
     put(prompt, "x.csv", "".join(f"{','.join(f'{start}{n}' for n in range(501))}\n" for start in "c12"))
     answer = prompt.podium("init", "x.csv")
     assert answer.code == 0, answer.err

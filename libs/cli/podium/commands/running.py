@@ -17,7 +17,7 @@ from podium_contracts.names import EngineWish, Layer, Verdict
 from podium_contracts.pipeline import Pipeline
 from podium_ingest.stage import waiting
 from podium_lakehouse.engines.choice import choose
-from podium_quality.report import is_there
+from podium_lakehouse.store.files import exists
 from podium_quality.report import write as write_report
 from podium_runtime.requests import request
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -124,7 +124,7 @@ def _run(
 
 def renew_report(opened: Opened, outcome: host.Outcome) -> None:
     """Write the report anew where there is anything to add to it."""
-    if outcome.fresh or not is_there(opened.report):
+    if outcome.fresh or not exists(opened.report):
         write_report(opened.pipeline, opened.lakehouse, opened.report)
 
 

@@ -17,7 +17,7 @@ from podium_contracts.pipeline.objects import SCHEME
 
 from podium_lakehouse.engines.scratch import scratch_folder
 from podium_lakehouse.store import objects
-from podium_lakehouse.store.files import ObjectFile
+from podium_lakehouse.store.files import ObjectFile, exists
 
 PARQUET = ".parquet"
 
@@ -43,7 +43,7 @@ class NewFile:
 
     def exists(self) -> bool:
         """Whether it is still there."""
-        return objects.head(self.uri) is not None if is_object(self.uri) else Path(self.uri).exists()
+        return exists(self.uri)
 
     def delete(self) -> None:
         """Take it away."""

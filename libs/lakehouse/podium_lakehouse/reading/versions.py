@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from deltalake import DeltaTable
 from podium_contracts.errors import DataFileUnreadable, PodiumError, TerminalError, VersionGone
-from podium_contracts.pipeline import Pipeline, is_object
+from podium_contracts.pipeline import Pipeline
 
 from podium_lakehouse.certified import certified_tables, table_uri
 from podium_lakehouse.delta.commits import MAINTENANCE_KEY
@@ -16,8 +15,7 @@ from podium_lakehouse.delta.history import history_of
 from podium_lakehouse.delta.stamps import stamp
 from podium_lakehouse.delta.tables import Snapshot, current, find
 from podium_lakehouse.lakehouse import Lakehouse
-from podium_lakehouse.store import objects
-from podium_lakehouse.store.files import place
+from podium_lakehouse.store.files import exists, place
 
 UNJUDGED = ("quarantine.", "_podium.")
 """Tables that no verdict is about: readers get the newest version."""
@@ -143,9 +141,5 @@ def _gone(snapshot: Snapshot) -> str | None:
         files = DeltaTable(snapshot.uri, version=snapshot.version).file_uris()
     except Exception:  # noqa: BLE001 - delta-rs has a different error for each way in which a log can begin too late
         return "its log no longer goes back so far"
-    missing = sum(not _exists(place(uri)) for uri in files)
+    missing = sum(not exists(place(uri)) for uri in files)
     return f"{missing} of its {len(files)} files are gone" if missing else None
-
-
-def _exists(uri: str) -> bool:
-    return objects.head(uri) is not None if is_object(uri) else Path(uri).exists()

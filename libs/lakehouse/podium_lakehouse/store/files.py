@@ -2,11 +2,13 @@
 
 import io
 from functools import lru_cache
+from pathlib import Path
 from urllib.parse import unquote
 
 import obstore
 from podium_contracts.pipeline import is_object
 
+from podium_lakehouse.store import objects
 from podium_lakehouse.store.objects import bucket_and_key, client
 
 TAIL_BYTES = 64 << 10
@@ -17,6 +19,11 @@ KEPT_TAILS = 512
 def place(uri: str) -> str:
     """Return a URI of delta-rs as the path of this machine that it names, or as it is, of an object."""
     return uri if is_object(uri) else unquote(uri.removeprefix("file://"))
+
+
+def exists(place: str) -> bool:
+    """Whether there is a file of this machine, or an object."""
+    return objects.head(place) is not None if is_object(place) else Path(place).exists()
 
 
 class ObjectFile(io.RawIOBase):

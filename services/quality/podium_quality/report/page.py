@@ -26,11 +26,6 @@ def render(pipeline: Pipeline, lakehouse: Lakehouse, choice: Choice = DEFAULT) -
     return page.from_string(source).render(report=view(pipeline, lakehouse, choice))
 
 
-def is_there(place: str) -> bool:
-    """Whether a report is at a path or URI."""
-    return objects.head(place) is not None if is_object(place) else Path(place).exists()
-
-
 def write(pipeline: Pipeline, lakehouse: Lakehouse, place: str, choice: Choice = DEFAULT) -> None:
     """Write the report to a path or URI, where it replaces the one before only when it is whole."""
     text = render(pipeline, lakehouse, choice)
