@@ -1,6 +1,7 @@
 """`podium` as people and scripts call it: a process, its output and its exit code."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -185,6 +186,19 @@ def test_auto_says_which_engine_and_why(tmp_path: Path) -> None:
     done = podium("run", "--engine", "auto", cwd=shop.folder)
     assert done.returncode == 0, done.stderr
     assert "engine duckdb: 0.0 GB of new text" in done.stderr
+
+
+@pytest.mark.spark
+@pytest.mark.timeout(600)
+def test_a_terminal_hears_of_spark_what_podium_says(tmp_path: Path) -> None:
+    """No line of Spark, its gateway or DuckDB stands between or after the progress, but the JVM's own first one."""
+    shop = Shop(tmp_path / "shop")
+    shop.deliver("one.csv", real_lines(100))
+    done = podium("run", "--engine", "spark", cwd=shop.folder, **os.environ)
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stderr.splitlines() if "incubator" not in line]
+    assert lines[0].startswith("bronze sales: ")
+    assert lines[-1].startswith("published to duckdb: ")
 
 
 def test_without_java_spark_says_what_to_install(finished: Shop) -> None:

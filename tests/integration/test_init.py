@@ -50,6 +50,27 @@ def test_files_become_gold_without_a_line_by_hand(
     assert [row["row_count"] for row in _rows(capsys, "gold.sales_by_day")] == [22, 21]
 
 
+def test_a_wide_file_reaches_gold_and_is_told_column_by_column(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """300 columns: each has its value in Silver, and its own origin."""
+    monkeypatch.chdir(tmp_path)
+    names = [f"c{number}" for number in range(298)]
+    rows = [["id", "day", *names], *([str(n), "2024-01-15", *(f"{n}.5" for _ in names)] for n in range(30))]
+    (tmp_path / "wide.csv").write_text("".join(",".join(row) + "\n" for row in rows))
+    assert call(("init", "wide.csv", "--name", "wide")) == 0
+    assert call(("run", "--quiet")) == 0
+    (first,) = [row for row in _rows(capsys, "silver.wide") if row["id"] == 0]
+    assert {first[name] for name in names} == {"0.5"}
+    assert call(("lineage", "silver.wide", "-o", "json")) == 0
+    origins = {item["column"]: item["from"] for item in json.loads(capsys.readouterr().out)}
+    assert all(
+        (origins[f"silver.wide.{name}"], origins[f"bronze.wide.{name}"])
+        == ([f"bronze.wide.{name}"], [f"source.wide.{name}"])
+        for name in names
+    )
+
+
 def _rows(capsys: pytest.CaptureFixture[str], table: str) -> list[dict[str, object]]:
     capsys.readouterr()
     assert call(("show", table, "-o", "json")) == 0

@@ -53,6 +53,7 @@ def origins(
         statement,
         {table: dict.fromkeys(columns, "unknown") for table, columns in known.items()},
         dialect=dialect,
+        trim_selects=False,
     )
     return {name: sorted(set(_read(node, known, dialect))) for name, node in traced.items()}
 

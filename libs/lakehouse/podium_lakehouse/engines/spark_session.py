@@ -3,6 +3,7 @@
 The reference's settings are among `SETTINGS`; docs/how-to/spark.md says which of them still change anything on Spark 4.
 """
 
+import atexit
 import logging
 import os
 import re
@@ -10,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,6 +37,7 @@ REGION = "us-east-1"
 """What obstore and delta-rs take where the environment names none."""
 LEAST_HEAP_MB, MOST_HEAP_MB = 1024, 8192
 
+LOG4J = Path(__file__).with_name("log4j2.properties").as_uri()
 JARS = ("delta-spark_*.jar", "hadoop-aws-*.jar", "podium.jar")
 
 TOO_MANY_LOST = 11
@@ -45,6 +48,8 @@ ENDING = re.compile(
 )
 """What is said of a JVM that ends, or has ended."""
 ENDING_SECONDS = 60.0
+GATEWAY_SECONDS = 5.0
+"""Its thread looks once a second whether it is to end."""
 LOST = re.compile(
     r"(ExecutorLostFailure|MetadataFetchFailedException|Executor memory \d+ must be at least|"
     r"Spark context stopped while waiting for backend).*"
@@ -166,8 +171,8 @@ PROFILES: dict[Profile, tuple[Setting, ...]] = {
         ),
         Setting(
             "spark.driver.extraJavaOptions",
-            "-XX:+UseSerialGC",
-            "few cores: the collector's threads would take theirs",
+            "-XX:+UseSerialGC -Dlog4j2.configurationFile={log4j}",
+            "few cores: the collector's threads would take theirs; a terminal shows what went wrong only",
         ),
     ),
     "large": (
@@ -218,19 +223,32 @@ def spark_session() -> "SparkSession":
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     cores = len(os.sched_getaffinity(0))
     ours = (*SETTINGS, *PROFILES["small" if local else "large"], *store_settings(os.environ))
-    applied = {item.key: item.value.format(cores=cores) for item in ours if item.key not in keys}
+    applied = {item.key: item.value.format(cores=cores, log4j=LOG4J) for item in ours if item.key not in keys}
     builder = SparkSession.builder.appName("podium")
     for key, value in applied.items():
         builder = builder.config(key, value)
     if local:
         builder = builder.master(f"local[{cores}]").config("spark.driver.memory", f"{_heap_mb()}m")
     session = builder.getOrCreate()
+    atexit.register(_close_gateway)
     session.sparkContext.setLogLevel("ERROR")
     quiet_exceptions()
     log.info(
         "the Spark session's settings are applied: %s", ", ".join(f"{k}={v}" for k, v in applied.items())
     )
     return session
+
+
+def _close_gateway() -> None:
+    """Close py4j's side, and wait until its thread has ended: one that is asleep when the interpreter ends keeps DuckDB's functions, which are told as leaked then."""
+    from py4j.clientserver import FinalizerWorker  # noqa: PLC0415 - see `spark_session`
+    from pyspark import SparkContext  # noqa: PLC0415
+
+    if gateway := SparkContext._gateway:  # noqa: SLF001 - pyspark closes it nowhere
+        gateway.shutdown()
+    for thread in threading.enumerate():
+        if isinstance(thread, FinalizerWorker):
+            thread.join(GATEWAY_SECONDS)
 
 
 def quiet_exceptions() -> None:
