@@ -3,7 +3,9 @@
 import gc
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from importlib.util import find_spec
+from typing import Annotated
 
 import typer
 
@@ -21,6 +23,7 @@ from podium.commands.running import run
 from podium.commands.schemas import audit, schema
 from podium.commands.tables import history, show, tables
 from podium.commands.without_kafka import ANYTHING, refuse
+from podium.console import output
 from podium.ending import ended
 
 EPILOG = (
@@ -30,13 +33,30 @@ EPILOG = (
 
 app = typer.Typer(
     name="podium",
-    help="Podium turns raw data into certified Bronze, Silver and Gold Delta tables.",
     epilog=EPILOG,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+
+
+def _say_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if asked:
+        output.print(f"podium {version('podium')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def podium(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", callback=_say_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Podium turns raw data into certified Bronze, Silver and Gold Delta tables."""
+
+
 for command in (
     init,
     run,

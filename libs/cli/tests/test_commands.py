@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from podium.cli import app
 from typer.main import get_command
 
-from libs.cli.tests.conftest import Terminal
+from libs.cli.tests.conftest import Answer, Terminal
 
 pytestmark = pytest.mark.integration
 
@@ -67,6 +68,11 @@ def test_output_fits_eighty_columns(finished: Terminal, command: tuple[str, ...]
     assert "…" not in answer.out
     if command != ("compile",):
         assert max(len(line) for line in answer.out.splitlines()) <= 80
+
+
+def test_the_version_is_the_package_s(terminal: Terminal) -> None:
+    """Asked for by itself, without a command."""
+    assert terminal.podium("--version") == Answer(0, f"podium {version('podium')}\n", "")
 
 
 @pytest.mark.parametrize("command", [*commands(get_command(app))], ids=" ".join)
