@@ -1,6 +1,7 @@
 """`podium init`: a pipeline file and a first dbt model, from somebody's own files."""
 
 from pathlib import Path
+from textwrap import shorten
 from typing import Annotated
 
 import typer
@@ -15,6 +16,9 @@ from podium.beginning.profile import Profile, profile
 from podium.beginning.sources import found, grouped
 from podium.console import Row, errors, near, output, write_rows
 from podium.opening import DEFAULT_FILE, check
+
+MOST_SHOWN = 200
+"""Characters of a first line that looks like a row."""
 
 
 def init(
@@ -70,7 +74,7 @@ def _check_free(home: Path) -> None:
 
 
 def _headless(item: Profile) -> str:
-    names = ", ".join(column.source for column in item.columns)
+    names = shorten(", ".join(column.source for column in item.columns), MOST_SHOWN, placeholder=" …")
     return (
         f"warning: the first line of {item.group.files[0].name} looks like a row: {names}\n"
         f"next: if it is one, write a line with the columns' names above it, remove {DEFAULT_FILE.name} and dbt, and begin again"
