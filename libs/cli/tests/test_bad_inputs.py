@@ -353,6 +353,10 @@ def _delete(table: Path) -> None:
     DeltaTable(str(table)).delete("id = 'g'")
 
 
+def _update(table: Path) -> None:
+    DeltaTable(str(table)).update({"note": "'other'"})
+
+
 def _append(table: Path) -> None:
     write_deltalake(str(table), DeltaTable(str(table)).to_pyarrow_table(), mode="append")
 
@@ -362,15 +366,25 @@ def _cut_log(table: Path) -> None:
     last.write_bytes(last.read_bytes()[:20])
 
 
+def _empty_commit(table: Path) -> None:
+    max((table / "_delta_log").glob("*.json")).write_bytes(b"")
+
+
 def _without_its_first_commit(table: Path) -> None:
     min((table / "_delta_log").glob("*.json")).unlink()
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "rows taken": (_delete, "somebody else has changed", ".restore(1)"),
+    "other values": (_update, "and it has other values in its 1 rows", ".restore(1)"),
     "rows added": (_append, "and it has 2 rows where 1 are accounted for", ".restore(1)"),
-    "gone": (shutil.rmtree, "is gone, or older than it was", "bring its folder back as it was"),
+    "gone": (shutil.rmtree, "is gone, or older than it was", "bring the files in it back as they were"),
     "a cut log": (_cut_log, "its Delta log cannot be read", "_delta_log back as they were"),
+    "an empty commit": (
+        _empty_commit,
+        "a commit in its Delta log is damaged",
+        "_delta_log back as they were",
+    ),
     "a log without its beginning": (
         _without_its_first_commit,
         "its Delta log cannot be read",
@@ -402,6 +416,55 @@ def test_a_table_that_somebody_else_has_changed_is_told(shop: Shop, layer: str, 
         shutil.copytree(shop.terminal.folder / "kept", table)
     assert shop.run() == (0, "")
     assert [row[0] for row in shop.silver] == ["g", "h"]
+
+
+@pytest.mark.parametrize("table", ["silver/sales", "quarantine/sales"])
+def test_a_table_that_is_lost_on_the_way_is_told(shop: Shop, table: str) -> None:
+    """Whoever takes a project to another folder takes all of it: the tables are known by their names."""
+    shop.deliver(HEADER + GOOD + b"h,many,,,,\n")
+    assert shop.run() == (0, "")
+    moved = shop.terminal.folder / "moved"
+    shutil.copytree(shop.terminal.folder / "in", moved / "in")
+    shutil.copytree(shop.terminal.folder / "lakehouse", moved / "lakehouse")
+    shutil.copy(shop.terminal.folder / "pipeline.yaml", moved)
+    shutil.move(moved / "lakehouse" / table, moved / "kept")
+    (moved / "in" / "b.csv").write_bytes(HEADER + b"i,2,,,,\n")
+    refused = shop.terminal.podium("run", "-f", "moved/pipeline.yaml")
+    assert refused.code == 1
+    assert f"moved/lakehouse/{table} is gone" in refused.err.replace("\n", "")
+    shutil.move(moved / "kept", moved / "lakehouse" / table)
+    assert shop.terminal.podium("run", "-f", "moved/pipeline.yaml").code == 0
+
+
+def test_a_record_that_is_lost_is_told(shop: Shop) -> None:
+    """Without what was pinned nobody knows what is new."""
+    shop.deliver(HEADER + GOOD)
+    assert shop.run() == (0, "")
+    shutil.rmtree(shop.terminal.folder / "lakehouse" / "_podium" / "intents")
+    shop.deliver(HEADER + b"h,2,,,,\n", "b.csv")
+    code, said = shop.run()
+    assert code == 1
+    assert "_podium/intents: intent 1 of ingest of bronze.sales is gone" in said
+    assert "bring the files in it back as they were" in said
+
+
+def test_a_folder_may_have_any_other_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Blanks, quotes, braces, signs and letters of every script: the tables in it are read and kept in order."""
+    folder = tmp_path / """Änne's "100 %" {数据} &;=+~@:<>$!,"""
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    shop = Shop(Terminal(folder, capsys), {"path": "in/*"})
+    for name, lines in {"a.csv": GOOD, "b.csv": b"h,2,,,,\n"}.items():
+        shop.deliver(HEADER + lines, name)
+        assert shop.run() == (0, "")
+    assert [row[0] for row in shop.silver] == ["g", "h"]
+    for command in (("optimize",), ("vacuum",), ("history", "silver.sales"), ("explain", "sales")):
+        assert shop.terminal.podium(*command).code == 0
+    assert shop.terminal.podium("show", "silver.sales", "-o", "json").json[0]["id"] in {"g", "h"}
+    assert shop.terminal.podium("restore", "silver.sales", "--version", "1").code == 0
+    assert [row[0] for row in shop.silver] == ["g"]
 
 
 def _cut(file: Path) -> None:

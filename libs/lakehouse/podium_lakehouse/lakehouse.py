@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import Unpack
 
@@ -41,7 +42,10 @@ from podium_lakehouse.records.intents import ABSENT, Cause, Intent, Pinned, Scop
 from podium_lakehouse.records.lookups import LookupTable
 from podium_lakehouse.records.table import RecordTable
 from podium_lakehouse.store.objects import delete, put_new
+from podium_lakehouse.store.troubles import ANEW
 
+REWRITING = {"UPDATE", "MERGE"}
+"""Operations that give rows other values, though there may be as many."""
 Observer = Callable[[str], None]
 
 
@@ -63,16 +67,16 @@ class Lakehouse:
     engine: EngineName = EngineName.DUCKDB
 
     def __post_init__(self) -> None:
-        """Refuse a place where no lakehouse can be, and a path that delta-rs would take for another one: it reads it as a URL.
+        r"""Refuse a place where no lakehouse can be, and a path that delta-rs would take for another one: it reads it as a URL.
 
         Raises:
-            TerminalError: it is neither a path nor in a bucket, or there is a `?`, a `#` or a percent-encoded character in it.
+            TerminalError: it is neither a path nor in a bucket, or there is one of `?#*|^[]\` or a percent-encoded character in it.
         """
         try:
             known_lakehouse(self.uri)
         except ValueError as error:
             raise TerminalError(str(error), hint="set spec.lakehouse.uri") from error
-        if odd := re.search(r"[?#]|%[0-9A-Fa-f]{2}", self.uri):
+        if odd := re.search(r"[?#*|^\[\]\\]|%[0-9A-Fa-f]{2}", self.uri):
             raise TerminalError(
                 f"{self.uri}: a lakehouse cannot lie below a folder with {odd[0]!r} in its name",
                 hint="rename the folder, or set spec.lakehouse.uri",
@@ -212,7 +216,10 @@ class Lakehouse:
         last = self.completions.read(scope, after) if after else None
         if last and isinstance(last.data, LayerCompleted) and not intent.restores:
             for table in last.data.tables:
-                _check_left_alone(table, intent.bases.get(table.uri))
+                uri = (
+                    f"{self.uri}/{table.name.replace('.', '/', 1)}"  # the lakehouse may lie elsewhere by now
+                )
+                _check_left_alone(table, uri, intent.bases.get(uri))
         number = int(last.sequence) + 1 if last else 1
         with self.step(f"{scope.stage} {scope.subject} intent"):
             pinned = self.intents.put(intent.model_copy(update={"completion": number, "after": after}))
@@ -281,26 +288,34 @@ class Lakehouse:
         return table.version() if table else ABSENT
 
 
-def _check_left_alone(left: TableVersion, base: int | None) -> None:
+def _check_left_alone(left: TableVersion, uri: str, base: int | None) -> None:
     """Check that a table that is to be changed has the rows that its last completion has left; `base` is its version now, None for one that stays as it is.
 
     Raises:
-        TerminalError: it is gone, or its rows are others by a commit that is none of Podium's.
+        TerminalError: it is gone, its log is damaged, or its rows are others by a commit that is none of Podium's.
     """
-    if base is None or base == left.to_version:
+    if base is None:
         return
     if base < left.to_version:
         raise TerminalError(
-            f"{left.uri} is gone, or older than it was: version {left.to_version} of {left.name} was completed",
-            hint="bring its folder back as it was; where nobody has it, give spec.lakehouse.uri a new place: everything is made anew there",
+            f"{uri} is gone, or older than it was: version {left.to_version} of {left.name} was completed",
+            hint=f"bring the files in it back as they were; {ANEW}",
         )
-    since = map(said, history_of(Snapshot(left.uri, base).open(), base - left.to_version))
+    rows = rows_at(uri, base)
+    accounted = f"has {rows:,} rows where {left.rows:,} are accounted for"
+    if base == left.to_version and rows != left.rows:
+        raise TerminalError(
+            f"{uri}: version {base} of {left.name} {accounted}: a commit in its Delta log is damaged",
+            hint=f"bring the files in {uri}/_delta_log back as they were; {ANEW}",
+        )
+    since = map(said, history_of(Snapshot(uri, base).open(), base - left.to_version))
     others = [entry for entry in since if not is_maintenance(entry) and TRANSACTION_KEY not in entry]
-    if others and (rows := rows_at(left.uri, base)) != left.rows:
+    standing = takewhile(lambda entry: entry.get("operation") != "RESTORE", others)
+    if others and (rows != left.rows or any(entry.get("operation") in REWRITING for entry in standing)):
         raise TerminalError(
             f"somebody else has changed {left.name}: {others[-1].get('operation')} made version {others[-1].get('version')} of it, "
-            f"and it has {rows:,} rows where {left.rows:,} are accounted for",
-            hint=f"put it back, then run again: in Python, DeltaTable({left.uri!r}).restore({left.to_version})",
+            f"and it {accounted if rows != left.rows else f'has other values in its {rows:,} rows'}",
+            hint=f"put it back, then run again: in Python, DeltaTable({uri!r}).restore({left.to_version})",
         )
 
 

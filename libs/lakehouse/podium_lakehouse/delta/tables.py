@@ -16,6 +16,7 @@ from podium_contracts.pipeline import ColumnType
 from podium_lakehouse.delta import stamps
 from podium_lakehouse.delta.history import history_of
 from podium_lakehouse.delta.stamps import Stamp, stamp
+from podium_lakehouse.store.files import place
 from podium_lakehouse.store.troubles import ANEW, in_words
 
 CHANGE_FEED = {"delta.enableChangeDataFeed": "true"}
@@ -60,8 +61,8 @@ class Snapshot:
             return _at(self.uri, self.version, found) if found else DeltaTable(self.uri, version=self.version)
 
     def files(self, predicate: str | None = None) -> list[str]:
-        """Return the URIs of the data files, without those that the predicate's column statistics rule out."""
-        return self.open().file_uris(file_pruning_predicate=predicate)
+        """See `data_files`."""
+        return data_files(self.open(), predicate)
 
     def replaced_since(self, version: int) -> bool:
         """Whether a commit after a version has replaced every row, then the changes are twice the table; or may have, by a restore."""
@@ -83,6 +84,11 @@ class Snapshot:
             name.removeprefix(_NULLS): told[name] for name in told.column_names if name.startswith(_NULLS)
         }
         return {name: sum(count.to_pylist()) for name, count in counts.items() if not count.null_count}
+
+
+def data_files(table: DeltaTable, predicate: str | None = None) -> list[str]:
+    """Return where a table's data files are, without those that the predicate's column statistics rule out; delta-rs encodes them as URIs."""
+    return list(map(place, table.file_uris(file_pruning_predicate=predicate)))
 
 
 @contextmanager

@@ -25,12 +25,12 @@ from podium_lakehouse.delta.commits import Committed, TransactionId, afterwards,
 from podium_lakehouse.delta.folders import fill, filling, new_folder
 from podium_lakehouse.delta.ordering import ZSTD, is_out_of_order, reorder
 from podium_lakehouse.delta.parquet import COMPRESSION_LEVEL, ROW_GROUP_ROWS
-from podium_lakehouse.delta.tables import Snapshot
+from podium_lakehouse.delta.tables import Snapshot, data_files
 from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import Item, Result, Statement
 from podium_lakehouse.engines.scratch import scratch_folder
 from podium_lakehouse.expressions.dialects import DUCKDB, Dialect
-from podium_lakehouse.store.files import ObjectFile, place
+from podium_lakehouse.store.files import ObjectFile
 from podium_lakehouse.store.troubles import unreadable
 
 MEMORY_LIMIT = "1GB"
@@ -97,7 +97,7 @@ class DuckDbEngine:
     ) -> None:
         """See `Engine`. delta-rs leaves out files by their statistics."""
         table = snapshot.open()
-        files = table.file_uris(file_pruning_predicate=prune)
+        files = data_files(table, prune)
         schema = pa.schema(table.schema().to_arrow())
         self.offer(name, files, schema, where, table.metadata().partition_columns)
 
@@ -109,9 +109,8 @@ class DuckDbEngine:
         self.connection.unregister("feed")
 
     def _read(self, files: Sequence[str], schema: pa.Schema, partitions: Sequence[str]) -> str:
-        paths = [place(uri) for uri in files]
-        self.reach(paths)
-        held = {_columns_of(path) for path in paths}
+        self.reach(files)
+        held = {_columns_of(path) for path in files}
         present = {name for names in held for name in names}
         columns = []
         for field in schema:
@@ -125,7 +124,7 @@ class DuckDbEngine:
             *(["union_by_name = true"] if len(held) > 1 else []),
             *(["filename = true"] if partitions else []),
         ]
-        source = read_parquet(paths, *options) if files else "(SELECT 1 WHERE FALSE)"
+        source = read_parquet(files, *options) if files else "(SELECT 1 WHERE FALSE)"
         return f"SELECT {', '.join(columns)} FROM {source}"
 
     def reach(self, paths: Sequence[str]) -> None:

@@ -26,7 +26,7 @@ from podium_lakehouse.delta.appends import append_once
 from podium_lakehouse.delta.commits import Committed, TransactionId, commit_metadata, commit_once
 from podium_lakehouse.delta.folders import new_folder, parquet_files
 from podium_lakehouse.delta.ordering import is_out_of_order
-from podium_lakehouse.delta.tables import Snapshot, column_names
+from podium_lakehouse.delta.tables import Snapshot, column_names, data_files
 from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import Item, Result, Statement
 from podium_lakehouse.engines.rows import Files, Rows
@@ -248,8 +248,7 @@ class SparkEngine:
 
 def _table_files(snapshot: Snapshot, prune: str | None, where: str) -> Files:
     table = snapshot.open()
-    paths = table.file_uris(file_pruning_predicate=prune)
-    return Files(tuple(paths), pa.schema(table.schema().to_arrow()), where)
+    return Files(tuple(data_files(table, prune)), pa.schema(table.schema().to_arrow()), where)
 
 
 @contextmanager

@@ -13,9 +13,9 @@ from podium_lakehouse.certified import certified_tables, table_uri
 from podium_lakehouse.delta.commits import MAINTENANCE_KEY
 from podium_lakehouse.delta.history import history_of
 from podium_lakehouse.delta.stamps import stamp
-from podium_lakehouse.delta.tables import Snapshot, current, find
+from podium_lakehouse.delta.tables import Snapshot, current, data_files, find
 from podium_lakehouse.lakehouse import Lakehouse
-from podium_lakehouse.store.files import exists, place
+from podium_lakehouse.store.files import exists
 
 UNJUDGED = ("quarantine.", "_podium.")
 """Tables that no verdict is about: readers get the newest version."""
@@ -138,8 +138,8 @@ def _existing(table: DeltaTable, name: str, version: int) -> int:
 def _gone(snapshot: Snapshot) -> str | None:
     """Return what a version of a table has lost, None where nothing."""
     try:
-        files = DeltaTable(snapshot.uri, version=snapshot.version).file_uris()
+        files = data_files(DeltaTable(snapshot.uri, version=snapshot.version))
     except Exception:  # noqa: BLE001 - delta-rs has a different error for each way in which a log can begin too late
         return "its log no longer goes back so far"
-    missing = sum(not exists(place(uri)) for uri in files)
+    missing = sum(not exists(file) for file in files)
     return f"{missing} of its {len(files)} files are gone" if missing else None

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal, TypedDict
 
 import pyarrow as pa
+from podium_contracts.errors import TerminalError
 from podium_contracts.events import CloudEvent
 from podium_contracts.events.v1 import Run
 from podium_contracts.messages import OffsetRange
@@ -18,6 +19,7 @@ from podium_lakehouse.delta.history import history_of
 from podium_lakehouse.delta.tables import current
 from podium_lakehouse.delta.transactions import last_number
 from podium_lakehouse.records.table import RecordTable
+from podium_lakehouse.store.troubles import ANEW
 
 ABSENT = -1
 """The base version of a table that does not exist yet."""
@@ -256,10 +258,19 @@ class Intents:
         return intent if won else self.read(scope, intent.sequence)
 
     def read(self, scope: Scope, sequence: int) -> Intent:
-        """Return an intent that has been put."""
+        """Return an intent that has been put.
+
+        Raises:
+            TerminalError: it is not there any more.
+        """
         rows = self.table.rows(
             pipeline=scope.pipeline, stage=scope.stage, subject=scope.subject, sequence=sequence
         )
+        if not rows:
+            raise TerminalError(
+                f"{self.table.uri}: intent {sequence} of {scope.stage} of {scope.subject} is gone, though it was completed",
+                hint=f"bring the files in it back as they were; {ANEW}",
+            )
         return Intent.model_validate_json(str(rows[0]["intent"]))
 
     def all(self, scope: Scope) -> list[Intent]:

@@ -14,7 +14,7 @@ from podium_contracts.pipeline import is_object
 
 from podium_lakehouse.delta.commits import TransactionId, afterwards, commit_once
 from podium_lakehouse.delta.compaction import compact
-from podium_lakehouse.delta.tables import current, ensure
+from podium_lakehouse.delta.tables import current, data_files, ensure
 from podium_lakehouse.delta.transactions import last_number
 from podium_lakehouse.expressions.dialects import DUCKDB
 from podium_lakehouse.store.objects import THREADS, get
@@ -93,7 +93,7 @@ class RecordTable:
         filters: list[tuple[str, str, object]] = [(name, "=", value) for name, value in equals.items()]
         if above:
             filters.append((above[0], ">", above[1]))
-        files = table.file_uris(file_pruning_predicate=_sql(filters))
+        files = data_files(table, _sql(filters))
         if not files:
             return []
         read = partial(pq.read_table, schema=self.schema, filters=filters or None)

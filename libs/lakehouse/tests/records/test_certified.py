@@ -137,7 +137,7 @@ def test_a_name_that_is_no_table_is_refused(shop: Shop, name: str) -> None:
     assert "LAYER.TABLE" in caught.value.hint
 
 
-@pytest.mark.parametrize("folder", ["what?", "a#b", "100%20"])
+@pytest.mark.parametrize("folder", ["what?", "a#b", "100%20", "a[1]", "a]", "a|b", "a*", "a^b", "a\\b"])
 def test_a_folder_that_a_url_would_misread_is_refused(tmp_path: Path, folder: str) -> None:
     """Delta tables are addressed by URL: such a folder would be another one, so it is refused at once."""
     with pytest.raises(TerminalError, match="cannot lie below a folder") as caught:
