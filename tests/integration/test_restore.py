@@ -1,7 +1,9 @@
 """Tables are put back to what was certified: what follows from them follows, and later runs go on without losing or doubling a row."""
 
 import json
+import shutil
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -166,7 +168,9 @@ def test_only_certified_versions_are_put_back(stall: Stall, capfd: pytest.Captur
         ("bronze.sales",): "Bronze only grows",
         ("silver.sole",): "silver.sales",
         (): "give --at",
-        ("gold", "--at", "2001-01-01"): "did not exist",
+        ("gold", "--at", "2001-01-01"): "nothing of gold was certified: at 2001-01-01",
+        ("gold.typo",): "write one of: silver.sales, gold, gold.by_town, gold.fact",
+        ("gold.fact.day",): "there is no 'gold.fact.day'",
     }.items():
         assert podium(stall, "restore", *arguments) == 1
         assert said in capfd.readouterr().err.replace("\n", " ")
@@ -184,6 +188,40 @@ def test_a_dry_run_says_what_would_be_put_back(stall: Stall, capfd: pytest.Captu
         ("quarantine.sales", 2, 1),
     ]
     assert version(stall, "silver/sales") == 2
+
+
+def test_a_version_that_has_been_vacuumed_is_refused_at_once(
+    stall: Stall, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is begun that could not be brought to its end: later runs and restores go on."""
+    stall.run(*FIRST)
+    stall.run(*SECOND)
+    assert podium(stall, "vacuum", "--retain", "0") == 0
+    for arguments in (("--dry-run",), ()):
+        assert podium(stall, "restore", "silver.sales", "--version", "1", *arguments) == 1
+        assert "silver/sales: version 1 is not there any more" in capfd.readouterr().err.replace("\n", "")
+    assert stall.run().fresh == []
+    assert podium(stall, "restore", "silver.sales", "--version", "2") == 0
+    stall.run(*THIRD)
+    assert len(rows(stall, "silver/sales")) == 5
+
+
+def test_a_project_that_was_moved_goes_on_where_it_is(
+    stall: Stall, another: Callable[..., Stall], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing of the folder that it was copied from is read or changed."""
+    stall.run(*FIRST)
+    stall.run(*SECOND)
+    versions = [version(stall, table) for table in ("silver/sales", "gold/fact")]
+    moved = copy(stall)
+    moved.folder = stall.folder.parent / "moved"
+    shutil.copytree(stall.folder, moved.folder)
+    capfd.readouterr()
+    assert podium(moved, "tables", "-o", "json") == 0
+    assert {Path(row["uri"]).parents[2] for row in json.loads(capfd.readouterr().out)} == {moved.folder}
+    assert podium(moved, "restore", "silver.sales", "--version", "1") == 0
+    assert same(moved, another(FIRST))
+    assert [version(stall, table) for table in ("silver/sales", "gold/fact")] == versions
 
 
 def fail(stall: Stall, on_failure: str) -> None:
@@ -240,6 +278,25 @@ def test_a_failed_verdict_can_be_accepted(
     capfd.readouterr()
     assert podium(stall, "certify", "silver.sales", "--reason", "again") == 1
     assert "nothing to accept" in capfd.readouterr().err
+
+
+def test_a_time_is_put_back_as_it_was_judged_then(
+    stall: Stall, another: Callable[..., Stall], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What was accepted later was not certified at the time; what was accepted once stays so when it is put back."""
+    fail(stall, "hold")
+    stall.run(*FIRST)
+    stall.run(*SECOND)
+    moment = datetime.now(UTC).isoformat()
+    assert podium(stall, "certify", "silver.sales", "--reason", "it is sale", "--by", "Ada") == 0
+    assert podium(stall, "restore", "--at", moment) == 0
+    assert same(stall, another(FIRST))
+    assert podium(stall, "restore", "silver.sales", "--version", "2") == 0
+    capfd.readouterr()
+    assert podium(stall, "events", "-o", "json") == 0
+    told = [event for event in json.loads(capfd.readouterr().out) if event["subject"] == "silver.sales"]
+    assert (told[-1]["data"]["verdict"], told[-1]["data"]["acceptedBy"]) == ("warned", "Ada")
+    assert len(rows(stall, "silver/sales")) == 4
 
 
 @pytest.mark.spark

@@ -1,6 +1,7 @@
 """What a bad file gets: it is parsed right, or quarantined with its reason, or the run says where, what and what to do, and nothing is half-written."""
 
 import gzip
+import html
 import io
 import json
 import shutil
@@ -39,6 +40,7 @@ spec:
 COLUMNS = ("id", "n", "price", "at", "day", "note")
 HEADER = b"id,n,price,at,day,note\n"
 GOOD = b"g,1,2.50,2009-12-01 07:45:00,2009-12-01,fine\n"
+WHOLE_JSON = json.dumps(dict.fromkeys(COLUMNS, None) | {"id": "g"}).encode() + b"\n"
 GOOD_ROW = ("g", 1, "2.5000", "2009-12-01 07:45:00", "2009-12-01", "fine")
 
 
@@ -347,6 +349,23 @@ def test_a_corrected_file_is_taken(shop: Shop) -> None:
     shop.deliver(HEADER + GOOD)
     assert shop.run() == (0, "")
     assert shop.silver == [GOOD_ROW]
+
+
+@pytest.mark.parametrize(
+    ("source", "content"),
+    [
+        pytest.param({"format": "ndjson"}, WHOLE_JSON + b'{"id":"\\ud800"}\n', id="half a character"),
+        pytest.param({}, HEADER + GOOD + b"[" * 3000 + b"\n", id="brackets in brackets"),
+    ],
+)
+def test_the_report_shows_any_refused_line(shop: Shop, source: dict[str, Any], content: bytes) -> None:
+    """What looks like JSON and has no values that a page can hold is shown as it stands in the file."""
+    shop.source = source
+    shop.deliver(content)
+    assert shop.run() == (0, "")
+    [(_, _, raw)] = shop.quarantine
+    page = (shop.terminal.folder / "lakehouse" / "report.html").read_text(encoding="utf-8")
+    assert html.escape(raw[:100]).replace("&quot;", "&#34;") in page
 
 
 def _delete(table: Path) -> None:

@@ -216,10 +216,7 @@ class Lakehouse:
         last = self.completions.read(scope, after) if after else None
         if last and isinstance(last.data, LayerCompleted) and not intent.restores:
             for table in last.data.tables:
-                uri = (
-                    f"{self.uri}/{table.name.replace('.', '/', 1)}"  # the lakehouse may lie elsewhere by now
-                )
-                _check_left_alone(table, uri, intent.bases.get(uri))
+                _check_left_alone(table, intent.bases.get(table.uri))
         number = int(last.sequence) + 1 if last else 1
         with self.step(f"{scope.stage} {scope.subject} intent"):
             pinned = self.intents.put(intent.model_copy(update={"completion": number, "after": after}))
@@ -288,7 +285,7 @@ class Lakehouse:
         return table.version() if table else ABSENT
 
 
-def _check_left_alone(left: TableVersion, uri: str, base: int | None) -> None:
+def _check_left_alone(left: TableVersion, base: int | None) -> None:
     """Check that a table that is to be changed has the rows that its last completion has left; `base` is its version now, None for one that stays as it is.
 
     Raises:
@@ -298,24 +295,24 @@ def _check_left_alone(left: TableVersion, uri: str, base: int | None) -> None:
         return
     if base < left.to_version:
         raise TerminalError(
-            f"{uri} is gone, or older than it was: version {left.to_version} of {left.name} was completed",
+            f"{left.uri} is gone, or older than it was: version {left.to_version} of {left.name} was completed",
             hint=f"bring the files in it back as they were; {ANEW}",
         )
-    rows = rows_at(uri, base)
+    rows = rows_at(left.uri, base)
     accounted = f"has {rows:,} rows where {left.rows:,} are accounted for"
     if base == left.to_version and rows != left.rows:
         raise TerminalError(
-            f"{uri}: version {base} of {left.name} {accounted}: a commit in its Delta log is damaged",
-            hint=f"bring the files in {uri}/_delta_log back as they were; {ANEW}",
+            f"{left.uri}: version {base} of {left.name} {accounted}: a commit in its Delta log is damaged",
+            hint=f"bring the files in {left.uri}/_delta_log back as they were; {ANEW}",
         )
-    since = map(said, history_of(Snapshot(uri, base).open(), base - left.to_version))
+    since = map(said, history_of(Snapshot(left.uri, base).open(), base - left.to_version))
     others = [entry for entry in since if not is_maintenance(entry) and TRANSACTION_KEY not in entry]
     standing = takewhile(lambda entry: entry.get("operation") != "RESTORE", others)
     if others and (rows != left.rows or any(entry.get("operation") in REWRITING for entry in standing)):
         raise TerminalError(
             f"somebody else has changed {left.name}: {others[-1].get('operation')} made version {others[-1].get('version')} of it, "
             f"and it {accounted if rows != left.rows else f'has other values in its {rows:,} rows'}",
-            hint=f"put it back, then run again: in Python, DeltaTable({uri!r}).restore({left.to_version})",
+            hint=f"put it back, then run again: in Python, DeltaTable({left.uri!r}).restore({left.to_version})",
         )
 
 

@@ -22,7 +22,7 @@ from podium_contracts.events.v1 import (
 from podium_contracts.names import Layer, Stage, Verdict
 from podium_contracts.pipeline import Pipeline
 
-from podium_lakehouse.delta.restoring import difference, restore_once
+from podium_lakehouse.delta.restoring import check_files, difference, restore_once
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
 from podium_lakehouse.records.intents import Cause, Intent, Restoration, Scope, table_name
 from podium_lakehouse.registering import register_return
@@ -32,16 +32,22 @@ QUARANTINE = "quarantine."
 
 def certified_completions(scope: Scope, lakehouse: Lakehouse) -> list[CloudEvent]:
     """Return the completions of a scope that are certified, oldest first."""
-    quality = scope.model_copy(update={"stage": Stage.QUALITY})
-    verdicts: dict[tuple[int, ...], str] = {}
-    for event in lakehouse.completions.after(quality, 0):
-        if isinstance(event.data, QualityEvaluated):
-            verdicts[_versions(event.data.tables)] = event.data.verdict
+    given = verdicts(scope, lakehouse)
     return [
         event
         for event in lakehouse.completions.after(scope, 0)
-        if verdicts.get(_versions(_tables(event)), Verdict.FAILED) != Verdict.FAILED
+        if (verdict := given.get(versions(event))) and verdict.verdict != Verdict.FAILED
     ]
+
+
+def verdicts(scope: Scope, lakehouse: Lakehouse) -> dict[tuple[int, ...], QualityEvaluated]:
+    """Return the last verdict on each completion of a scope, by its `versions`."""
+    quality = scope.model_copy(update={"stage": Stage.QUALITY})
+    return {
+        versions(event): event.data
+        for event in lakehouse.completions.after(quality, 0)
+        if isinstance(event.data, QualityEvaluated)
+    }
 
 
 def restore(
@@ -99,10 +105,10 @@ def plan(
         TerminalError: a version is not there any more.
     """
     then = lakehouse.intents.read(scope, target.number)
-    versions = {table.uri: table.to_version for table in _tables(target)}
-    bases = {uri: lakehouse.version(uri) for uri in versions}
-    for uri, version in versions.items():
-        difference(uri, bases[uri], version)
+    wanted = {table.uri: table.to_version for table in _tables(target)}
+    bases = {uri: lakehouse.version(uri) for uri in wanted}
+    for uri, version in wanted.items():
+        check_files(uri, bases[uri], version)
     return lakehouse.pin(
         lakehouse.next_intent(
             scope,
@@ -112,7 +118,7 @@ def plan(
             bases=bases,
             lookups=then.lookups,
             restores=Restoration(
-                sequence=then.sequence, fingerprint=then.made_by, versions=versions, left=dict(news)
+                sequence=then.sequence, fingerprint=then.made_by, versions=wanted, left=dict(news)
             ),
         ),
         pipeline,
@@ -133,10 +139,7 @@ def plan_after_failure(
     data = verdict.data
     if not isinstance(data, QualityEvaluated) or data.verdict != Verdict.FAILED:
         return None
-    if (
-        _versions(data.tables) != _versions(_tables(last))
-        or lakehouse.intents.read(scope, last.number).restores
-    ):
+    if versions(verdict) != versions(last) or lakehouse.intents.read(scope, last.number).restores:
         return None
     certified = certified_completions(scope, lakehouse)
     return plan(scope, certified[-1], Cause.of(event), news, pipeline, lakehouse) if certified else None
@@ -215,6 +218,6 @@ def _tables(event: CloudEvent) -> tuple[TableVersion, ...]:
     return event.data.tables if isinstance(event.data, LayerCompleted | QualityEvaluated) else ()
 
 
-def _versions(tables: tuple[TableVersion, ...]) -> tuple[int, ...]:
-    """Return what tells a completion from others of its scope; a verdict does not speak of the quarantine."""
-    return tuple(table.to_version for table in tables if not table.name.startswith(QUARANTINE))
+def versions(event: CloudEvent) -> tuple[int, ...]:
+    """Return what tells a completion from others of its scope, and the verdict on it: that does not speak of the quarantine."""
+    return tuple(table.to_version for table in _tables(event) if not table.name.startswith(QUARANTINE))

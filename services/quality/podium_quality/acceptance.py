@@ -4,11 +4,12 @@ from dataclasses import replace
 
 from podium_contracts.errors import TerminalError
 from podium_contracts.events import CloudEvent
-from podium_contracts.events.v1 import QualityEvaluated
-from podium_contracts.names import Verdict
+from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated
+from podium_contracts.names import Layer, Stage, Verdict
 from podium_contracts.pipeline import Pipeline
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Acceptance, Cause, Intent, Scope
+from podium_lakehouse.restoring import verdicts, versions
 
 
 def accept(
@@ -46,6 +47,20 @@ def accept(
         pipeline,
     )
     return accepted(intent, lakehouse)
+
+
+def accepted_before(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> Acceptance | None:
+    """Return why somebody had accepted what a completion has put back; None where it puts nothing back, or nobody had to."""
+    assert isinstance(event.data, LayerCompleted)
+    stage = Stage.MODEL if event.data.layer == Layer.GOLD else Stage.CLEANSE
+    scope = Scope(pipeline=pipeline.name, stage=stage, subject=event.subject)
+    restores = lakehouse.intents.read(scope, event.data.sequence).restores
+    if restores is None:
+        return None
+    verdict = verdicts(scope, lakehouse).get(versions(lakehouse.completions.read(scope, restores.sequence)))
+    if verdict is None or not verdict.accepted:
+        return None
+    return Acceptance(reason=verdict.accepted, by=verdict.accepted_by or "")
 
 
 def accepted(intent: Intent, lakehouse: Lakehouse) -> CloudEvent:

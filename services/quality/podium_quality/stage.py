@@ -12,7 +12,7 @@ from podium_lakehouse.delta.tables import Snapshot
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import ABSENT, Cause, Input, Intent, Scope
 
-from podium_quality.acceptance import accepted
+from podium_quality.acceptance import accepted, accepted_before
 from podium_quality.account import accounted
 from podium_quality.anomalies import Judged, anomalies
 from podium_quality.expecting import expected
@@ -28,7 +28,7 @@ def quality(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     """Judge the tables of a completed Silver dataset or of Gold.
 
     A version is judged once; a failed verdict is given anew when the pipeline file has changed. What comes after a later completion
-    has been judged is not judged at all: readers would go back to it.
+    has been judged is not judged at all: readers would go back to it. What was accepted is so, too, where it is put back.
 
     Raises:
         TerminalError: a threshold is for a table or a metric that does not exist, or a suite cannot be evaluated.
@@ -74,14 +74,18 @@ def quality(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     ]
     results += suites
     results += _unusual(judged, measures, intent, pipeline, lakehouse)
+    found = decide(results)
+    acceptance = accepted_before(event, pipeline, lakehouse) if found == Verdict.FAILED else None
     verdict = QualityEvaluated(
         run=intent.run,
         layer=event.data.layer,
         subject=event.data.subject,
         sequence=intent.sequence,
         tables=tuple(judged.values()),
-        verdict=decide(results),
+        verdict=Verdict.WARNED if acceptance else found,
         checks=tuple(results),
+        accepted=acceptance.reason if acceptance else None,
+        accepted_by=acceptance.by if acceptance else None,
         timings=Timings(requested_at=intent.time, seconds=round(monotonic() - started, 3)),
     )
     lakehouse.audit.put(intent, verdict)

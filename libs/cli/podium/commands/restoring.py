@@ -8,15 +8,17 @@ from typing import Annotated
 import typer
 from podium_contracts.errors import TerminalError
 from podium_contracts.events import CloudEvent
-from podium_contracts.events.v1 import LayerCompleted
+from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated
 from podium_contracts.names import Layer, Stage
+from podium_lakehouse.delta.restoring import check_files
+from podium_lakehouse.reading.versions import moment
 from podium_lakehouse.records.intents import Acceptance, Scope
 from podium_lakehouse.restoring import QUARANTINE, certified_completions, is_there
 from podium_runtime.requests import request
 
 from podium import host, reasons
 from podium.commands.running import on_engine, progress, renew_report, tell
-from podium.commands.tables import open_table, version_at
+from podium.commands.tables import open_table
 from podium.console import Form, OutputOption, Row, write_json, write_rows
 from podium.opening import DEFAULT_FILE, FileOption, Opened, OverlayOption, open_pipeline
 
@@ -123,12 +125,16 @@ def _scope(opened: Opened, name: str) -> Scope:
         raise TerminalError(
             f"{name}: Bronze only grows, nothing of it is ever taken back", hint="restore Silver or Gold"
         )
-    if layer == Layer.GOLD and opened.pipeline.spec.model:
-        return Scope(pipeline=opened.pipeline.name, stage=Stage.MODEL, subject=Layer.GOLD)
+    gold = Scope(pipeline=opened.pipeline.name, stage=Stage.MODEL, subject=Layer.GOLD)
+    made = sorted(_names(opened.lakehouse.completions.after(gold, 0)))
+    if opened.pipeline.spec.model and name in {Layer.GOLD, *made}:
+        return gold
     if layer in {Layer.SILVER, "quarantine"} and table in opened.pipeline.spec.datasets:
         return Scope(pipeline=opened.pipeline.name, stage=Stage.CLEANSE, subject=f"{Layer.SILVER}.{table}")
-    known = ", ".join(f"{Layer.SILVER}.{dataset}" for dataset in opened.pipeline.spec.datasets)
-    raise TerminalError(f"there is no {name!r} to act on", hint=f"write one of: {known}, gold")
+    known = ", ".join(
+        [*(f"{Layer.SILVER}.{dataset}" for dataset in opened.pipeline.spec.datasets), "gold", *made]
+    )
+    raise TerminalError(f"there is no {name!r} to act on", hint=f"write one of: {known}")
 
 
 def _targets(opened: Opened, table: str, version: int | None, at: str) -> dict[Scope, CloudEvent]:
@@ -152,12 +158,10 @@ def _target(opened: Opened, scope: Scope, table: str, version: int | None, at: s
     if version is not None:
         found = _of_version(opened, scope, table, version, certified)
     elif at:
-        moments = {name: version_at(open_table(opened, name), name, at) for name in _names(certified)}
-        found = [
-            event
-            for event in certified
-            if all(number <= moments[name] for name, number in _versions(event).items())
-        ]
+        verdict = opened.lakehouse.completions.certified(
+            scope.model_copy(update={"stage": Stage.QUALITY}), moment(at)
+        )
+        found = [event for event in certified if verdict and _versions(event) == _versions(verdict)]
     else:
         found = certified
     if not found:
@@ -195,7 +199,7 @@ def _names(events: list[CloudEvent]) -> Iterator[str]:
 
 
 def _versions(event: CloudEvent, *, with_quarantine: bool = False) -> dict[str, int]:
-    assert isinstance(event.data, LayerCompleted)
+    assert isinstance(event.data, LayerCompleted | QualityEvaluated)
     return {
         table.name: table.to_version
         for table in event.data.tables
@@ -204,21 +208,28 @@ def _versions(event: CloudEvent, *, with_quarantine: bool = False) -> dict[str, 
 
 
 def _write_plan(opened: Opened, targets: dict[Scope, CloudEvent], form: Form) -> None:
+    """Say what would be put back.
+
+    Raises:
+        TerminalError: a version has lost files.
+    """
     rows: list[Row] = []
     for scope, target in targets.items():
         if is_there(scope, target, opened.lakehouse):
             continue
         assert isinstance(target.data, LayerCompleted)
-        rows += [
-            {
-                "table": table.name,
-                "now": opened.lakehouse.version(table.uri),
-                "back_to": table.to_version,
-                "rows": table.rows,
-                "run": target.run.id,
-            }
-            for table in target.data.tables
-        ]
+        for table in target.data.tables:
+            now = opened.lakehouse.version(table.uri)
+            check_files(table.uri, now, table.to_version)
+            rows.append(
+                {
+                    "table": table.name,
+                    "now": now,
+                    "back_to": table.to_version,
+                    "rows": table.rows,
+                    "run": target.run.id,
+                }
+            )
     if form == Form.JSON:
         write_json(rows)
     else:

@@ -9,8 +9,9 @@ from podium_contracts.errors import TerminalError
 
 from podium_lakehouse.delta.appends import append_files
 from podium_lakehouse.delta.commits import Committed, TransactionId, commit_once
-from podium_lakehouse.delta.replacing import live_files
+from podium_lakehouse.delta.replacing import LiveFile, live_files
 from podium_lakehouse.delta.tables import Snapshot
+from podium_lakehouse.store.files import exists
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,27 @@ def difference(uri: str, base: int, version: int) -> Difference:
     Raises:
         TerminalError: a version cannot be read any more.
     """
+    went, comes = _apart(uri, base, version)
+    return Difference(inserted=sum(file.rows for file in comes), removed=sum(file.rows for file in went))
+
+
+def check_files(uri: str, base: int, version: int) -> None:
+    """Check that a table can be put back from a version to another one.
+
+    Raises:
+        TerminalError: that version has lost files, or cannot be read any more.
+    """
+    _, comes = _apart(uri, base, version)
+    if not all(exists(file.uri(uri)) for file in comes):
+        raise gone(uri, version)
+
+
+def _apart(uri: str, base: int, version: int) -> tuple[list[LiveFile], list[LiveFile]]:
+    """Return the files that only the one version has, and those that only the other has."""
     try:
         now, then = (live_files(Snapshot(uri, number).open()) for number in (base, version))
     except DeltaError as error:
         raise gone(uri, version) from error
     kept = {file.path for file in now} & {file.path for file in then}
-    inserted, removed = (sum(file.rows for file in files if file.path not in kept) for files in (then, now))
-    return Difference(inserted, removed)
+    went, comes = ([file for file in files if file.path not in kept] for files in (now, then))
+    return went, comes

@@ -1,6 +1,6 @@
 """Completions: the one record that a stage is done. It is the stage's commit and its outbox."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -59,7 +59,7 @@ class Completions:
         rows = self.table.rows(
             pipeline=scope.pipeline, stage=scope.stage, subject=scope.subject, sequence=sequence
         )
-        return CloudEvent.model_validate_json(str(rows[0]["event"]))
+        return self._of(rows[0])
 
     def last_sequence(self, scope: Scope) -> int:
         """Return the number of the scope's last completion, 0 before the first."""
@@ -77,7 +77,7 @@ class Completions:
             pipeline=scope.pipeline, stage=scope.stage, subject=scope.subject, above=("sequence", sequence)
         )
         ordered = sorted(rows, key=lambda row: int(str(row["sequence"])))
-        return [CloudEvent.model_validate_json(str(row["event"])) for row in ordered]
+        return list(map(self._of, ordered))
 
     def sequences(self, scope: Scope) -> set[int]:
         """Return the numbers of every completion of a scope."""
@@ -87,8 +87,9 @@ class Completions:
     def all(self, pipeline: str) -> list[CloudEvent]:
         """Return every completion's event of a pipeline: run by run, and within a run as a batch meets the stages."""
         rows = self.table.rows(pipeline=pipeline)
-        events = [CloudEvent.model_validate_json(str(row["event"])) for row in rows]
-        return sorted(events, key=lambda event: (event.time, _step(event), event.subject, event.sequence))
+        return sorted(
+            map(self._of, rows), key=lambda event: (event.time, _step(event), event.subject, event.sequence)
+        )
 
     def certified(self, scope: Scope, until: datetime | None = None) -> CloudEvent | None:
         """Return the last event of a quality scope whose verdict is not `failed`; as `last`."""
@@ -97,6 +98,16 @@ class Completions:
                 return event
         return None
 
+    def _of(self, row: Mapping[str, object]) -> CloudEvent:
+        """Return the event of a row, its tables where they lie now."""
+        event = CloudEvent.model_validate_json(str(row["event"]))
+        if not isinstance(event.data, LayerCompleted | QualityEvaluated):
+            return event
+        tables = tuple(
+            table.model_copy(update={"uri": self.table.here(table.uri)}) for table in event.data.tables
+        )
+        return event.model_copy(update={"data": event.data.model_copy(update={"tables": tables})})
+
     def _newest(self, scope: Scope, until: datetime | None) -> Iterator[CloudEvent]:
         """Yield the events of a scope's completions, the newest first; a number without one is passed over."""
         for sequence in range(self.last_sequence(scope), 0, -1):
@@ -104,7 +115,7 @@ class Completions:
                 pipeline=scope.pipeline, stage=scope.stage, subject=scope.subject, sequence=sequence
             )
             for row in rows:
-                event = CloudEvent.model_validate_json(str(row["event"]))
+                event = self._of(row)
                 if until is None or event.time <= until:
                     yield event
 

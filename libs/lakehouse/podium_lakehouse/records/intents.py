@@ -271,15 +271,24 @@ class Intents:
                 f"{self.table.uri}: intent {sequence} of {scope.stage} of {scope.subject} is gone, though it was completed",
                 hint=f"bring the files in it back as they were; {ANEW}",
             )
-        return Intent.model_validate_json(str(rows[0]["intent"]))
+        return self._of(rows[0])
 
     def all(self, scope: Scope) -> list[Intent]:
         """Return every intent of a scope, oldest first."""
         rows = self.table.rows(pipeline=scope.pipeline, stage=scope.stage, subject=scope.subject)
-        return sorted(
-            (Intent.model_validate_json(str(row["intent"])) for row in rows),
-            key=lambda intent: intent.sequence,
+        return sorted(map(self._of, rows), key=lambda intent: intent.sequence)
+
+    def _of(self, row: Mapping[str, object]) -> Intent:
+        """Return the intent of a row, its tables where they lie now."""
+        intent, here = Intent.model_validate_json(str(row["intent"])), self.table.here
+        restores = intent.restores and intent.restores.model_copy(
+            update={"versions": {here(uri): version for uri, version in intent.restores.versions.items()}}
         )
+        inputs = {
+            name: table.model_copy(update={"uri": here(table.uri)}) for name, table in intent.inputs.items()
+        }
+        bases = {here(uri): version for uri, version in intent.bases.items()}
+        return intent.model_copy(update={"inputs": inputs, "bases": bases, "restores": restores})
 
     def next_sequence(self, scope: Scope) -> int:
         """Return the number after the last one that `pending` saw.

@@ -85,6 +85,10 @@ class RecordTable:
         table = current(self.uri)
         return last_number(table, key) if table else None
 
+    def here(self, uri: str) -> str:
+        """Return where the table at a URI in a record lies, by its name: beside these records, wherever their lakehouse has been moved."""
+        return "/".join([*self.uri.split("/")[:-2], *uri.rstrip("/").split("/")[-2:]])
+
     def rows(self, *, above: tuple[str, int] | None = None, **equals: object) -> list[dict[str, object]]:
         """Return the rows whose columns have the given values, and one a number above; files that cannot hold any are not opened."""
         table = current(self.uri)

@@ -141,9 +141,11 @@ def _sample(row: dict[str, object], dataset: Dataset) -> Sample:
 
 
 def _columns(raw: str) -> dict[str, object]:
+    """Return the values of a refused row by name; none where its line was not even that, or has what no page can."""
     try:
         found = json.loads(raw)
-    except ValueError:
+        json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
