@@ -118,10 +118,21 @@ class Court:
             sequence=number,
             tables=tuple(versions),
         )
+        silver = layer == Layer.SILVER
+        scope = Scope(
+            pipeline="shop",
+            stage=Stage.CLEANSE if silver else Stage.MODEL,
+            subject=tables[0] if silver else Layer.GOLD,
+        )
+        if number > (self.lakehouse.intents.table.last(scope.key) or 0):
+            intent = Intent(
+                scope=scope, sequence=number, run=completed.run, traceparent=TRACE, fingerprint=""
+            )
+            self.lakehouse.intents.put(intent)
         return envelope(
             completed,
-            stage=Stage.CLEANSE,
-            subject=tables[0] if layer == Layer.SILVER else "gold",
+            stage=scope.stage,
+            subject=scope.subject,
             sequence=number,
             traceparent=TRACE,
             causation="",
