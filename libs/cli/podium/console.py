@@ -1,12 +1,15 @@
 """Where the command line writes, and the forms it writes in."""
 
 import json
+import math
 import textwrap
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import pyarrow as pa
 import typer
 from rich.console import Console
 from rich.measure import Measurement
@@ -16,6 +19,8 @@ from rich.text import Text
 output = Console()
 errors = Console(stderr=True)
 
+ROWS_AT_ONCE = 1000
+"""Of a large result that is written as JSON."""
 UNBOUNDED = 100_000
 """More columns than any terminal has."""
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -41,8 +46,42 @@ def warn(message: str) -> None:
 
 
 def write_json(value: object) -> None:
-    """Write a value as JSON on standard output; what JSON does not know is written as text."""
-    print(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+    """Write a value as JSON on standard output; what JSON does not know is written as text, bytes by their hexadecimal digits."""
+    print(_json(value, indent=2))
+
+
+def write_json_rows(found: pa.Table) -> None:
+    """Write rows as a JSON array on standard output, a line for each."""
+    separator = "["
+    for batch in found.to_batches(max_chunksize=ROWS_AT_ONCE):
+        for row in batch.to_pylist():
+            print(separator, _json(row, indent=None), sep="\n", end="")
+            separator = ","
+    print("\n]" if found.num_rows else "[]")
+
+
+def _json(value: object, indent: int | None) -> str:
+    write = partial(json.dumps, indent=indent, default=_text, ensure_ascii=False, allow_nan=False)
+    try:
+        return write(value)
+    except ValueError:
+        return write(_finite(value))
+
+
+def _text(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _finite(value: object) -> object:
+    """Return a value with text for the numbers that JSON has no form for."""
+    match value:
+        case float() if not math.isfinite(value):
+            return str(value)
+        case dict():
+            return {name: _finite(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+    return value
 
 
 def write_rows(rows: list[Row], *, title: str = "", none: str, figures: bool = True) -> None:
@@ -65,7 +104,7 @@ def write_rows(rows: list[Row], *, title: str = "", none: str, figures: bool = T
         return
     for number, line in enumerate(cells, 1):
         block = plain_table(f"row {number}", header=False)
-        block.add_column(style="bold", no_wrap=True)
+        block.add_column(style="bold", max_width=output.width // 2, overflow="fold")
         block.add_column(overflow="fold")
         for name, value in zip(rows[0], line, strict=True):
             block.add_row(name, value)

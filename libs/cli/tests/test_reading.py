@@ -1,6 +1,7 @@
 """Certified tables read from Python and in SQL, and the record of what was read."""
 
 import io
+import json
 import shutil
 from pathlib import Path
 
@@ -104,6 +105,27 @@ def test_certified_tables_are_asked_in_sql(place: Path, terminal: Terminal) -> N
         queries[0].statement == "SELECT id, price / ? AS half FROM silver.sales WHERE price > ? ORDER BY id"
     )
     assert queries[0].usage.filtered == ("silver.sales.price",)
+
+
+def test_no_column_of_an_answer_is_lost(place: Path, terminal: Terminal) -> None:
+    """Columns of one name are told apart in every form, and JSON is JSON whatever numbers and bytes there are."""
+    del place
+    statement = (
+        "select id, id, 1 as id_1, 'nan'::double as n, [1e400] as l, '\\x00'::blob as b from silver.sales"
+    )
+    answer = terminal.podium("sql", statement, "-o", "json")
+    assert json.loads(answer.out, parse_constant=pytest.fail)[0] == {
+        "id": "a", "id_2": "a", "id_1": 1, "n": "nan", "l": ["inf"], "b": "00"
+    }  # fmt: skip
+    assert terminal.podium("sql", statement, "-o", "csv").out.startswith("id,id_2,id_1,n,l,b\n")
+    assert terminal.podium("sql", f"{statement} where false", "-o", "json").json == []
+
+
+def test_a_long_name_leaves_room_for_its_value(place: Path, terminal: Terminal) -> None:
+    """DuckDB names a column after the whole of what it computes."""
+    del place
+    computed = "count(*) filter (where price > 0.01 and price < 123456 and id is not null and id <> 'nobody')"
+    assert " 2" in terminal.podium("sql", f"select {computed} from silver.sales").out
 
 
 def test_a_statement_may_come_by_standard_input(

@@ -11,7 +11,7 @@ import typer
 from podium_lakehouse.reading.asking import ask
 from podium_lakehouse.reading.versions import Reader, moment
 
-from podium.console import errors, warn, write_json, write_rows
+from podium.console import errors, warn, write_json_rows, write_rows
 from podium.opening import DEFAULT_FILE, FileOption, OverlayOption, open_pipeline
 
 MOST_ROWS = 200
@@ -61,7 +61,7 @@ def sql(
     reader = Reader.of(opened.pipeline, opened.lakehouse)
     found = ask(reader, written(statement), warn, moment(at) if at else None)
     if form == Answer.JSON:
-        write_json(found.to_pylist())
+        write_json_rows(found)
     elif form == Answer.CSV:
         _write_csv(found)
     else:

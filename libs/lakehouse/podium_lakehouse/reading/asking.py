@@ -1,8 +1,9 @@
 """A statement over certified tables, run by DuckDB: it reads these tables, no file and nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, count
 
 import duckdb
 import pyarrow as pa
@@ -52,6 +53,8 @@ def prepared(reader: Reader, text: str, at: datetime | None = None) -> Statement
 def ask(reader: Reader, text: str, warn: Warn, at: datetime | None = None) -> pa.Table:
     """Return the rows of a SELECT over certified tables, as they are or as they were at a time, and record that they were read.
 
+    Columns that would have the same name are numbered: `key`, `key_1`.
+
     Raises:
         TerminalError: DuckDB or we refuse the statement.
         VersionGone: files of one of these versions were vacuumed.
@@ -70,7 +73,18 @@ def ask(reader: Reader, text: str, warn: Warn, at: datetime | None = None) -> pa
         except duckdb.Error as error:
             raise TerminalError(str(error), hint="`podium show TABLE` has a table's columns") from error
     recording.end(found.num_rows)
-    return found
+    return found.rename_columns(_distinct(found.column_names))
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    given: dict[str, None] = {}
+    for name in names:
+        numbered = (f"{name}_{number}" for number in count(1))
+        free = (
+            new for new in chain([name], numbered) if new not in given and (new == name or new not in names)
+        )
+        given[next(free)] = None
+    return [*given]
 
 
 def offer(engine: DuckDbEngine, statement: Statement, lakehouse: str) -> None:
