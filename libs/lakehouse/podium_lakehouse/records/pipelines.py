@@ -1,7 +1,9 @@
 """Pipelines: every version of a pipeline that an intent was planned under, so that an interrupted stage ends as it began."""
 
 import io
+import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,7 +52,7 @@ class Pipelines:
         if pipeline.fingerprint == fingerprint:
             return pipeline
         row = self.table.rows(fingerprint=fingerprint)[0]
-        spec = Spec.model_validate_json(str(row["spec"]))
+        spec = _spec(row)
         return replace(
             pipeline,
             spec=spec,
@@ -64,7 +66,7 @@ class Pipelines:
         """Return the datasets that each pipeline has ever had, by its name."""
         found: dict[str, dict[str, None]] = {}
         for row in self.table.rows():
-            spec = Spec.model_validate_json(str(row["spec"]))
+            spec = _spec(row)
             found.setdefault(str(row["pipeline"]), {}).update(dict.fromkeys(spec.datasets))
         return {name: list(datasets) for name, datasets in found.items()}
 
@@ -73,7 +75,7 @@ class Pipelines:
         return [
             Pipeline(
                 str(row["pipeline"]),
-                Spec.model_validate_json(str(row["spec"])),
+                _spec(row),
                 Path(),
                 str(row["fingerprint"]),
             )
@@ -89,6 +91,15 @@ class Pipelines:
         with zipfile.ZipFile(io.BytesIO(content)) as opened:
             opened.extractall(folder)
         return folder
+
+
+def _spec(row: Mapping[str, object]) -> Spec:
+    """Return a specification that was kept; of a dataset without keys it lists none, which a pipeline file may not say."""
+    kept = json.loads(str(row["spec"]))
+    for dataset in kept["datasets"].values():
+        if not dataset["duplicates"]["keys"]:
+            del dataset["duplicates"]["keys"]
+    return Spec.model_validate_json(json.dumps(kept))
 
 
 def _project(folder: Path) -> bytes:

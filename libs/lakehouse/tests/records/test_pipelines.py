@@ -57,3 +57,14 @@ def test_pipelines_that_were_kept_before_there_were_schemas_come_back(
     lakehouse.pipelines.put(now)
     assert lakehouse.pipelines.as_pinned(now, "old") == before
     assert lakehouse.pipelines.as_pinned(before, "new") == now
+
+
+def test_a_dataset_without_keys_comes_back(lakehouse: Lakehouse, tmp_path: Path) -> None:
+    """What is written of it lists no keys, which a pipeline file may not say."""
+    dataset = {"sources": [{"files": {"path": "in/*.csv"}}], "columns": {"id": {"type": "string"}}}
+    spec = Spec.model_validate({"lakehouse": {"uri": "lake"}, "datasets": {"sales": dataset}})
+    before, now = Pipeline("shop", spec, tmp_path, "old"), pipeline(tmp_path, "new")
+    lakehouse.pipelines.put(before)
+    assert lakehouse.pipelines.as_pinned(now, "old") == before
+    assert lakehouse.pipelines.others("bank") == [replace(before, root=Path())]
+    assert lakehouse.pipelines.datasets() == {"shop": ["sales"]}
