@@ -11,7 +11,7 @@ from podium_lakehouse.records.intents import ABSENT, Cause, Decision, Input, Int
 
 from podium_cleanse.quarantined import offer
 from podium_cleanse.rules import pin_lookups
-from podium_cleanse.stage import carry_out, check_columns
+from podium_cleanse.stage import carry_out, check_columns, check_keys
 
 
 def decide(
@@ -45,6 +45,7 @@ def _plan(
     silver, quarantine = lakehouse.table_uri(Layer.SILVER, dataset), lakehouse.quarantine_uri(dataset)
     replay = decision.action == "replay"
     if replay:
+        check_keys(scope, dataset, pipeline, lakehouse)
         check_columns(dataset, pipeline.spec.datasets[dataset], silver)
     version = lakehouse.version(quarantine)
     done = lakehouse.completions.last_sequence(scope)

@@ -1,6 +1,6 @@
 """Cleanse: new Bronze rows into Silver or quarantine, each exactly once, whatever the batches."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import monotonic
 
 import pyarrow as pa
@@ -61,6 +61,7 @@ from podium_cleanse.rules import (
 )
 
 ACCEPTED = "accepted"
+ANEW = "undo the change, or give spec.lakehouse.uri a new place: everything is made anew there"
 
 
 def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list[CloudEvent]:
@@ -73,7 +74,7 @@ def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
         BadSource: a declared column is nowhere in the source; nothing was planned.
         LedgerImbalance: a row was lost or made up; nothing was completed.
         StepFailed: a custom step raised, or returned what it may not; nothing was written.
-        TerminalError: the pipeline file declares other columns than Silver has, or a row broke a rule for which the stage fails.
+        TerminalError: the pipeline file declares other columns or keys than Silver has, or a row broke a rule for which the stage fails.
     """
     name = event.subject.split(".", 1)[1]
     scope = Scope(pipeline=pipeline.name, stage=Stage.CLEANSE, subject=f"{Layer.SILVER}.{name}")
@@ -214,6 +215,7 @@ def _plan(
     if not source_names and not table.rows:
         return None  # files of JSON without an object name no field
     check_source(dataset, source_names)
+    check_keys(scope, name, pipeline, lakehouse)
     check_columns(name, dataset, silver, _names_before(name, news.from_batch, lakehouse))
     uris = (silver, lakehouse.quarantine_uri(name))
     return lakehouse.pin(
@@ -248,6 +250,40 @@ def _names_before(name: str, batch: int, lakehouse: Lakehouse) -> Mapping[str, s
     return entry.source_names if entry else None
 
 
+def check_keys(scope: Scope, name: str, pipeline: Pipeline, lakehouse: Lakehouse) -> None:
+    """Check that the rows of Silver were told apart by the declared keys, in whatever order: by others it may hold a key twice, or has lost rows.
+
+    Raises:
+        TerminalError: naming the keys of then and of now.
+    """
+    silver = lakehouse.table_uri(Layer.SILVER, name)
+    maker = _made_by(scope, silver, lakehouse)
+    if maker is None or not rows_at(silver, lakehouse.version(silver)):
+        return
+    made = lakehouse.pipelines.as_pinned(pipeline, maker).spec.datasets[name].duplicates.keys
+    keys = pipeline.spec.datasets[name].duplicates.keys
+    if set(made) != set(keys):
+        raise TerminalError(
+            f"silver.{name} was made with other duplicates.keys: {_listed(made)}, the pipeline file says {_listed(keys)}",
+            hint=ANEW,
+        )
+
+
+def _made_by(scope: Scope, uri: str, lakehouse: Lakehouse) -> str | None:
+    """Return the fingerprint of the pipeline under which a table got its rows last, None where it has none."""
+    number = lakehouse.completions.last_sequence(scope)
+    while number:
+        intent = lakehouse.intents.read(scope, number)
+        if uri in intent.bases:
+            return intent.made_by
+        number = intent.after
+    return None
+
+
+def _listed(keys: Sequence[str]) -> str:
+    return f"[{', '.join(keys)}]" if keys else "none"
+
+
 def check_columns(name: str, dataset: Dataset, uri: str, before: Mapping[str, str] | None = None) -> None:
     """Check that Silver has the declared columns, and add those that every row of it has null in.
 
@@ -275,7 +311,7 @@ def check_columns(name: str, dataset: Dataset, uri: str, before: Mapping[str, st
     if differences:
         raise TerminalError(
             f"silver.{name} has other columns: {'; '.join(differences)}",
-            hint="undo the change, or give spec.lakehouse.uri a new place: everything is made anew there",
+            hint=ANEW,
         )
     if added:
         add_columns(uri, pa.schema([declared.field(column) for column in added]))

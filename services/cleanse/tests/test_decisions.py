@@ -174,3 +174,11 @@ def test_rows_in_quarantine_meet_a_rule_that_was_added_since(desk: Desk) -> None
     decided(desk, REPLAY)
     rows = desk.table("silver/sales").to_pyarrow_table().to_pylist()
     assert {row["id"]: row["quality_warnings"] for row in rows} == {"a": None, "b": "cheap"}
+
+
+def test_a_replay_under_other_keys_is_refused(refused: Desk) -> None:
+    """Whatever was decided since Silver got its rows: rejecting some needs no keys."""
+    refused.spec["datasets"]["sales"]["duplicates"] = {"keys": ["id", "town"]}
+    decided(refused, REJECT)
+    with pytest.raises(TerminalError, match=r"other duplicates\.keys: \[id\]"):
+        decided(refused, REPLAY)

@@ -183,6 +183,40 @@ def test_changed_columns_are_refused(
     assert desk.lakehouse.intents.next_sequence(SCOPE) == 2
 
 
+KEYS: dict[str, tuple[dict[str, list[str]], dict[str, list[str]], str]] = {
+    "fewer": ({"keys": ["id", "town"]}, {"keys": ["id"]}, r"\[id, town\], the pipeline file says \[id\]"),
+    "more": ({"keys": ["id"]}, {"keys": ["id", "town"]}, r"\[id\], the pipeline file says \[id, town\]"),
+    "added": ({}, {"keys": ["id"]}, r"none, the pipeline file says \[id\]"),
+    "dropped": ({"keys": ["id"]}, {}, r"\[id\], the pipeline file says none"),
+}
+
+
+@pytest.mark.parametrize(("before", "after", "message"), KEYS.values(), ids=KEYS.keys())
+def test_changed_keys_are_refused(
+    desk: Desk, before: dict[str, list[str]], after: dict[str, list[str]], message: str
+) -> None:
+    """Silver may hold a key of now twice, or lack rows that are two now: nothing is planned, and the same file is taken once the change is undone."""
+    sales = desk.spec["datasets"]["sales"]
+    sales["duplicates"] = before
+    desk.deliver("a,1,1.00,Bath")
+    event = desk.ingest("b,1,1.00,Bath")
+    sales["duplicates"] = after
+    with pytest.raises(TerminalError, match=rf"other duplicates\.keys: {message}") as caught:
+        desk.cleanse(event)
+    assert "give spec.lakehouse.uri a new place" in caught.value.hint
+    sales["duplicates"] = {name: keys[::-1] for name, keys in before.items()}
+    desk.cleanse(event)
+    assert sorted(desk.silver()) == ["a", "b"]
+
+
+def test_keys_may_change_while_silver_has_no_row(desk: Desk) -> None:
+    """Where all rows were refused, for null in a key, other keys may be tried."""
+    desk.deliver(",1,1.00,Bath")
+    desk.spec["datasets"]["sales"]["duplicates"] = {"keys": ["at"]}
+    desk.deliver("b,1,1.00,Bath")
+    assert sorted(desk.silver()) == ["b"]
+
+
 def rules(desk: Desk, **declared: dict[str, object]) -> None:
     """Let the dataset have these rules alone."""
     desk.spec["datasets"]["sales"]["rules"] = declared
