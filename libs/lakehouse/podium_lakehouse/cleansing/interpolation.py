@@ -110,8 +110,9 @@ class _Interpolation:
         low, high = (self._units(self.name(f"_value_{side}_{column}"), kind) for side in ("before", "after"))
         start, end = (self._units(self.name(f"_at_{side}_{column}"), moment) for side in ("before", "after"))
         here = self._units(self.name(rule.order_by[0]), moment)
-        step = self._quotient(f"(({high} - {low}) * ({here} - {start}))", f"({end} - {start})")
-        value = f"CASE WHEN {end} = {start} THEN {low} ELSE {low} + {step} END"
+        weighed = f"({low} * ({end} - {here}) + {high} * ({here} - {start}))"
+        on_line = self._quotient(weighed, f"({end} - {start})")
+        value = f"CASE WHEN {end} = {start} THEN {low} ELSE {on_line} END"
         return self._value(value, kind)
 
     def _mean(self, column: str, rule: NullStrategy) -> Steps:

@@ -59,6 +59,29 @@ def test_negative_numbers_are_rounded_away_from_zero(cleanser: Any, row: Make) -
     assert values(cleanser.run(dataset(cleanser, method="mean"), lines))[2] == Decimal("-0.01")
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "found"),
+    [
+        ("3", "2", 3),
+        ("2", "3", 3),
+        ("1", "0", 1),
+        ("0", "-1", -1),
+        ("-1", "2", 1),
+        ("1", "-2", -1),
+        ("999999999999999999", "-999999999999999998", 1),
+        ("999999999999999999", "999999999999999998", 999999999999999999),
+    ],
+)
+def test_a_value_on_a_line_is_rounded_whichever_way_the_line_goes(
+    cleanser: Any, row: Make, low: str, high: str, found: int
+) -> None:
+    """Half of what lies there goes away from zero, not half of the way from one end; with 18 digits, too."""
+    kinds = {"x": {"type": "decimal(18,0)"}}
+    rule = {"strategy": "interpolate", "method": "linear", "order_by": ["at"]}
+    lines = [row("a", "1", x=low), row("b", "2", x=None), row("c", "3", x=high)]
+    assert values(cleanser.run(cleanser.dataset(columns=kinds, nulls={"x": rule}), lines))[1] == found
+
+
 def test_the_scope_is_a_partition_of_a_file(cleanser: Any, row: Make) -> None:
     """Another room, and another file, are another series: however files come, in one batch or many, the values are the same."""
     lines = [
