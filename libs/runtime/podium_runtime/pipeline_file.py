@@ -74,7 +74,11 @@ class PipelineFile:
         if spec.model:
             wanted["spec", "model", "dbt"] = f"{spec.model.dbt}/dbt_project.yml"
         return [
-            Problem(path, f"{where} does not exist", f"looked in {root.absolute()}")
+            Problem(
+                path,
+                f"{where} {'is a folder, not a file' if (root / where).is_dir() else 'does not exist'}",
+                f"looked in {root.absolute()}",
+            )
             for path, where in wanted.items()
             if not (root / where).is_file()
         ]

@@ -778,6 +778,14 @@ def test_a_schema_that_is_missing_is_shown_where_it_is_named(topics: Path) -> No
     }
 
 
+def test_a_folder_in_the_place_of_a_file_is_told(topics: Path) -> None:
+    """Its name is there, so "does not exist" would send nobody the right way."""
+    (topics.parent / "countries.csv").unlink()
+    (topics.parent / "countries.csv").mkdir()
+    (problem,) = load(topics).missing()
+    assert problem.message == "countries.csv is a folder, not a file"
+
+
 SUITE = "  quality:\n    expectations: {sales: expectations/sales.json}\n"
 
 
