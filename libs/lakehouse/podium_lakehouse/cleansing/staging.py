@@ -299,7 +299,7 @@ class _Staging:
             alias = self._name(f"_lookup_{name}")
             key, value = self._name(self.lookups[lookup].key), self._name(self.lookups[lookup].value)
             select = select.join(
-                f"(SELECT {key} AS _key, {value} AS _value FROM {lookup_relation(lookup)}) AS {alias}",
+                f"(SELECT {key} AS _key, nullif({value}, '') AS _value FROM {lookup_relation(lookup)}) AS {alias}",
                 on=f"nulls.{self._name(name)} = {alias}._key",
                 join_type="left",
                 dialect=self.dialect.name,

@@ -22,7 +22,7 @@ from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine
 from podium_lakehouse.expressions.dialects import DUCKDB
 
 TIME = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
-TOWNS = {"Bath": "Bath", "BTH": "Bath", "O'Town": "O'Town"}
+TOWNS = {"Bath": "Bath", "BTH": "Bath", "O'Town": "O'Town", "Ys": ""}
 Row = dict[str, Any]
 
 

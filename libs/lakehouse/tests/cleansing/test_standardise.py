@@ -53,6 +53,14 @@ def test_a_known_variant_becomes_its_value(
     assert [accepted["town"] for accepted in cleanser.run(dataset, [row(town=variant)]).silver] == [town]
 
 
+def test_a_variant_without_a_value_is_unknown(cleanser: Any, row: Make) -> None:
+    """An empty field of a lookup is no value, as one of a source is none: there is no town ''."""
+    refusing = cleanser.dataset(columns=TOWN, standardise={"town": {"lookup": "towns"}})
+    assert cleanser.run(refusing, [row(town="Ys")]).rules == [["lookup.town"]]
+    keeping = cleanser.dataset(columns=TOWN, standardise={"town": {"lookup": "towns", "missing": "keep"}})
+    assert [accepted["town"] for accepted in cleanser.run(keeping, [row(town="Ys")]).silver] == ["Ys"]
+
+
 def test_an_unknown_variant_is_refused(cleanser: Any, row: Make) -> None:
     """Variants are told apart letter by letter: `bath` is not `Bath`."""
     dataset = cleanser.dataset(columns=TOWN, standardise={"town": {"lookup": "towns"}})
