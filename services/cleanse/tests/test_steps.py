@@ -86,6 +86,7 @@ WRONG = {
     "def double(rows)\n": "raised SyntaxError at line 1",
     "def other(rows):\n    return rows\n": "the file defines no such function",
     "import sys\n\ndef double(rows):\n    sys.exit(0)\n": "raised SystemExit at line 4",
+    "import polars as pl\n\ndef double(rows):\n    raise pl.exceptions.PanicException('gone')\n": "raised PanicException at line 4: gone",
     FRAME.format("None"): "it returned NoneType, not polars.DataFrame",
     FRAME.format("rows.head(1)"): r"got 2 row\(s\) and returned 1",
     FRAME.format("rows.vstack(rows)"): r"returned 4 with 2 different _row_ids",
@@ -106,6 +107,13 @@ def test_a_step_that_does_what_it_may_not_writes_nothing(desk: Desk, code: str) 
         desk.deliver("a,1,3.00,Bath", "b,1,1.00,Bath")
     assert "takes and returns a polars.DataFrame with _row_id, price" in caught.value.hint
     assert not (desk.folder / "lakehouse/silver/sales").exists()
+
+
+def test_an_interrupted_step_is_no_failed_one(desk: Desk) -> None:
+    """Ctrl-C ends the run, whatever it meets."""
+    with_step(desk, "def double(rows):\n    raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        desk.deliver("a,1,3.00,Bath")
 
 
 def test_a_step_without_a_function_for_the_engine_says_so(desk: Desk) -> None:

@@ -99,9 +99,9 @@ class _Call:
             )
         try:
             self.engine.transform(relation(self.name), self._given(), self._loaded())
-        except PodiumError:
+        except (PodiumError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # `sys.exit` and a panic of Polars are no Exception
             line = self._line(error)
             if isinstance(error, OSError) and line is None:
                 raise  # a full disk, say: the function has nothing to do with it
