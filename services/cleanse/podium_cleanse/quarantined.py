@@ -1,5 +1,7 @@
 """Rows in quarantine that somebody has decided on: read from Bronze once more, or given up; either way they leave quarantine."""
 
+import logging
+
 from podium_contracts.errors import LedgerImbalance
 from podium_lakehouse.cleansing import columns as names
 from podium_lakehouse.cleansing import outcome
@@ -18,6 +20,21 @@ QUARANTINED = "quarantined"
 CHOSEN = "chosen"
 AGAIN = "refused_again"
 HELD = "bronze_held"
+
+log = logging.getLogger("podium.cleanse")
+
+
+def tell_withdrawn(name: str, given_up: Intent | None) -> None:
+    """Log that a decision on a dataset's quarantine will not be carried out, where an intent that was given up had one."""
+    if given_up is None or given_up.decision is None:
+        return
+    decision = given_up.decision
+    rows = f"refused by {decision.rule}" if decision.rule else f"{len(decision.ids) or 'all'} of them"
+    log.warning(
+        "%s of rows of quarantine.%s (%s), which failed or was interrupted, is withdrawn: what it was planned on has changed since. "
+        "They are still there: repeat `podium quarantine %s`",
+        decision.action, name, rows, decision.action,
+    )  # fmt: skip
 
 
 def condition(decision: Decision, dialect: Dialect) -> str:

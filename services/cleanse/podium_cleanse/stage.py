@@ -68,7 +68,7 @@ def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     """Bring a dataset's Silver up to Bronze; answers a Bronze completion, or the verdict that lets waiting rows go on.
 
     While the dataset is held by a failed verdict, its last completion is announced again and later rows wait in Bronze; where the
-    pipeline wants it, the last certified version is put back first.
+    pipeline wants it, the last certified version is put back first. A decision on quarantine that no longer stands is told of.
 
     Raises:
         BadSource: a declared column is nowhere in the source; nothing was planned.
@@ -78,7 +78,11 @@ def cleanse(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
     """
     name = event.subject.split(".", 1)[1]
     scope = Scope(pipeline=pipeline.name, stage=Stage.CLEANSE, subject=f"{Layer.SILVER}.{name}")
-    intent = lakehouse.pending(scope, pipeline) or _plan(event, scope, name, pipeline, lakehouse)
+    intent = lakehouse.pending(scope, pipeline)
+    if intent is None:
+        if not isinstance(event.data, QualityEvaluated):  # which comes in the same run: once is enough
+            quarantined.tell_withdrawn(name, lakehouse.intents.given_up(scope))
+        intent = _plan(event, scope, name, pipeline, lakehouse)
     if intent is None:
         last = lakehouse.completions.last(scope)
         return [last] if last and not isinstance(event.data, QualityEvaluated) else []

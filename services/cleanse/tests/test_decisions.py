@@ -2,7 +2,7 @@
 
 import pytest
 from podium_cleanse.decisions import decide
-from podium_contracts.errors import TerminalError
+from podium_contracts.errors import StepFailed, TerminalError
 from podium_contracts.events import CloudEvent, envelope
 from podium_contracts.events.v1 import LayerCompleted, QualityEvaluated, QuarantineStock, Run, RunRequested
 from podium_lakehouse.lakehouse import Lakehouse
@@ -182,3 +182,25 @@ def test_a_replay_under_other_keys_is_refused(refused: Desk) -> None:
     decided(refused, REJECT)
     with pytest.raises(TerminalError, match=r"other duplicates\.keys: \[id\]"):
         decided(refused, REPLAY)
+
+
+def test_a_failed_replay_that_no_longer_stands_is_told_of(
+    refused: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It was planned under another pipeline: its rows stay in quarantine until somebody decides on them again, and a run says so."""
+    sales = refused.spec["datasets"]["sales"]
+    sales["steps"] = {"clean": {"columns": ["price"], "polars": "steps/clean.py:clean"}}
+    refused.steps = {"steps/clean.py": b"def clean(rows):\n    1 / 0\n"}
+    refused.towns("Bath,Bath", "Wells,Wells")
+    with pytest.raises(StepFailed):
+        decided(refused, REPLAY)
+    assert not caplog.text
+    refused.steps = {"steps/clean.py": b"def clean(rows):\n    return rows\n"}
+    refused.deliver("g,1,1.00,Bath")
+    assert "replay of rows of quarantine.sales (refused by lookup.town)" in caplog.text
+    assert "repeat `podium quarantine replay`" in caplog.text
+    caplog.clear()
+    decided(refused, REPLAY)
+    refused.deliver("h,1,1.00,Bath")
+    assert sorted(refused.silver()) == ["a", "b", "e", "g", "h"]
+    assert not caplog.text

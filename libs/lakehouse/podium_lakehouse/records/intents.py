@@ -320,6 +320,11 @@ class Intents:
         overtaken = intent.after != completed or moved
         return None if overtaken or intent.fingerprint != fingerprint or intent.differs(versions) else intent
 
+    def given_up(self, scope: Scope) -> Intent | None:
+        """Return the last intent of a scope where `pending` has just found that it no longer stands."""
+        last = self.seen[scope.key]
+        return self.read(scope, last) if last > self.completed[scope.key] else None
+
     def begun(self, scope: Scope, completed: int, last: int) -> Intent | None:
         """Return the intent between two numbers, the first of them excluded, that has committed to a table; their bases let no second one do so."""
         intents = (self.read(scope, number) for number in range(completed + 1, last + 1))
