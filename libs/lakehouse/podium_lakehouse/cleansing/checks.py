@@ -160,7 +160,7 @@ class _Dataset:
             yield self._refused(path, error)
             return
         kind = typed.type
-        if kind is None or kind == wanted or _widens(kind, wanted):
+        if kind is None or kind == wanted or _widens(typed.literal or kind, wanted):
             return
         yield self._problem(
             path, f"the expression is {kind}, the column {wanted}", f"declare the column as {kind}"
@@ -391,7 +391,6 @@ def _widens(kind: ColumnType, wanted: ColumnType) -> bool:
     """Whether every value of one numeric type is exactly a value of another."""
     if not (kind.numeric and wanted.numeric):
         return False
-    whole = {"integer": 10, "bigint": 19}.get(kind.name, kind.precision - kind.scale)
-    if wanted.name == "decimal":
-        return whole <= wanted.precision - wanted.scale and kind.scale <= wanted.scale
-    return kind.name == "integer" and wanted.name == "bigint"
+    whole = {"integer": 10, "bigint": 19}.get(kind.name, kind.whole)
+    most = {"integer": 9, "bigint": 18}.get(wanted.name, wanted.whole)
+    return whole <= most and kind.scale <= wanted.scale

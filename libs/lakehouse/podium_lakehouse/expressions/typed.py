@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial, reduce
 
 from podium_contracts.pipeline import ColumnType
-from podium_contracts.pipeline.types import BIGINT, MAX_DIGITS
+from podium_contracts.pipeline.types import BIGINT, INTEGER, MAX_DIGITS
 
 MAX_PRODUCT_DIGITS = 37
 """Spark counts one digit more than a product can have, and rounds where that is more than 38."""
@@ -50,6 +51,13 @@ class Typed:
             return kind
         return ColumnType.decimal(INTEGER_DIGITS if kind.name == "integer" else BIGINT_DIGITS, 0)
 
+    @property
+    def is_integer(self) -> bool:
+        """Whether every value is an integer: a column's, or a literal of so few digits."""
+        if self.literal and not self.literal.scale:
+            return self.literal.precision < INTEGER_DIGITS
+        return self.type == INTEGER
+
 
 def common_type(values: list[Typed], text: str) -> ColumnType:
     """Return the type that holds every value of all of them; `text` is what an error quotes.
@@ -57,22 +65,33 @@ def common_type(values: list[Typed], text: str) -> ColumnType:
     Raises:
         ExpressionError: they are all null, or mix what is not a number with something else.
     """
-    first, *rest = [value for value in values if value.type is not None] or [Typed("", None)]
-    for value in rest:
-        if first.type != value.type:
-            first = Typed("", _common_number(first, value, text))
-    if first.type is None:
+    typed = [value for value in values if value.type is not None]
+    kind = reduce(partial(_common, text=text), typed, Typed("", None)).type
+    if kind is None:
         raise ExpressionError(f"{text!r} is always null")
-    return first.type
+    return kind
+
+
+def _common(one: Typed, other: Typed, text: str) -> Typed:
+    """Return the type of two, and the digits of both where both are literals: what they meet next must hold each of them."""
+    if one.type is None:
+        return other
+    kind = one.type if one.type == other.type else _common_number(one, other, text)
+    if not (one.literal and other.literal):
+        return Typed("", kind)
+    return Typed("", kind, literal=_common_decimal(one.literal, other.literal, text))
 
 
 def _common_number(one: Typed, other: Typed, text: str) -> ColumnType:
     if not (one.type and other.type and one.type.numeric and other.type.numeric):
         raise ExpressionError(f"{text!r} mixes {one.type} and {other.type}")
     if "decimal" not in {one.type.name, other.type.name}:
-        return BIGINT
-    left, right = one.as_decimal, other.as_decimal
-    return _decimal(max(left.whole, right.whole), max(left.scale, right.scale), MAX_DIGITS, text)
+        return INTEGER if one.is_integer and other.is_integer else BIGINT
+    return _common_decimal(one.as_decimal, other.as_decimal, text)
+
+
+def _common_decimal(one: ColumnType, other: ColumnType, text: str) -> ColumnType:
+    return _decimal(max(one.whole, other.whole), max(one.scale, other.scale), MAX_DIGITS, text)
 
 
 def product_type(one: ColumnType, other: ColumnType, text: str) -> ColumnType:

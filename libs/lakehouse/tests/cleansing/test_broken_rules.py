@@ -64,6 +64,16 @@ def test_the_nearest_bound_corrects_a_number(cleanser: Any, row: Make, text: str
     ]
 
 
+def test_a_literal_corrects_an_integer(cleanser: Any, row: Make) -> None:
+    """Whole numbers are bigints until they meet a narrower column."""
+    dataset = cleanser.dataset(
+        columns={"x": {"type": "integer"}, "y": {"type": "integer", "expression": "coalesce(x, 7)"}},
+        rules=range_of(on_failure="correct", correction="0"),
+    )
+    done = cleanser.run(dataset, [row("a", x="-1"), row("b", x=None)])
+    assert sorted((r["id"], r["x"], r["y"]) for r in done.silver) == [("a", 0, 0), ("b", None, 7)]
+
+
 def test_what_is_derived_is_made_of_corrected_values(cleanser: Any, row: Make) -> None:
     """A correction comes before the columns that are computed."""
     double = {"double": {"type": "decimal(12,2)", "expression": "x * 2"}}

@@ -381,6 +381,25 @@ def test_a_dataset_without_mistakes_has_none() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "expression", "said"),
+    [
+        ("integer", "0", ""),
+        ("integer", "-999999999", ""),
+        ("integer", "1000000000", "the expression is bigint, the column integer"),
+        ("integer", "coalesce(n, 0)", ""),
+        ("integer", "1.0", "the expression is decimal(2,1), the column integer"),
+        ("decimal(3,2)", "9", ""),
+        ("decimal(3,2)", "10", "the expression is bigint, the column decimal(3,2)"),
+        ("decimal(3,2)", "coalesce(n, 0)", "the expression is integer, the column decimal(3,2)"),
+    ],
+)
+def test_a_literal_goes_where_its_digits_fit(kind: str, expression: str, said: str) -> None:
+    """What is written is known: 0 is a bigint, and a value of a narrower column as well."""
+    made = spec(more={"x": {"type": kind, "expression": expression}})
+    assert [message for _, message, _ in found(made)] == ([said] if said else [])
+
+
+@pytest.mark.parametrize(
     ("sources", "nulls"),
     [
         ([], {}),
