@@ -125,7 +125,8 @@ def refuse_failing(name: str, dataset: Dataset, counts: Counts, engine: Engine, 
     ]
     raise TerminalError(
         f"{name}: {'. '.join(told)}",
-        hint="nothing was written. Mend the source, or the rule: with `on_failure: quarantine` such rows are set apart",
+        hint="Silver is as it was. Bronze has the rows and keeps them, so change the rule: with `on_failure: quarantine` such rows are set apart, "
+        "with `warn` they stay; what is not `required` may say nothing of them",
     )
 
 

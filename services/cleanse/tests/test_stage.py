@@ -232,6 +232,7 @@ def test_a_rule_may_fail_the_stage(desk: Desk) -> None:
     assert str(raised.value).startswith(
         "silver.sales: rule.not_negative is broken by 2 row(s), as in/1.csv row 2: {"
     )
+    assert "Bronze has the rows and keeps them, so change the rule" in raised.value.hint
     assert not (desk.folder / "lakehouse/silver/sales").exists()
     rules(desk, not_negative={**rule, "on_failure": "quarantine"})
     (event,) = desk.cleanse(event)
