@@ -22,13 +22,6 @@ def counted(lakehouse: Lakehouse, datasets: Iterable[str], run: str = "") -> lis
     return [{"dataset": name, **row} for name in datasets for row in _rows(lakehouse, name, statement, run)]
 
 
-def listed(lakehouse: Lakehouse, dataset: str, *, rule: str, limit: int, run: str = "") -> list[Row]:
-    """Return refused rows of a dataset, oldest first; those that a rule refused, and those of a run, where they are named."""
-    condition = f"WHERE list_contains(rules, {DUCKDB.text(rule)})" if rule else ""
-    order = "ORDER BY quarantined_at, source_file, source_row"
-    return _rows(lakehouse, dataset, f"SELECT * FROM refused {condition} {order} LIMIT {limit}", run)
-
-
 def write_counts(rows: list[Row], form: Form) -> None:
     """Write what `counted` returned."""
     if form == Form.JSON:
@@ -37,8 +30,11 @@ def write_counts(rows: list[Row], form: Form) -> None:
         write_rows(rows, none="no row is in quarantine")
 
 
-def write_refused(rows: list[Row], form: Form) -> None:
-    """Write what `listed` returned."""
+def write_refused(
+    lakehouse: Lakehouse, dataset: str, form: Form, *, rule: str, limit: int, run: str = ""
+) -> None:
+    """Write refused rows of a dataset, oldest first, those of a rule or a run where they are named; where a rule has refused no row, those that have."""
+    rows = _listed(lakehouse, dataset, rule=rule, limit=limit, run=run)
     if form == Form.JSON:
         write_json(rows)
         return
@@ -46,7 +42,16 @@ def write_refused(rows: list[Row], form: Form) -> None:
     for row in shown:
         assert isinstance(row["rules"], list)
         row["rules"] = ", ".join(row["rules"])
-    write_rows(shown, none="no such row", figures=False)
+    rules = "" if shown else ", ".join(str(row["rule"]) for row in counted(lakehouse, [dataset], run))
+    none = f"no such row; the rules that refused rows are: {rules}" if rules else "no row is in quarantine"
+    write_rows(shown, none=none, figures=False)
+
+
+def _listed(lakehouse: Lakehouse, dataset: str, *, rule: str, limit: int, run: str = "") -> list[Row]:
+    """Return refused rows of a dataset, oldest first; those that a rule refused, and those of a run, where they are named."""
+    condition = f"WHERE list_contains(rules, {DUCKDB.text(rule)})" if rule else ""
+    order = "ORDER BY quarantined_at, source_file, source_row"
+    return _rows(lakehouse, dataset, f"SELECT * FROM refused {condition} {order} LIMIT {limit}", run)
 
 
 def _rows(lakehouse: Lakehouse, dataset: str, statement: str, run: str) -> list[Row]:

@@ -342,6 +342,17 @@ def test_quarantine_is_counted_and_filtered_by_rule(terminal: Terminal) -> None:
     assert len(terminal.podium("quarantine", "show", "sales", "-n", "1", "-o", "json").json) == 1
 
 
+def test_quarantine_names_the_rules_that_there_are(terminal: Terminal) -> None:
+    """Where the one that was asked for has refused no row; a script gets none."""
+    terminal.deliver("one.csv", "a,x,1", "b,1,-1", "c,1,1")
+    terminal.podium("run", "-q")
+    shown = terminal.podium("quarantine", "show", "sales", "--rule", "not_negative")
+    assert " ".join(shown.out.split()) == (
+        "no such row; the rules that refused rows are: key.at, rule.not_negative, schema.at"
+    )
+    assert terminal.podium("quarantine", "show", "sales", "-r", "not_negative", "-o", "json").json == []
+
+
 def test_refused_rows_are_replayed_or_rejected(terminal: Terminal) -> None:
     """After the file is mended a replay brings them to Silver and judges it; what is rejected is gone, and the ledger says both."""
     terminal.deliver("one.csv", "a,1,1.00", "b,1,-1.00", "c,1,-2.00", "d,x,1.00")

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from podium.console import Form, OutputOption, Row, near, output, write_json, write_rows, write_terms
 from podium.opening import DEFAULT_FILE, FileOption, Opened, OverlayOption, dataset_of, open_pipeline
-from podium.refused import counted, listed, write_counts, write_refused
+from podium.refused import counted, write_counts, write_refused
 from podium.summary import equations
 
 DAY = "%Y-%m-%d"
@@ -163,4 +163,4 @@ def show_quarantine(
     """
     opened = open_pipeline(file, overlay=overlay)
     name = dataset_of(opened, dataset)
-    write_refused(listed(opened.lakehouse, name, rule=rule, limit=limit), form)
+    write_refused(opened.lakehouse, name, form, rule=rule, limit=limit)

@@ -25,7 +25,7 @@ from podium.kubectl.connection import ContextOption, NamespaceOption, ask
 from podium.kubectl.finding import missing, pinned_by, read, run_named, stages_of
 from podium.kubectl.pipelines import Deployed, deployed
 from podium.nearest import nearest
-from podium.refused import counted, listed, write_counts, write_refused
+from podium.refused import counted, write_counts, write_refused
 from podium.summary import equation, equations
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A PipelineRun.")]
@@ -212,7 +212,7 @@ def quarantine(
     if dataset and dataset not in datasets:
         raise TerminalError(f"no dataset {dataset!r}", hint=nearest(dataset, datasets))
     if dataset:
-        write_refused(listed(lakehouse, dataset, rule=rule, limit=limit, run=run), form)
+        write_refused(lakehouse, dataset, form, rule=rule, limit=limit, run=run)
     else:
         write_counts(counted(lakehouse, datasets, run), form)
 
