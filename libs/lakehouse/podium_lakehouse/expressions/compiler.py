@@ -70,6 +70,7 @@ _FAMILIES: dict[Family, frozenset[str]] = {
 }
 _WHOLE = re.compile("[0-9]{1,10}")
 _NUMBER = re.compile("[0-9]+[.]?[0-9]*")
+_LACKING = re.compile("Required keyword: '[a-z_]+' missing for <class '[^']+'>")
 
 
 def compile_expression(text: str, columns: Mapping[str, ColumnType], dialect: Dialect) -> Typed:
@@ -92,7 +93,7 @@ def _parse(text: str) -> exp.Expr:
     try:
         tree = _Expressions().parse(text)
     except SqlglotError as error:
-        first = str(error).splitlines()[0]
+        first = _LACKING.sub("something is missing", str(error).splitlines()[0])
         raise ExpressionError(f"{text!r} is not an expression: {first}") from error
     if len(tree) != 1 or tree[0] is None:
         raise ExpressionError(f"{text!r} must be one expression")

@@ -29,6 +29,8 @@ def refusal(text: str, columns: dict[str, ColumnType], dialect: Dialect) -> tupl
         ("1; 2", "'1; 2' must be one expression", ""),
         ("text; drop table x", "'text; drop table x' must be one expression", ""),
         ("quantity, big", "'quantity, big' is not an expression: Invalid expression / Unexpected token. Line 1, Col: 9.", ""),
+        ("quantity +", "'quantity +' is not an expression: something is missing. Line 1, Col: 10.", ""),
+        ("case when flag then", "'case when flag then' is not an expression: something is missing. Line 1, Col: 19.", ""),
         ("(quantity", "'(quantity' is not an expression: Expecting ). Line 1, Col: 9.", ""),
         ("quantity as q", "'quantity AS q' (Alias) is not allowed in an expression", THE_LIST),
         ("select 1", "'SELECT 1' (Select) is not allowed in an expression", THE_LIST),
