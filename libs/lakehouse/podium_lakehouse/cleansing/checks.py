@@ -199,9 +199,11 @@ class _Dataset:
                 f"{rule.method} needs a number of at most {MOST_DIGITS} digits, {name} is {kind}",
                 "take forward or backward",
             )
-        if rule.method == "linear" and self.read.get(rule.order_by[0]) in {STRING, BOOLEAN}:
+        measure = self.read.get(rule.order_by[0]) if rule.method == "linear" else None
+        if measure in {STRING, BOOLEAN}:
             yield self._problem(
-                (*path, "order_by", 0), f"linear needs a number, a date or a time, {rule.order_by[0]} is none"
+                (*path, "order_by", 0),
+                f"linear needs a number, a date or a time, {rule.order_by[0]} is {measure}",
             )
 
     def _standardise(self) -> Iterator[Problem]:
@@ -263,9 +265,9 @@ class _Dataset:
             return
         kind = self.columns[rule.column]
         if isinstance(rule, RangeCheck) and not kind.numeric:
-            yield self._problem((*path, "column"), f"a range_check needs a number, {rule.column} is none")
+            yield self._problem((*path, "column"), f"a range_check needs a number, {rule.column} is {kind}")
         elif not isinstance(rule, RangeCheck) and kind != STRING:
-            yield self._problem((*path, "column"), f"a {rule.type} needs a string, {rule.column} is none")
+            yield self._problem((*path, "column"), f"a {rule.type} needs a string, {rule.column} is {kind}")
 
     def _correction(self, path: Path, rule: Rule, kind: ColumnType) -> Iterator[Problem]:
         """Yield what is wrong with the value that takes the place of one that breaks a rule."""
@@ -335,7 +337,9 @@ class _Dataset:
         if fuzzy.column not in self.columns:
             yield self._unknown((*path, "column"), fuzzy.column, self.columns)
         elif self.columns[fuzzy.column] != STRING:
-            yield self._problem((*path, "column"), f"fuzzy compares strings, {fuzzy.column} is none")
+            yield self._problem(
+                (*path, "column"), f"fuzzy compares strings, {fuzzy.column} is {self.columns[fuzzy.column]}"
+            )
 
     def _merging(self) -> Iterator[Problem]:
         merging = names.merged_columns(self.dataset)

@@ -138,7 +138,7 @@ ONE_MISTAKE = {
     ),
     "numbers that are nearly the same": (
         {"duplicates": {"keys": ["id"], "fuzzy": {"block": ["day"], "column": "n", "threshold": "0.9"}}},
-        ("duplicates.fuzzy.column", "fuzzy compares strings, n is none", ""),
+        ("duplicates.fuzzy.column", "fuzzy compares strings, n is integer", ""),
     ),
     "a way of merging a key": (
         {"duplicates": {"keys": ["id"], "order": ["day"], "strategy": "merge", "merge": {"id": "max"}}},
@@ -173,7 +173,7 @@ ONE_MISTAKE = {
     ),
     "a line along a text": (
         {"nulls": {"n": {"strategy": "interpolate", "method": "linear", "order_by": ["id"]}}},
-        ("nulls.n.order_by[0]", "linear needs a number, a date or a time, id is none", ""),
+        ("nulls.n.order_by[0]", "linear needs a number, a date or a time, id is string", ""),
     ),
     "an interpolation of messages": (
         {**TOPIC, "nulls": {"n": {"strategy": "interpolate", "method": "mean"}}},
@@ -189,7 +189,7 @@ ONE_MISTAKE = {
     ),
     "reference data of a number": (
         {"rules": {"r": {"type": "reference_data_check", "column": "n", "lookup": "towns"}}},
-        ("rules.r.column", "a reference_data_check needs a string, n is none", ""),
+        ("rules.r.column", "a reference_data_check needs a string, n is integer", ""),
     ),
     "a condition that is none": (
         {"rules": {"r": {"type": "custom_logic", "expression": "n + 1"}}},
@@ -271,11 +271,11 @@ ONE_MISTAKE = {
     ),
     "a range of texts": (
         {"rules": {"r": {"type": "range_check", "column": "id", "min": 0}}},
-        ("rules.r.column", "a range_check needs a number, id is none", ""),
+        ("rules.r.column", "a range_check needs a number, id is string", ""),
     ),
     "a format of numbers": (
         {"rules": {"r": {"type": "format_validation", "column": "n", "pattern": "1"}}},
-        ("rules.r.column", "a format_validation needs a string, n is none", ""),
+        ("rules.r.column", "a format_validation needs a string, n is integer", ""),
     ),
     "an unknown key": (
         {"duplicates": {"keys": ["id", "x"]}},
