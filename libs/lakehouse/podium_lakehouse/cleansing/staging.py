@@ -352,12 +352,10 @@ class _Staging:
         whole = [condition for condition, _ in broken]
         refused = " OR ".join([corrupt, *whole])
         listed = self.dialect.list_of([(corrupt, "csv.corrupt"), *broken])
-        dropped = [
-            f"WHEN {self._name(f'_null_{name}')} THEN {self.dialect.text(name)}"
-            for name, rule in self.dataset.nulls.items()
-            if rule.strategy == "drop"
-        ]
-        dropped_by = f"CASE {' '.join(dropped)} END" if dropped else "NULL"
+        dropped = " ".join(
+            f"WHEN {mark} THEN {self.dialect.text(name)}" for name, mark in self._dropping().items()
+        )
+        dropped_by = f"CASE {dropped} END" if dropped else "NULL"
         selected: Selected = [(name, self._name(name)) for name in self._business()]
         selected += [
             (names.REFUSED, f"({refused})"),
@@ -406,20 +404,36 @@ class _Staging:
             if rule and rule.lookup and rule.missing == "quarantine":
                 conditions[f"lookup.{name}"] = self._name(f"_unknown_{name}")
         conditions |= {f"step.{name}": self._name(names.step_mark(name)) for name in self.dataset.steps}
-        for name, declared in self.dataset.rules.items():
-            if declared.on_failure != "warn":
-                conditions[names.rule_id(name)] = f"coalesce({self._judging.broken(name, declared)}, FALSE)"
+        conditions |= self._broken()
         required = dict.fromkeys([*self.dataset.duplicates.keys, *self.dataset.duplicates.order])
-        dropping = {name for name, rule in self.dataset.nulls.items() if rule.strategy == "drop"}
+        dropping = self._dropping()
         for name in required:
-            expected = f" AND NOT {self._name(f'_null_{name}')}" if name in dropping else ""
+            expected = f" AND NOT {dropping[name]}" if name in dropping else ""
             conditions[f"key.{name}"] = f"({self._name(name)} IS NULL AND {intact}{expected})"
-        return conditions | self._unevaluated(conditions, dropping)
+        return conditions | self._unevaluated(conditions)
 
-    def _unevaluated(self, conditions: Mapping[str, str], dropping: Iterable[str]) -> dict[str, str]:
+    def _dropping(self) -> dict[str, str]:
+        """The columns whose null drops a row, and the mark of a row that has it."""
+        return {
+            name: self._name(f"_null_{name}")
+            for name, rule in self.dataset.nulls.items()
+            if rule.strategy == "drop"
+        }
+
+    def _broken(self) -> dict[str, str]:
+        """The declared rules that refuse a row which breaks them. One that fails the stage does not, for a row that is dropped."""
+        dropped = " OR ".join(self._dropping().values()) or "FALSE"
+        conditions: dict[str, str] = {}
+        for name, rule in self.dataset.rules.items():
+            broken = f"coalesce({self._judging.broken(name, rule)}, FALSE)"
+            if rule.on_failure != "warn":
+                fails = rule.on_failure == "fail"
+                conditions[names.rule_id(name)] = f"({broken} AND NOT ({dropped}))" if fails else broken
+        return conditions
+
+    def _unevaluated(self, conditions: Mapping[str, str]) -> dict[str, str]:
         """The required rules that say nothing of a row which is neither refused nor dropped, with that condition."""
-        otherwise = [*conditions.values(), *(self._name(f"_null_{name}") for name in dropping)]
-        gone = " OR ".join(otherwise) or "FALSE"
+        gone = " OR ".join([*conditions.values(), *self._dropping().values()]) or "FALSE"
         return {
             f"{names.UNEVALUATED}{name}": f"({self._judging.unevaluated(rule)} AND NOT ({gone}))"
             for name, rule in self.dataset.rules.items()

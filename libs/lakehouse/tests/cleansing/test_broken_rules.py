@@ -170,6 +170,20 @@ def test_a_required_condition_says_something_of_every_row(cleanser: Any, row: Ma
     assert done.dropped == {"n": 1}
 
 
+def test_a_dropped_row_fails_no_stage(cleanser: Any, row: Make) -> None:
+    """It goes nowhere, whatever it says otherwise; one that is refused for another rule is refused."""
+    dataset = cleanser.dataset(
+        columns={**X, "n": {"type": "integer"}},
+        nulls={"n": {"strategy": "drop"}},
+        rules=range_of(on_failure="fail"),
+    )
+    done = cleanser.run(
+        dataset, [row("a", x="11", n=None), row("b", at="?", x="11", n=None), row("c", x="11", n="1")]
+    )
+    assert done.dropped == {"n": 1}
+    assert done.rules == [["schema.at", "key.at"], ["rule.r"]]
+
+
 def test_details_name_the_deductions_of_a_row(cleanser: Any, row: Make) -> None:
     """With `details`, a row says why it has its score."""
     deductions = {
