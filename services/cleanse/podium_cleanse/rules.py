@@ -19,6 +19,8 @@ EXAMPLES = 3
 """Rows that an error shows."""
 SHOWN_CHARACTERS = 200
 """Of each of them; all of it is in Bronze."""
+FAILING = "with `on_failure: quarantine` such rows are set apart, with `warn` they stay"
+REQUIRED = "with `required: false` it may say nothing of a row"
 
 log = logging.getLogger("podium.cleanse")
 
@@ -123,10 +125,10 @@ def refuse_failing(name: str, dataset: Dataset, counts: Counts, engine: Engine, 
         + "; ".join(_shown(row) for row in engine.records(dispatch.examples(rule, EXAMPLES)))
         for rule, words in found.items()
     ]
+    ways = dict.fromkeys(REQUIRED if rule.startswith(names.UNEVALUATED) else FAILING for rule in found)
     raise TerminalError(
         f"{name}: {'. '.join(told)}",
-        hint="Silver is as it was. Bronze has the rows and keeps them, so change the rule: with `on_failure: quarantine` such rows are set apart, "
-        "with `warn` they stay; what is not `required` may say nothing of them",
+        hint=f"Silver is as it was. Bronze has the rows and keeps them, so change the rule: {'; '.join(ways)}",
     )
 
 

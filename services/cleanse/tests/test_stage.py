@@ -252,8 +252,10 @@ def test_a_long_row_is_cut_where_a_rule_fails_the_stage(desk: Desk) -> None:
 def test_a_required_rule_that_says_nothing_fails_the_stage(desk: Desk) -> None:
     """Where a required condition is null, the rule could not be evaluated."""
     rules(desk, sane={"type": "custom_logic", "expression": "town <> 'Ely'", "required": True})
-    with pytest.raises(TerminalError, match=r"rule\.sane is required, and says nothing of 1 row"):
+    said = r"rule\.sane is required, and says nothing of 1 row"
+    with pytest.raises(TerminalError, match=said) as raised:
         desk.deliver("a,1,1.00,Bath", "b,1,1.00,")
+    assert raised.value.hint.endswith("change the rule: with `required: false` it may say nothing of a row")
 
 
 def test_a_rule_whose_lookup_cannot_be_read_is_left_out(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
