@@ -60,7 +60,7 @@ def write(options: list[str]) -> None:
     resolve(LOCKS / "uv.txt", "--group", "uv", *options)
     resolve(dev, "--group", "build", "--group", "dev", *options)
     parts = {
-        LOCKS / "run.txt": ("--group", "build", "libs/cli/pyproject.toml"),
+        LOCKS / "run.txt": ("--group", "build", "--extra", "avro", "libs/cli/pyproject.toml"),
         LOCKS / "build.txt": ("--group", "build"),
     }
     for project in sorted(ROOT.glob("services/*/pyproject.toml")):
