@@ -328,6 +328,40 @@ def test_a_sheet_becomes_rows(make_shop: Any, tmp_path: Path) -> None:
     ]
 
 
+CELLS: list[tuple[Any, str | None]] = [
+    (1e-10, "0.0000000001"),
+    (2 / 3, "0.6666666666666666"),
+    (999999.9999999999, "999999.9999999999"),
+    (0.1 + 0.2, "0.30000000000000004"),
+    (123456789.12345679, "123456789.12345679"),
+    (-2.5, "-2.5"),
+    (1e22, "1" + "0" * 22),
+    ("123456789.123456791", "123456789.123456791"),
+    ("123456789012345678", "123456789012345678"),
+    ("1.50", "1.50"),
+    ("1e-10", "1e-10"),
+    ("true", "true"),
+    (False, "false"),
+    ("1899-12-31 10:00:00", "1899-12-31 10:00:00"),
+    (time(10), "10:00:00"),
+    (timedelta(hours=30, minutes=5), "30:05:00"),
+    (timedelta(days=90, milliseconds=250), "2160:00:00.250"),
+    (timedelta(minutes=5), "00:05:00"),
+    (datetime(1900, 3, 1, 6, 5), "1900-03-01 06:05:00"),  # noqa: DTZ001 - as above
+    ("=A1+1", None),
+]
+
+
+def test_a_cell_is_what_it_holds(make_shop: Any, tmp_path: Path) -> None:
+    """No digit is lost, and a text stays what it is though it looks like a number or a time, whatever is beside it."""
+    shop = make_shop(tmp_path, format="excel")
+    rows = [[None, number, "#N/A", cell] for number, (cell, _) in enumerate(CELLS)]
+    shop.deliver("a.xlsx", excel([], [None, "id", "error", "cell"], *rows))
+    assert flow(shop) == (len(CELLS), len(CELLS))
+    found = [("#N/A", text) for _, text in CELLS]
+    assert shop.values("error", "cell") == found
+
+
 def test_a_parquet_file_that_is_cut_off_while_it_is_read_ends_no_process(tmp_path: Path) -> None:
     """What the rows that were read are held against is what its footer had said."""
     path = tmp_path / "a.parquet"

@@ -3,7 +3,7 @@
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from xml.sax.saxutils import escape
 
 EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - Excel knows no zones
@@ -12,19 +12,20 @@ MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 TYPES = "application/vnd.openxmlformats-officedocument.spreadsheetml"
-MOMENT, DAY, CLOCK = 1, 2, 3
-"""The styles of cells that hold times: 22, 14 and 21 are Excel's own numbers of the formats."""
+MOMENT, DAY, CLOCK, LENGTH = 1, 2, 3, 4
+"""The styles of cells that hold times: 22, 14, 21 and 46 are Excel's own numbers of the formats."""
 STYLES = (
     f'<styleSheet xmlns="{MAIN}"><fonts count="1"><font/></fonts><fills count="1"><fill/></fills><borders count="1"><border/></borders>'
-    '<cellStyleXfs count="1"><xf/></cellStyleXfs><cellXfs count="4"><xf numFmtId="0"/><xf numFmtId="22" applyNumberFormat="1"/>'
-    '<xf numFmtId="14" applyNumberFormat="1"/><xf numFmtId="21" applyNumberFormat="1"/></cellXfs></styleSheet>'
+    '<cellStyleXfs count="1"><xf/></cellStyleXfs><cellXfs count="5"><xf numFmtId="0"/><xf numFmtId="22" applyNumberFormat="1"/>'
+    '<xf numFmtId="14" applyNumberFormat="1"/><xf numFmtId="21" applyNumberFormat="1"/>'
+    '<xf numFmtId="46" applyNumberFormat="1"/></cellXfs></styleSheet>'
 )
 
 Rows = Sequence[Sequence[object]]
 
 
 def workbook(sheets: Mapping[str, Rows]) -> bytes:
-    """Return a workbook. A text that begins with `#` is an error, None an empty cell."""
+    """Return a workbook. A text that begins with `#` is an error, one with `=` a formula that was saved without a value, None an empty cell."""
     names = list(sheets)
     listed = "".join(
         f'<sheet name="{escape(name)}" sheetId="{number}" r:id="rId{number}"/>'
@@ -73,16 +74,27 @@ def _cell(place: str, value: object) -> str:  # noqa: PLR0911 - a return for eac
             return ""
         case bool():
             return f'<c r="{place}" t="b"><v>{int(value)}</v></c>'
-        case datetime():
-            return f'<c r="{place}" s="{MOMENT}"><v>{(value - EPOCH).total_seconds() / DAY_SECONDS!r}</v></c>'
-        case date():
-            return f'<c r="{place}" s="{DAY}"><v>{(value - EPOCH.date()).days}</v></c>'
-        case time():
-            seconds = value.hour * 3600 + value.minute * 60 + value.second
-            return f'<c r="{place}" s="{CLOCK}"><v>{seconds / DAY_SECONDS!r}</v></c>'
+        case date() | time() | timedelta():
+            style, days = _days(value)
+            return f'<c r="{place}" s="{style}"><v>{days!r}</v></c>'
+        case str() if value.startswith("="):
+            return f'<c r="{place}"><f>{escape(value[1:])}</f></c>'
         case str() if value.startswith("#"):
             return f'<c r="{place}" t="e"><v>{value}</v></c>'
         case str():
             return f'<c r="{place}" t="inlineStr"><is><t xml:space="preserve">{escape(value)}</t></is></c>'
         case _:
             return f'<c r="{place}"><v>{value!r}</v></c>'
+
+
+def _days(value: date | time | timedelta) -> tuple[int, float]:
+    """Return the style of a cell that holds a time, and its days since the epoch, of a length of time its days."""
+    match value:
+        case datetime():
+            return MOMENT, (value - EPOCH).total_seconds() / DAY_SECONDS
+        case date():
+            return DAY, (value - EPOCH.date()).days
+        case time():
+            return CLOCK, (value.hour * 3600 + value.minute * 60 + value.second) / DAY_SECONDS
+        case _:
+            return LENGTH, value / timedelta(days=1)

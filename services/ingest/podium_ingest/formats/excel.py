@@ -1,7 +1,8 @@
 """Excel workbooks: the rows of one sheet below the row that names the columns.
 
 A workbook is held as a whole while it is read; a sheet has at most 1,048,576 rows. Numbers in it are binary ones of 64 bits: they are
-written with the fewest digits that mean the same, without a point where they are whole. What a formula gave when the workbook was saved is its value.
+written with the fewest digits that mean the same, without a point where they are whole. What a formula gave when the workbook was saved is
+its value; one that was saved without a value has none.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,20 +16,10 @@ from podium_contracts.names import storable_name
 from podium_contracts.pipeline import ExcelTable
 from podium_lakehouse.schemas.kinds import Kinds
 
+from podium_ingest.formats.excel_texts import texts_of
 from podium_ingest.formats.portions import AT_ONCE, Portion, check_names
 
-_ERRORS = {
-    "Div0": "#DIV/0!",
-    "NA": "#N/A",
-    "Name": "#NAME?",
-    "Null": "#NULL!",
-    "Num": "#NUM!",
-    "Ref": "#REF!",
-    "Value": "#VALUE!",
-    "GettingData": "#GETTING_DATA",
-}
 _WHICH_ROW = "say which row names them, as excel: {header_row: 3} in the source"
-_TIME_OF_DAY = "^1899-12-(?:30|31) "
 
 
 class Workbook:
@@ -77,16 +68,15 @@ class Workbook:
                 f"{name} has no sheet {wanted.sheet!r}", hint=f"its sheets are: {', '.join(sheets)}"
             )
         try:
-            sheet = book.load_sheet(wanted.sheet or 0, header_row=None, skip_rows=0, dtypes="string")
-            table, errors = sheet.to_arrow_with_errors()
+            table = texts_of(book, wanted.sheet or 0)
         except fastexcel.FastExcelError as error:
             raise _unreadable(name, error) from error
-        return cls(_completed(table, errors), name, wanted.header_row)
+        return cls(table, name, wanted.header_row)
 
     def portions(self) -> Iterator[Portion]:
         """See `Records`."""
         body = self._table.slice(self._header_row)
-        columns = [_texts(body.column(index)) for index in self._used]
+        columns = [_values(body.column(index)) for index in self._used]
         places = pa.array(range(1, len(body) + 1), pa.int64())
         there = columns[0].is_valid()
         for column in columns[1:]:
@@ -107,24 +97,8 @@ def _row(table: pa.RecordBatch, index: int) -> list[object]:
     return [column[index].as_py() for column in table.columns] if index < len(table) else []
 
 
-def _completed(table: pa.RecordBatch, errors: "fastexcel.CellErrors | None") -> pa.RecordBatch:
-    """Put the names of errors where cells hold them: they are no values, and not nothing either."""
-    if errors is None:
-        return table
-    columns = [column.to_pylist() for column in table.columns]
-    for error in errors.errors:
-        row, column = error.position
-        kind = error.detail.rpartition("Error(")[2].rstrip(")'\"")
-        columns[column][row] = _ERRORS.get(kind, error.detail)
-    return pa.RecordBatch.from_arrays(
-        [pa.array(column, pa.string()) for column in columns], table.schema.names
-    )
-
-
-def _texts(column: pa.Array) -> pa.Array:
-    """Return a column's texts: a time of day without the day that Excel counts from, and an empty text as null."""
-    times = pc.replace_substring_regex(column, _TIME_OF_DAY, "")
-    return pc.if_else(pc.equal(times, ""), None, times)
+def _values(column: pa.Array) -> pa.Array:
+    return pc.if_else(pc.equal(column, ""), None, column)
 
 
 def _unreadable(name: str, error: Exception) -> BadSource:
