@@ -86,7 +86,7 @@ def test_objects_become_rows(make_shop: Any, tmp_path: Path, form: str, text: st
 def test_a_line_that_is_no_object_is_kept(make_shop: Any, tmp_path: Path) -> None:
     """It is a row with its text, its line and the reason; the lines around it are read."""
     shop = make_shop(tmp_path, format="ndjson")
-    shop.deliver("a.json", b'{"id":"1"}\n{"id":"2"\n\n[3]\n{"id":"\xff"}\n{"id":"6"}')
+    shop.deliver("a.json", b'{"id":"1"}\n{"id":"2"\n \t\r\n[3]\n{"id":"\xff"}\n{"id":"6"}')
     assert flow(shop) == (5, 5)
     found = shop.values("_row", "id", "_corrupt_record")
     assert found == [

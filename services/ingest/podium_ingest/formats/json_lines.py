@@ -14,6 +14,7 @@ from podium_ingest.rows import RESERVED, Names
 LONGEST_BYTES = 64 << 20
 """A longer line is not one object of a table."""
 PORTION_BYTES = 8 << 20
+SPACE = b" \t\r"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -49,7 +50,7 @@ class Lines:
             if number == 1:
                 line = line.removeprefix(BYTE_ORDER_MARK)
             text = line.removesuffix(b"\n").removesuffix(b"\r")
-            if text:
+            if text.strip(SPACE):
                 self.rows += 1
                 yield number, text
 

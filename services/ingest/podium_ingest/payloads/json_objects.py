@@ -1,5 +1,6 @@
 """Messages in JSON: the fields of an object as columns of text, or the reason why a payload is none."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -12,7 +13,12 @@ from podium_ingest.payloads.decoded import MOST_FIELDS, Decoded, Value
 _UNNAMEABLE = re.compile(r'[\x00-\x1f"\\]')
 """Characters that JSON writes in a name as an escape only."""
 
-_REFUSALS = (msgspec.DecodeError, ValueError)
+_REFUSALS = (msgspec.DecodeError, ValueError, RecursionError)
+
+_DEEPER = b"[" * 9 + b"%b" + b"]" * 9
+"""A message that is read so keeps the stack that it takes to read its values' own texts afterwards."""
+_TRUNCATED = "Input data was truncated"
+_HALVED = r"a text has half a character: of a pair like `\ud83d\ude00`, one alone"
 
 
 class Fields:
@@ -31,12 +37,16 @@ class Fields:
 
     def decode(self, values: Sequence[Value]) -> Decoded:
         """Return the fields of messages as text: numbers as they were written, objects and arrays as JSON, null as null."""
-        refused: dict[int, str] = {}
         try:
-            rows = [self._row(value) for value in values]
+            return self._decoded([self._row(value) for value in values], values, {})
         except _REFUSALS:
             self._learn(values)
             rows, refused = self._one_by_one(values)
+            return self._decoded(rows, values, refused)
+
+    def _decoded(
+        self, rows: Sequence[msgspec.Struct], values: Sequence[Value], refused: dict[int, str]
+    ) -> Decoded:
         columns = list(zip(*map(msgspec.structs.astuple, rows), strict=True)) or [()] * len(self.names)
         return Decoded(
             {
@@ -49,11 +59,12 @@ class Fields:
     def _one_by_one(self, values: Sequence[Value]) -> tuple[list[msgspec.Struct], dict[int, str]]:
         rows, refused = [], {}
         for index, value in enumerate(values):
-            row = self._nothing
             try:
                 row = self._row(value)
+                msgspec.json.decode(_DEEPER % (value or b"{}"), type=msgspec.Raw)
             except _REFUSALS as error:
-                refused[index] = f"not a JSON object that is taken: {error}"
+                row = self._nothing
+                refused[index] = f"not a JSON object that is taken: {_reason(value or b'', error)}"
             rows.append(row)
         return rows, refused
 
@@ -90,6 +101,25 @@ class Fields:
         return msgspec.json.Decoder(row, float_hook=str)
 
 
+def _reason(value: bytes, error: Exception) -> str:
+    """Return why a message is refused: of one that is no JSON that, though its fields were refused before it was read to its end."""
+    try:
+        msgspec.json.decode(value)
+    except _REFUSALS as found:
+        error = found
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return _HALVED if _is_whole(value, error) else str(error)
+
+
+def _is_whole(value: bytes, error: Exception) -> bool:
+    """Return whether a message that msgspec calls truncated is not, as Python sees it, which takes half a character."""
+    try:
+        return str(error) == _TRUNCATED and json.loads(value) is not None
+    except (ValueError, RecursionError):
+        return False
+
+
 def _clashes(name: str, taken: Iterable[str]) -> bool:
     return bool(collisions([*{storable_name(other) for other in taken}, name]))
 
@@ -108,7 +138,7 @@ def _text(name: str, item: object, value: Value) -> str | None:
         return item
     if isinstance(item, bool):
         return "true" if item else "false"
-    if isinstance(item, int):
+    if isinstance(item, int) and (item or b"-0" not in (value or b"")):
         return str(item)
     raw = msgspec.json.decode(value or b"", type=dict[str, msgspec.Raw])
     return bytes(raw[name]).decode()

@@ -22,6 +22,9 @@ def fields() -> Fields:
         ("12345678901234567890123456789.123456789", "12345678901234567890123456789.123456789"),
         ("99999999999999999999", "99999999999999999999"),
         ("1e5", "1e5"),
+        ("0", "0"),
+        ("-0", "-0"),
+        ("-0.0", "-0.0"),
         ("true", "true"),
         ("null", None),
         ('""', ""),
@@ -62,6 +65,15 @@ def test_each_message_keeps_its_fields(messages: list[dict[str, object]]) -> Non
         (b'{"A": 1}', "unknown field `A`"),
         (b'{"_row": 1}', "unknown field `_row`"),
         (b'{"": 1}', "unknown field ``"),
+        (b'{"a": "o\x01"}', "invalid character (byte 8)"),
+        (b'{"b": "o\x01"}', "invalid character (byte 8)"),
+        (b'{"a": 1, "b": NaN}', "invalid character (byte 14)"),
+        (b'{"b": "x\xff"}', "'utf-8' codec can't decode byte 0xff"),
+        (b'{"a": "\\ud800"}', "half a character"),
+        (b'{"b": {"x": ["\\ud800."]}}', "half a character"),
+        (b'{"b": "\\ud800', "truncated"),
+        (b'{"a": ' + b"[" * 1500 + b"]" * 1500 + b"}", "nested too deeply"),
+        (b'{"b": ' + b'{"x": ' * 1500 + b"1" + b"}" * 1501, "nested too deeply"),
     ],
 )
 def test_a_refused_message_has_a_reason_and_harms_no_other(value: bytes, reason: str) -> None:
@@ -70,6 +82,17 @@ def test_a_refused_message_has_a_reason_and_harms_no_other(value: bytes, reason:
     assert decoded.columns["a"].to_pylist() == ["1", None, "2"]
     assert list(decoded.refused) == [1]
     assert reason in decoded.refused[1]
+
+
+@pytest.mark.parametrize(("start", "end"), [(b"[", b"]"), (b'{"x":', b"}")], ids=["lists", "objects"])
+def test_how_deep_a_message_may_be_is_told_before_its_texts_are_read(start: bytes, end: bytes) -> None:
+    """Whatever the depth, it is read or refused: nothing stops at a depth between."""
+    for depth in range(900, 1000):
+        value = b'{"a":' + start * depth + b"1" + end * depth + b"}"
+        decoded = fields().decode([value, b'{"a": 2}'])
+        text = (start * depth + b"1" + end * depth).decode()
+        assert decoded.columns["a"].to_pylist() == [None if decoded.refused else text, "2"]
+        assert all("nested too deeply" in reason for reason in decoded.refused.values())
 
 
 def test_a_payload_that_the_envelope_refused_is_a_row_without_values() -> None:
