@@ -56,3 +56,11 @@ def test_without_kafkas_clients_it_says_what_to_install(missing: str) -> None:
     assert ended.stderr.splitlines()[-1] == (
         "ImportError: podium.events needs Kafka's clients: install podium[kafka]"
     )
+
+
+def test_without_kafkas_clients_the_help_says_what_to_install() -> None:
+    """Brackets are markup of the help: what stands in them is not taken for that."""
+    ended = python(
+        "import sys; sys.modules['confluent_kafka'] = None\nfrom podium.cli import call\ncall(['--help'])\n"
+    )
+    assert ended.stdout.count("needs `pip install 'podium[kafka]'`") == len(("request", "dead-letters"))

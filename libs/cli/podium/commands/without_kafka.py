@@ -7,7 +7,7 @@ ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True, "help_opti
 
 
 def refuse(context: typer.Context) -> None:
-    """Speak to Kafka: needs `pip install 'podium[kafka]'`."""
+    r"""Speak to Kafka: needs `pip install 'podium\[kafka]'`."""
     raise TerminalError(
         f"`podium {context.info_name}` speaks to Kafka, and its clients are not installed",
         hint="pip install 'podium[kafka]'",
