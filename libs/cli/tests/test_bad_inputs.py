@@ -4,6 +4,7 @@ import gzip
 import html
 import io
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -247,6 +248,13 @@ REFUSED: dict[str, tuple[dict[str, Any], str, bytes, str, str]] = {
         "in/a.csv: 'n' and 'N' would be the same column",
         "rename one of them in the file",
     ),
+    "a name that is not UTF-8": (
+        {},
+        os.fsdecode(b"\xff.csv"),
+        HEADER + GOOD,
+        r"in/\xff.csv has a name that is not UTF-8",
+        "rename the file",
+    ),
     "a column without a name": (
         {},
         "a.csv",
@@ -321,8 +329,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str, bytes, str, str]] = {
     "a name of Podium's own": (
         {},
         "a.csv",
-        b"id,_row\n",
-        "'_row' would be the same column in Bronze",
+        b"id,source_file,_row\n",
+        "in/a.csv: Bronze has columns of Podium's own with the names 'source_file', '_row'",
         "rename it in the source",
     ),
 }

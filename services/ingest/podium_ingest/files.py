@@ -217,10 +217,16 @@ def listed(path: Path, name: str) -> Listed:
     """Return a file of this machine as it is now.
 
     Raises:
-        BadSource: it is gone, or a link to a file that is not there.
+        BadSource: it is gone, a link to a file that is not there, or has a name that no text can hold.
     """
     try:
+        name.encode()
         stat = path.stat()
+    except UnicodeEncodeError as error:
+        shown = os.fsencode(name).decode("utf-8", "backslashreplace")
+        raise BadSource(
+            f"{shown} has a name that is not UTF-8", hint="rename the file, or the folder that has the name"
+        ) from error
     except OSError as error:
         raise BadSource(
             f"{name} cannot be read: {error.strerror}", hint="check that it is there and readable"

@@ -39,8 +39,12 @@ def merged_names(where: str, known: Names, new: Names) -> dict[str, str]:
         BadSource: two names would be one column, or one is Podium's own.
     """
     merged = {**known, **new}
-    reserved = [[name] for name in merged if name.lower() in RESERVED]
-    if clashes := [*collisions(list(merged)), *reserved]:
+    if own := [repr(merged[name]) for name in merged if name.lower() in RESERVED]:
+        raise BadSource(
+            f"{where}: Bronze has columns of Podium's own with the names {', '.join(own)}",
+            hint="rename it in the source",
+        )
+    if clashes := collisions(list(merged)):
         listed = "; ".join(" and ".join(repr(merged[name]) for name in group) for group in clashes)
         raise BadSource(
             f"{where}: {listed} would be the same column in Bronze",

@@ -288,6 +288,27 @@ SCHEMA = {
 }
 
 
+PRICE = {
+    "type": "record",
+    "name": "Price",
+    "fields": [
+        {
+            "name": "id",
+            "type": {"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 1},
+        }
+    ],
+}
+
+
+def test_a_decimal_without_precision_is_what_it_is_underneath(make_shop: Any, tmp_path: Path) -> None:
+    """Avro wants a logical type that is not valid to be ignored."""
+    shop = make_shop(tmp_path, format="avro")
+    content = avro(PRICE, [{"id": Decimal("1.5")}])
+    shop.deliver("a.avro", content.replace(b'"precision"', b'"precisely"'))
+    assert flow(shop) == (1, 1)
+    assert shop.values("id") == [("Dw==",)]
+
+
 @pytest.mark.parametrize("codec", ["null", "deflate", "snappy"])
 def test_avro_records_become_rows(make_shop: Any, tmp_path: Path, codec: str) -> None:
     """The schema in the file says how; texts are those of messages."""
@@ -408,6 +429,12 @@ REFUSED = {
         avro(SCHEMA, [{"id": "x", "price": None, "at": 1, "tags": []}])[:-20],
         "cannot be read as an Avro file",
     ),
+    "avro, more decimals than digits": (
+        "avro",
+        {},
+        avro(PRICE, [{"id": Decimal("1.5")}]).replace(b'"scale": 1', b'"scale": 9'),
+        "cannot be read as an Avro file: .* scale must be less than or equal to the precision of 4",
+    ),
     "avro, something else": ("avro", {}, b"id\n1\n", "cannot be read as an Avro file"),
     "excel, something else": ("excel", {}, b"id\n1\n", "cannot be read as an Excel workbook"),
     "excel, cut off": ("excel", {}, excel(["id"], [1])[:-40], "cannot be read as an Excel workbook"),
@@ -425,7 +452,7 @@ REFUSED = {
         "parquet",
         {},
         parquet(pa.table({"id": [1], "_row": [2]})),
-        "would be the same column in Bronze",
+        "Bronze has columns of Podium's own with the names '_row'",
     ),
 }
 

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 from fastavro import block_reader, parse_schema, schemaless_reader
+from fastavro.schema import SchemaParseException
 from podium_contracts.errors import BadSource
 from podium_contracts.names import storable_name
 from podium_lakehouse.schemas.kinds import Kinds
@@ -28,6 +29,11 @@ class Container:
         try:
             self._blocks = block_reader(file)
             schema = self._blocks.metadata["avro.schema"].encode()
+        except SchemaParseException as error:
+            raise BadSource(
+                f"{name} cannot be read as an Avro file: the schema in it says what Avro does not allow: {error}",
+                hint="correct the schema where the file is written",
+            ) from error
         except _DAMAGED as error:
             raise self._unreadable(error) from error
         found = find(name, schema)
@@ -93,7 +99,7 @@ def _kind(written: Any) -> str:
     if not isinstance(written, dict):
         return _KINDS.get(written, str(written))
     logical = str(written.get("logicalType", ""))
-    if logical == "decimal":
+    if logical == "decimal" and written.get("precision"):
         return f"decimal({written['precision']},{written.get('scale', 0)})"
     if logical in _LOGICAL:
         return _LOGICAL[logical]
