@@ -25,9 +25,8 @@ BRONZE_POSITION: dict[str, ColumnType] = {
     CORRUPT_RECORD: STRING,
     CORRUPT_REASON: STRING,
 }
-"""The ingestion's number, the row's place in its file (1 is the first row; where the line is corrupt, its number among the lines, a row
-with line breaks inside it counting as one; a message's offset), and the text and the reason of a line or message that could not be parsed.
-Bytes of a line that are not UTF-8 are `?`; a message that is not JSON is base64."""
+"""The ingestion's number, the row's place in its file (1 is the first row, a corrupt line counting as one; a message's offset), and the text
+and the reason of a line or message that could not be parsed. Bytes of a line that are not UTF-8 are `?`; a message that is not JSON is base64."""
 
 KAFKA_METADATA: dict[str, ColumnType] = {
     "kafka_topic": STRING,

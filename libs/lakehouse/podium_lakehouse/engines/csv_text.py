@@ -116,6 +116,35 @@ def odd_line(path: Path, dialect: CsvDialect, encoding: str = "utf-8") -> int | 
     return None
 
 
+def blank_lines(path: Path, dialect: CsvDialect, last: int) -> list[int]:
+    """Return which lines (from 1) of a text in UTF-8 are blank, up to a last one; a line with breaks inside quotes counts as one."""
+    found, number, quoted = list[int](), 1, False
+    if not _has_blank_line(path):
+        return found
+    opening, closing = _quotes(dialect)
+    with open_text(path, "utf-8") as file:
+        for line in file:
+            text = line.rstrip(b"\r\n")
+            if not text and not quoted:
+                found.append(number)
+            quoted = _quoted_after(text, opening, closing, quoted=quoted)
+            number += not quoted
+            if number > last:
+                break
+    return found
+
+
+def _has_blank_line(path: Path) -> bool:
+    """Whether there may be one: found much faster than where."""
+    end = b""
+    with open_text(path, "utf-8") as file:
+        while chunk := file.read(HEADER_BYTES):
+            if b"\n\n" in end + chunk or b"\n\r\n" in end + chunk:
+                return True
+            end = chunk[-2:]
+    return False
+
+
 def _quotes(dialect: CsvDialect) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
     """Return what opens a quoted value, at the start of a value only, and the rest of one up to the quote that closes it."""
     delimiter, quote, escape = (

@@ -1,18 +1,22 @@
 """CSV files into Bronze, by DuckDB on either engine: every value as text, every line that does not parse kept as text."""
 
+import shutil
+from bisect import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 from podium_contracts.errors import BadSource
 from podium_contracts.pipeline import CsvDialect
 
 from podium_lakehouse.cleansing.columns import BATCH, CORRUPT_REASON, CORRUPT_RECORD, ROW
 from podium_lakehouse.delta.folders import discard, filling, new_folder, parquet_files
-from podium_lakehouse.engines.csv_text import Plain, odd_line, plain
+from podium_lakehouse.engines.csv_text import Plain, blank_lines, odd_line, plain
 from podium_lakehouse.engines.duckdb import DuckDbEngine, duckdb_engine, literal_path, read_parquet
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.engines.text_files import is_gzip
@@ -23,6 +27,13 @@ FILES_PER_SCAN = 32
 """Small files share a scan and so a data file; a large one fills several data files anyway."""
 KEPT_BYTES = 10_000
 """DuckDB keeps so much of the text of a line that does not parse."""
+PLACES = "places"
+"""Where each line that did not parse stands in its file, and how many rows that did stand before it."""
+STRETCH_ROWS = 256
+"""Rows whose numbers share a count of the lines before them."""
+_PLACES = pa.schema(
+    [("file", pa.string()), ("line", pa.int64()), ("before", pa.int64()), ("place", pa.int64())]
+)
 REJECTED_TEXT = "ltrim(coalesce(csv_line, ''), chr(10) || chr(13))"
 """DuckDB takes blank lines before a line that does not parse for a part of it."""
 
@@ -122,6 +133,8 @@ def _write_chunk(
             engine.copy(_marked(" UNION ALL ".join(scans), columns, mark), draft / "rows")
             for index, file in enumerate(files):
                 _check_kept_whole(engine, file, index)
+            if _offer_places(engine, files, dialect):
+                _renumber(engine, draft)
             rejects = " UNION ALL ".join(_rejects(file, columns, index) for index, file in enumerate(files))
             engine.copy(_marked(rejects, columns, mark), draft / "rejects")
             counts = _count(engine, draft, files, texts)
@@ -183,6 +196,64 @@ def _check_kept_whole(engine: DuckDbEngine, file: CsvFile, index: int) -> None:
         )
 
 
+def _offer_places(engine: DuckDbEngine, files: Sequence[CsvFile], dialect: CsvDialect) -> bool:
+    """Offer `PLACES`; return whether there are any.
+
+    DuckDB says the number of a line that did not parse among all lines, with the header and blank ones, and numbers the rows without such lines.
+    """
+    found = [place for index, file in enumerate(files) for place in _places(engine, file, index, dialect)]
+    columns = list(zip(*found, strict=True)) or [()] * len(_PLACES)
+    engine.connection.register(PLACES, pa.table(columns, schema=_PLACES))
+    return bool(found)
+
+
+def _places(
+    engine: DuckDbEngine, file: CsvFile, index: int, dialect: CsvDialect
+) -> list[tuple[str, int, int, int]]:
+    lines = [
+        int(str(line))
+        for (line,) in engine.execute(f"SELECT DISTINCT line FROM rejects_{index} ORDER BY line")
+    ]
+    # Where there is one column only, a blank line is a row.
+    blank = blank_lines(file.path, dialect, lines[-1]) if lines and len(file.columns) > 1 else []
+    rows = (line - 2 - number - bisect(blank, line) for number, line in enumerate(lines))
+    # Should broken quotes make more lines blank than are, no place is given twice.
+    before = accumulate(rows, max, initial=0)
+    next(before)
+    return [
+        (file.name, line, count, count + number)
+        for number, (line, count) in enumerate(zip(lines, before, strict=True), start=1)
+    ]
+
+
+def _renumber(engine: DuckDbEngine, draft: Path) -> None:
+    """Add to each row's number how many lines before it did not parse: those before its stretch, and those in it that are before the row.
+
+    A join with a small table keeps rows in their order and holds none of them.
+    """
+    written = read_parquet([file.uri for file in parquet_files(str(draft / "rows"))])
+    stretches = (
+        f"SELECT source_file AS file, unnest(range(max({ROW}) // {STRETCH_ROWS} + 1)) AS stretch FROM {written} "
+        f"WHERE source_file IN (SELECT file FROM {PLACES}) GROUP BY source_file"
+    )
+    inside = (
+        f"SELECT file, before // {STRETCH_ROWS} AS stretch, list(before) AS inside FROM {PLACES} GROUP BY ALL"
+    )
+    earlier = "sum(len(inside)) OVER (PARTITION BY file ORDER BY stretch ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+    engine.execute(
+        f"CREATE TABLE passed AS SELECT file, stretch, coalesce(inside, []) AS inside, coalesce({earlier}, 0) AS earlier "
+        f"FROM ({stretches}) LEFT JOIN ({inside}) USING (file, stretch)"
+    )
+    row = f"scanned.{ROW}"
+    count = f"coalesce(passed.earlier + len(list_filter(passed.inside, lambda before: before < {row})), 0)"
+    engine.copy(
+        f"SELECT scanned.* REPLACE (CAST({row} + {count} AS BIGINT) AS {ROW}) FROM {written} AS scanned "
+        f"LEFT JOIN passed ON scanned.source_file = passed.file AND {row} // {STRETCH_ROWS} = passed.stretch",
+        draft / "numbered",
+    )
+    shutil.rmtree(draft / "rows")
+
+
 def _scan(file: CsvFile, columns: Sequence[str], dialect: CsvDialect, index: int) -> str:
     shape = ", ".join(f"{DUCKDB.text(name)}: 'VARCHAR'" for name in file.columns)
     options = (
@@ -204,9 +275,9 @@ def _rejects(file: CsvFile, columns: Sequence[str], index: int) -> str:
     reason = "lower(replace(CAST(error_type AS VARCHAR), '_', ' '))"
     return (
         f"SELECT {_columns(columns, ())}, {DUCKDB.text(file.name)} AS source_file, "
-        f"CAST(line AS BIGINT) AS {ROW}, any_value({REJECTED_TEXT}) AS {CORRUPT_RECORD}, "
+        f"any_value(place) AS {ROW}, any_value({REJECTED_TEXT}) AS {CORRUPT_RECORD}, "
         f"string_agg(DISTINCT {reason}, ', ' ORDER BY {reason}) AS {CORRUPT_REASON} "
-        f"FROM rejects_{index} GROUP BY line"
+        f"FROM rejects_{index} JOIN (FROM {PLACES} WHERE file = {DUCKDB.text(file.name)}) USING (line) GROUP BY line"
     )
 
 

@@ -133,7 +133,7 @@ def test_a_line_that_does_not_parse_is_kept(
     """It is a row of Bronze: its text, why, and where it stands; the lines around it are read as if it were not there."""
     content = end.join([b"a,b", b"1,2", b"", line, b"3,4", b""])
     delivery = deliver(engine, tmp_path, content)
-    assert delivery.corrupt == [(text, reason, 4)]
+    assert delivery.corrupt == [(text, reason, 2)]
     assert delivery.rows == [["1", "2"], ["3", "4"]]
     assert delivery.counts == {"x.csv": Read(2, 1)}
 
@@ -152,7 +152,7 @@ def test_a_quote_that_is_not_closed_keeps_what_it_took(
 ) -> None:
     """The lines that an open quote takes stay together as one line that did not parse, with all of their text."""
     delivery = deliver(engine, tmp_path, content)
-    assert delivery.corrupt == [(text, "unquoted value", 2)]
+    assert delivery.corrupt == [(text, "unquoted value", 1)]
     assert delivery.rows == []
 
 
@@ -216,7 +216,7 @@ def test_a_compressed_file_is_read_as_its_text(engine: DuckDbEngine, tmp_path: P
     content = gzip.compress(b"\xef\xbb\xbfa,b\n1,2\n3\n") + gzip.compress(b"5,6\n")
     delivery = Delivery(engine, tmp_path, {name: content}).read({name: ["a", "b"]})
     assert delivery.rows == [["1", "2"], ["5", "6"]]
-    assert delivery.corrupt == [("3", "missing columns", 3)]
+    assert delivery.corrupt == [("3", "missing columns", 2)]
 
 
 @pytest.mark.parametrize(
@@ -272,9 +272,56 @@ def test_every_row_is_marked_with_its_ingestion(engine: DuckDbEngine, tmp_path: 
     mark = (MARK.timestamp, "x.csv", "shop.sales.000007", "file", "till", None, 7)
     assert [(at.astimezone(UTC), *rest) for at, *rest in delivery.select(metadata)] == [  # type: ignore[attr-defined]
         (*mark, 1),
-        (*mark, 2),
         (*mark, 3),
+        (*mark, 2),
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "columns", "places"),
+    [
+        pytest.param(b"a,b\n1,2\n2,2,x\n3,3\n4,4\n5,5\n", "a,b", [1, 3, 4, 5, -2], id="one among others"),
+        pytest.param(b"a,b\nx\nx\n1,2\nx\nx\n2,2\nx\n", "a,b", [3, 6, -1, -2, -4, -5, -7], id="several"),
+        pytest.param(b"a,b\n\n\n1,2\n\nx\n\n3,3\n\nx\n", "a,b", [1, 3, -2, -4], id="blank lines"),
+        pytest.param(b"a,b\r\n1,2\r\n\r\nx\r\n3,3\r\n", "a,b", [1, 3, -2], id="blank lines of Windows"),
+        pytest.param(
+            b'a,b\n1,"2\n\n3"\n"\n\n",4,4\n3,3\n\nx\n4,4\n', "a,b", [1, 3, 5, -2, -4], id="line breaks"
+        ),
+        pytest.param(b"a\n1\n\n2,3\n4\n", "a", [1, 2, 4, -3], id="a blank line is a row of one column"),
+        pytest.param(b"a,b\nx\nx\n", "a,b", [-1, -2], id="none that parses"),
+        pytest.param(b"a,b\r1,2\r\rx\r3,3\r", "a,b", [1, 3, -2], id="carriage returns"),
+    ],
+)
+def test_rows_and_lines_that_do_not_parse_are_numbered_together(
+    engine: DuckDbEngine, tmp_path: Path, content: bytes, columns: str, places: list[int]
+) -> None:
+    """Each has its place among all of them, from 1: blank lines and the header have none. Beside it, a file without such lines."""
+    names = columns.split(",")
+    files = {"x.csv": content, "y.csv": b"a\n1\n2\n"}
+    delivery = Delivery(engine, tmp_path, files).read({"x.csv": names, "y.csv": ["a"]})
+    found = delivery.select(f"CASE WHEN {CORRUPT_RECORD} IS NULL THEN {ROW} ELSE -{ROW} END")
+    assert found == [(place,) for place in [*places, 1, 2]]
+
+
+def test_columns_may_have_the_names_that_numbering_uses(engine: DuckDbEngine, tmp_path: Path) -> None:
+    """They are the file's own, whatever they are called."""
+    names = "file,line,before,place,stretch,inside,earlier,passed,scanned,places"
+    content = f"{names}\nx\n{names}\n".encode()
+    delivery = deliver(engine, tmp_path, content, names)
+    assert delivery.rows == [names.split(",")]
+    assert delivery.select(ROW) == [(2,), (1,)]
+
+
+def test_many_lines_that_do_not_parse_have_places_of_their_own(engine: DuckDbEngine, tmp_path: Path) -> None:
+    """Whatever the size of the file and the blank lines in it, each row keeps the place that it had in the file."""
+    lines = [
+        "" if number % 7 == 0 else f"x{number}" if number % 11 == 0 else f'{number},"\n\n"'
+        for number in range(30_000)
+    ]
+    delivery = deliver(engine, tmp_path, "\n".join(["a,b", *lines, ""]).encode())
+    found = delivery.select(f"{ROW}, coalesce({CORRUPT_RECORD}, a)")
+    wanted = [line.split(",")[0] for line in lines if line]
+    assert set(found) == set(enumerate(wanted, start=1))
 
 
 @pytest.mark.parametrize(
