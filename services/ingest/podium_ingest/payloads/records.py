@@ -63,7 +63,12 @@ def check_fields(path: str, names: list[str]) -> None:
     """
     if not 0 < len(names) <= MOST_FIELDS:
         raise BadSchema(f"{path} has {len(names):,} fields", hint=f"1 to {MOST_FIELDS:,} are taken")
-    if clashes := [*collisions(names), *([name] for name in names if name.lower() in RESERVED)]:
+    if own := [repr(name) for name in names if name.lower() in RESERVED]:
+        raise BadSchema(
+            f"{path}: Bronze has columns of Podium's own with the names {', '.join(own)}",
+            hint="rename it in the schema",
+        )
+    if clashes := collisions(names):
         listed = "; ".join(" and ".join(map(repr, group)) for group in clashes)
         raise BadSchema(
             f"{path}: {listed} would be the same column in Bronze", hint="rename it in the schema"

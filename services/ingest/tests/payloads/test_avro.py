@@ -300,7 +300,7 @@ def of_type(kind: Any) -> Any:
             of_fields({"name": "a", "type": "int"}, {"name": "A", "type": "int"}),
             "'a' and 'A' would be the same column",
         ),
-        (of_fields({"name": "_row", "type": "int"}), "'_row' would be the same column"),
+        (of_fields({"name": "_row", "type": "int"}), "Podium's own with the names '_row'"),
         (of_type("strng"), "s/sale.avsc: there is no type strng"),
         (of_type({"type": "enum", "name": "E"}), "s/sale.avsc: not an Avro schema: 'symbols' is missing"),
         (

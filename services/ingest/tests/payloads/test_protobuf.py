@@ -245,7 +245,7 @@ def of_message(text: str) -> str:
         ("message Sale {}", "shop.Sale has 0 fields", "schema"),
         (
             "message Sale { int32 source_file = 1; }",
-            "'source_file' would be the same column in Bronze",
+            "Podium's own with the names 'source_file'",
             "schema",
         ),
         ("message Sale { int32 aB = 1; int32 Ab = 2; }", "'aB' and 'Ab' would be the same column", "schema"),
