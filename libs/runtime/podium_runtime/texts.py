@@ -15,6 +15,12 @@ from ruamel.yaml.scalarbool import ScalarBoolean
 UNREADABLE = (YAMLError, ValueError, LookupError, OverflowError, RecursionError)
 """What reading a text as YAML may raise: ruamel lets errors of its own conversions through, as for a date in month 99."""
 
+_HINTS = {
+    "'\\t'": "indent with spaces: YAML takes no tabs there",
+    "duplicate key": "leave one of them",
+}
+"""By what ruamel says: what to do, where it does not go without saying."""
+
 
 @dataclass(frozen=True)
 class Text:
@@ -28,22 +34,19 @@ class Text:
         """Return the text of a file; `option` is the one that names it.
 
         Raises:
-            InvalidPipeline: the file is missing, is not YAML, or holds no mapping.
+            InvalidPipeline: the file is missing or a folder, is not UTF-8 or not YAML, or holds no mapping.
         """
-
-        def wrong(message: str, hint: str = "", line: int = 0) -> InvalidPipeline:
-            return InvalidPipeline([Problem((), message, hint, line)], file=str(path))
-
-        if not path.is_file():
-            raise wrong("no such file", f"name one with {option}, as `{option} pipeline.yaml`")
+        text = _written(path, option)
         try:
-            tree = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+            tree = YAML(typ="rt").load(text)
         except UNREADABLE as error:
             if isinstance(error, MarkedYAMLError) and error.problem_mark:
-                raise wrong(f"not YAML: {error.problem}", line=error.problem_mark.line + 1) from error
-            raise wrong(f"not YAML: {error}", line=1) from error
+                hint = next((hint for part, hint in _HINTS.items() if part in str(error.problem)), "")
+                line = error.problem_mark.line + 1
+                raise _wrong(path, f"not YAML: {error.problem}", hint, line) from error
+            raise _wrong(path, f"not YAML: {error}", line=1) from error
         if not isinstance(tree, CommentedMap):
-            raise wrong("not a mapping", "write a mapping of apiVersion, kind, metadata and spec", 1)
+            raise _wrong(path, "not a mapping", "write a mapping of apiVersion, kind, metadata and spec", 1)
         return cls(path, tree)
 
     def values(self) -> Any:
@@ -68,6 +71,23 @@ class Text:
                 break
             depth += 1
         return depth, line
+
+
+def _written(path: Path, option: str) -> str:
+    if path.is_dir():
+        raise _wrong(path, "this is a folder", f"name a file in it with {option}")
+    if not path.is_file():
+        raise _wrong(path, "no such file", f"name one with {option}, as `{option} pipeline.yaml`")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        byte = f"byte {error.object[error.start]:#04x}"
+        raise _wrong(path, f"not UTF-8: {byte}", "save the file as UTF-8", line) from error
+
+
+def _wrong(path: Path, message: str, hint: str = "", line: int = 0) -> InvalidPipeline:
+    return InvalidPipeline([Problem((), message, hint, line)], file=str(path))
 
 
 def plain(node: Any) -> Any:

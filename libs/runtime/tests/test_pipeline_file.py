@@ -82,10 +82,14 @@ def test_a_valid_file_is_read(write: Write) -> None:
 
 
 def test_a_missing_file_says_how_to_name_one(tmp_path: Path) -> None:
-    """Nothing can be shown of a file that is not there, or that is a folder."""
-    for path in (tmp_path / "nothing.yaml", tmp_path):
-        hint = "name one with -f, as `-f pipeline.yaml`"
-        assert mistakes(path) == [Problem((), "no such file", hint)]
+    """Nothing can be shown of a file that is not there."""
+    hint = "name one with -f, as `-f pipeline.yaml`"
+    assert mistakes(tmp_path / "nothing.yaml") == [Problem((), "no such file", hint)]
+
+
+def test_a_folder_is_told_from_a_missing_file(tmp_path: Path) -> None:
+    """What is there is a folder, whatever its name."""
+    assert mistakes(tmp_path) == [Problem((), "this is a folder", "name a file in it with -f")]
 
 
 @pytest.mark.parametrize(
@@ -129,9 +133,21 @@ def test_a_text_that_is_no_pipeline_is_refused_with_its_line(
 def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
     """Only UTF-8 is read: a guess could change names."""
     path = tmp_path / "pipeline.yaml"
-    path.write_bytes("name: Größe".encode("latin-1"))
+    path.write_bytes("kind: Pipeline\nname: Größe".encode("latin-1"))
     [problem] = mistakes(path)
-    assert problem.message.startswith("not YAML: 'utf-8' codec can't decode")
+    assert problem == Problem((), "not UTF-8: byte 0xf6", "save the file as UTF-8", 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [("a:\n\tb: 1\n", "indent with spaces"), ("a: 1\na: 2\n", "leave one of them"), ("a: [\n", "")],
+    ids=["tab", "duplicate key", "another"],
+)
+def test_a_mistake_of_yaml_says_what_to_do(write: Write, text: str, hint: str) -> None:
+    """Where the parser's own words say only what it found."""
+    [problem] = mistakes(write(text))
+    assert problem.hint.startswith(hint)
+    assert bool(problem.hint) == bool(hint)
 
 
 @given(st.text(st.sampled_from(list("ab:-[]{}&*!|>'\"#%@? \n\t01.~<,x_\0é")), max_size=40))
