@@ -344,12 +344,12 @@ def _ndjson(made: Case, rows: list[dict[str, str | None]], dice: random.Random) 
         lines.append(_object(row, dice, ensure_ascii=dice.random() < 0.5))
         if dice.random() < 0.2:
             broken = dice.choice(
-                [*_NO_OBJECTS, '{"id": "x"', "{'id': 1}", "garbage", '{"id": "a"} {"id": "b"}', " "]
+                [*_NO_OBJECTS, '{"id": "x"', "{'id': 1}", "garbage", '{"id": "a"} {"id": "b"}']
             )
             lines.append(broken)
             made.corrupt.append(broken)
         if dice.random() < 0.1:
-            lines.append("")
+            lines.append(dice.choice(["", " \t"]))
     end = dice.choice(["\n", "\r\n"])
     _packed(made, (end.join(lines) + dice.choice(["", end])).encode(), dice, ".jsonl")
 
