@@ -11,7 +11,7 @@ from podium_ingest import payloads
 from podium_lakehouse.cleansing.checks import problems
 from podium_lakehouse.lakehouse import Lakehouse, Observer, nobody
 from podium_lakehouse.records import lookups
-from podium_quality import suites
+from podium_quality import judged, suites
 from podium_runtime import step_files
 from podium_runtime.pipeline_file import PipelineFile, load
 
@@ -69,13 +69,14 @@ def check(path: Path, overlay: Path | None = None) -> PipelineFile:
 
 def mistakes(file: PipelineFile) -> list[Problem]:
     """Return what a pipeline file gets wrong beyond its schema."""
-    spec = file.document.spec
+    spec, models = file.document.spec, file.models()
     return [
         *problems(spec),
         *file.missing(),
         *payloads.problems(spec, file.schemas()),
         *step_files.problems(spec, file.steps()),
         *lookups.problems(spec, file.lookups()),
+        *(judged.problems(spec, models) if models is not None else ()),
         *suites.problems(spec, file.expectations()),
     ]
 

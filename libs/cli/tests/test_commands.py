@@ -188,6 +188,37 @@ def test_validate_reads_suites_of_expectations(terminal: Terminal) -> None:
     assert terminal.podium("validate").code == 0
 
 
+def test_validate_refuses_the_quality_of_tables_that_there_will_not_be(terminal: Terminal) -> None:
+    """Its thresholds would never be held against anything; what Gold's tables are called, the files of the models say."""
+    file, project = terminal.folder / "pipeline.yaml", terminal.folder / "dbt"
+    (terminal.folder / "suite.json").write_text('{"expectations": []}')
+    written = (
+        f"{file.read_text()}  quality:\n"
+        "    thresholds:\n      by_town: {total_records: {type: minimum, value: 1}}\n"
+        "    references:\n      by_town: {id: sales.id}\n"
+        "    expectations:\n      by_town: suite.json\n"
+    )
+    lines = [at for at, line in enumerate(written.splitlines(), 1) if "by_town" in line]
+    file.write_text(written)
+    answer = terminal.podium("validate", "-o", "json")
+    assert answer.code == 2
+    assert [(item["line"], item["message"], item["hint"]) for item in answer.json] == [
+        (line, "no dataset 'by_town'", "the tables are: sales") for line in lines
+    ]
+
+    file.write_text(f"{written}  model: {{dbt: dbt}}\n")
+    (project / "models").mkdir(parents=True)
+    assert [item["message"] for item in terminal.podium("validate", "-o", "json").json] == [
+        "dbt/dbt_project.yml does not exist"
+    ]
+    (project / "dbt_project.yml").write_text("name: shop\n")
+    assert [item["message"] for item in terminal.podium("validate", "-o", "json").json] == [
+        "no dataset or model 'by_town'"
+    ] * 3
+    (project / "models" / "by_town.sql").write_text("select 1")
+    assert terminal.podium("validate").code == 0
+
+
 def test_validate_reads_what_lookups_have(terminal: Terminal) -> None:
     """A column that the file has not is told with its line, and with those that are there."""
     file = terminal.folder / "pipeline.yaml"

@@ -17,6 +17,10 @@ from ruamel.yaml import YAML
 from podium_runtime import message_schemas, schema_mistakes, step_files
 from podium_runtime.texts import UNREADABLE, Text, laid_over
 
+PROJECT = "dbt_project.yml"
+MODEL_FILES = frozenset({".sql", ".py"})
+"""How the files of models end. Those of tests and macros end alike and count, too: rather a name too many than one that is refused wrongly."""
+
 
 @dataclass(frozen=True)
 class PipelineFile:
@@ -64,6 +68,17 @@ class PipelineFile:
             table: (self.root / path).read_bytes() for table, path in suites if (self.root / path).is_file()
         }
 
+    def models(self) -> list[str] | None:
+        """Return what the models of the dbt project are called, each by its file, none without a project; None where the project is not there."""
+        model = self.document.spec.model
+        if model is None:
+            return []
+        project = self.root / model.dbt
+        if not (project / PROJECT).is_file():
+            return None
+        files = (path for path in project.rglob("*") if path.suffix in MODEL_FILES)
+        return sorted({path.stem for path in files if in_project(path.relative_to(project))})
+
     def missing(self) -> list[Problem]:
         """Return a problem for each file that the pipeline refers to and that is not there."""
         spec, root = self.document.spec, self.root
@@ -72,7 +87,7 @@ class PipelineFile:
         }
         wanted |= message_schemas.places(spec) | step_files.places(spec) | suites(spec)
         if spec.model:
-            wanted["spec", "model", "dbt"] = f"{spec.model.dbt}/dbt_project.yml"
+            wanted["spec", "model", "dbt"] = f"{spec.model.dbt}/{PROJECT}"
         return [
             Problem(
                 path,

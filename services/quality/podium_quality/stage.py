@@ -63,8 +63,8 @@ def quality(event: CloudEvent, pipeline: Pipeline, lakehouse: Lakehouse) -> list
         }
         lakehouse.metrics.put(intent, versioned)
     thresholds = pipeline.spec.quality.thresholds
-    if event.data.layer == Layer.GOLD:
-        tables = [*pipeline.spec.datasets, *(name.split(".")[1] for name in judged)]
+    if event.data.layer == Layer.GOLD or pipeline.spec.model is None:
+        tables = list(dict.fromkeys([*pipeline.spec.datasets, *(name.split(".")[1] for name in judged)]))
         _refuse_unknown("thresholds", list(thresholds), tables)
         _refuse_unknown("expectations", list(pipeline.spec.quality.expectations), tables)
     results = [

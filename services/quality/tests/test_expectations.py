@@ -38,9 +38,9 @@ class Shop:
         self.uri = str(folder / "sales")
         write_deltalake(self.uri, ROWS)
 
-    def pipeline(self, content: bytes | None, table: str = "sales") -> Pipeline:
+    def pipeline(self, content: bytes | None) -> Pipeline:
         """Return a pipeline with a suite, or with none."""
-        declared = {} if content is None else {"expectations": {table: "expectations/sales.json"}}
+        declared = {} if content is None else {"expectations": {"sales": "expectations/sales.json"}}
         columns = {"id": {"type": "string"}}
         dataset = {
             "sources": [{"files": {"path": "*.csv"}}],
@@ -50,7 +50,9 @@ class Shop:
         spec = {"lakehouse": {"uri": "lakehouse"}, "datasets": {"sales": dataset}, "quality": declared}
         document = {"apiVersion": "podium.dev/v1alpha1", "kind": "Pipeline", "metadata": {"name": "shop"}}
         parsed = PipelineDocument.model_validate({**document, "spec": spec}).spec
-        return Pipeline("shop", parsed, Path(), "", expectations={} if content is None else {table: content})
+        return Pipeline(
+            "shop", parsed, Path(), "", expectations={} if content is None else {"sales": content}
+        )
 
     def checks(self, content: bytes | None) -> list[Check]:
         """Return the checks of the table by a suite."""
@@ -64,9 +66,9 @@ class Shop:
         (found,) = self.checks(suite({"type": kind, "kwargs": arguments}))
         return found
 
-    def problems(self, content: bytes, table: str = "sales") -> list[tuple[str, str]]:
+    def problems(self, content: bytes) -> list[tuple[str, str]]:
         """Return what `podium validate` says of a suite."""
-        pipeline = self.pipeline(content, table)
+        pipeline = self.pipeline(content)
         found = suites.problems(pipeline.spec, pipeline.expectations)
         return [(item.where, item.message) for item in found]
 
@@ -244,12 +246,6 @@ def test_a_suite_that_is_none_is_told_with_its_place(shop: Shop, content: bytes,
     ((where, told),) = shop.problems(content)
     assert where == "spec.quality.expectations.sales"
     assert message in told
-
-
-def test_a_suite_is_for_a_dataset_or_a_model(shop: Shop) -> None:
-    """What models are called is known when Gold is judged."""
-    assert shop.problems(suite(), "sails") == [("spec.quality.expectations.sails", "no dataset 'sails'")]
-    assert shop.problems(suite()) == []
 
 
 def test_a_suite_that_did_not_come_along_is_an_error(shop: Shop) -> None:

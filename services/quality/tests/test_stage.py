@@ -274,14 +274,17 @@ def test_gold_is_judged_by_its_keys(court: Court) -> None:
     assert (judged.layer, judged.verdict) == ("gold", "failed")
 
 
-def test_thresholds_for_no_table_are_an_error(court: Court) -> None:
-    """A misspelt table is named, with the tables there are."""
+@pytest.mark.parametrize(
+    ("table", "tables"), [("gold.facts", "sales, towns, facts"), ("silver.sales", "sales, towns")]
+)
+def test_thresholds_for_no_table_are_an_error(court: Court, table: str, tables: str) -> None:
+    """A misspelt table is named, with the tables there are; without a model Silver's are all."""
     court.thresholds = {"fact": {"total_records": {"type": "minimum", "value": 1}}}
     with pytest.raises(
         TerminalError, match="thresholds for fact, which no dataset or model is called"
     ) as raised:
-        court.judge(court.write("a Bath", table="gold.facts"))
-    assert "sales, towns, facts" in raised.value.hint
+        court.judge(court.write("a Bath", table=table))
+    assert raised.value.hint.endswith(f": {tables}")
 
 
 def test_every_column_of_the_table_is_held_complete(court: Court) -> None:
