@@ -111,6 +111,16 @@ def test_a_product_and_a_subquery_are_told(asked: Asked) -> None:
     assert within.report()["scan_operations"] == 2
 
 
+@pytest.mark.parametrize("run", [False, True])
+def test_a_comparison_with_one_row_is_no_product(asked: Asked, *, run: bool) -> None:
+    """Where one side is an aggregate without groups; with groups it is a product."""
+    one, many = (f"(select max(country) as most from dim{groups})" for groups in ("", " group by name"))
+    for other, kinds in ((one, []), (many, ["join"])):
+        found = asked.analysis(f"select count(*) from fact join {other} on id > most", run=run)
+        assert found.joins == [Join.NESTED_LOOP]
+        assert [finding.kind for finding in found.findings] == kinds
+
+
 def test_skew_is_told_of_a_run(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the bytes that each task got."""
     monkeypatch.setattr(analysis, "SKEW_BYTES", 1000)

@@ -94,9 +94,10 @@ def _unpruned(plan: Plan, sizes: Mapping[str, int]) -> Iterator[Finding]:
 
 def _filtered(operator: Operator) -> Iterator[Scan]:
     """Yield the scans of tables whose rows a condition picks, though every file is read."""
-    for each in operator.walk():
-        if each.scan and each.scan.table and each.scan.filters and not each.scan.leaves_out:
-            yield each.scan
+    scans = [each.scan for each in operator.walk() if each.scan]
+    for scan in (one for found in scans for one in found.either or (found,)):
+        if scan.table and scan.filters and not scan.leaves_out:
+            yield scan
 
 
 def _pruning_gain(scan: Scan, size: int | None) -> str:
@@ -108,7 +109,7 @@ def _pruning_gain(scan: Scan, size: int | None) -> str:
 
 def _products(plan: Plan) -> Iterator[Finding]:
     for operator in plan.root.walk():
-        if operator.join == Join.NESTED_LOOP:
+        if operator.join == Join.NESTED_LOOP and not any(_is_single(each) for each in operator.inputs):
             rows = [f"{each.rows:,}" for each in operator.inputs if each.rows is not None]
             pairs = f", {' by '.join(rows)} rows" if len(rows) > 1 else ""
             yield Finding(
@@ -118,6 +119,11 @@ def _products(plan: Plan) -> Iterator[Finding]:
                 evidence=f"{operator.name} {operator.detail}".strip() + pairs,
                 gain="as many comparisons as rows, not as pairs of rows",
             )
+
+
+def _is_single(operator: Operator) -> bool:
+    """Return whether an operator makes one row at most: comparing each row with that is no more than a condition."""
+    return operator.is_single or (operator.rows is not None and operator.rows <= 1)
 
 
 def _spills(plan: Plan) -> Iterator[Finding]:

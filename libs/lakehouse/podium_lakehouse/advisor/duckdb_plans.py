@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlglot
@@ -21,10 +21,18 @@ JOINS = {
     "NESTED_LOOP_JOIN": Join.NESTED_LOOP,
     "BLOCKWISE_NL_JOIN": Join.NESTED_LOOP,
     "CROSS_PRODUCT": Join.NESTED_LOOP,
+    "ASOF_JOIN": Join.AS_OF,
+    "POSITIONAL_JOIN": Join.POSITIONAL,
 }
-SCANS = frozenset({"READ_PARQUET", "TABLE_SCAN", "SEQ_SCAN", "COLUMN_DATA_SCAN"})
+READER = "READ_PARQUET"
+SCANS = frozenset({READER, "TABLE_SCAN", "SEQ_SCAN", "COLUMN_DATA_SCAN"})
 THROUGH = frozenset({"RESULT_COLLECTOR", "EXPLAIN_ANALYZE", "PROJECTION"})
 """Operators that only hand on the rows of another one."""
+SINGLE = "UNGROUPED_AGGREGATE"
+FEWER = frozenset({"FILTER", "LIMIT", "STREAMING_LIMIT"})
+"""Operators that hand on the rows of another one, or fewer."""
+KNOWN_ROWS = "COLUMN_DATA_SCAN"
+"""Rows that DuckDB had before it planned, as those of VALUES; it counts them, and does not estimate."""
 DETAILS = (
     "Join Type",
     "Conditions",
@@ -100,19 +108,33 @@ def _operator(node: Mapping[str, Any], tables: Sequence[Known]) -> Operator:
     if name in THROUGH and node["children"]:
         return _operator(node["children"][0], tables)
     details = node.get("extra_info") or {}
+    inputs = tuple(_operator(child, tables) for child in node.get("children", ()))
     return Operator(
         name,
         _detail(details),
         join=JOINS.get(name),
         scan=_scan(node, details, tables) if name in SCANS else None,
+        is_single=_is_single(name, details, inputs),
         rows=node.get("intermediate_rows"),
-        inputs=tuple(_operator(child, tables) for child in node.get("children", ())),
+        inputs=inputs,
     )
 
 
+def _is_single(name: str, details: Mapping[str, Any], inputs: Sequence[Operator]) -> bool:
+    if name in FEWER:
+        return inputs[0].is_single
+    return name == SINGLE or (name == KNOWN_ROWS and details.get("Estimated Cardinality") in {"0", "1"})
+
+
 def _scan(node: Mapping[str, Any], details: Mapping[str, Any], tables: Sequence[Known]) -> Scan:
+    of = _tables(details, _texts(details.get("Filters")), tables)
+    either = tuple(_scan_of([table], node, details) for table in of) if len(of) > 1 else ()
+    return replace(_scan_of(of, node, details), either=either)
+
+
+def _scan_of(of: Sequence[Known], node: Mapping[str, Any], details: Mapping[str, Any]) -> Scan:
+    """Return a scan that is of one of these tables."""
     conditions = _texts(details.get("Filters"))
-    of = _tables(details, conditions, tables)
     counted = frozenset().union(*(table.filtered for table in of))
     read, _, total = str(details.get("Scanning Files", "")).partition("/")
     files_read, files_total = (int(read), int(total)) if total else (None, None)
@@ -131,7 +153,9 @@ def _scan(node: Mapping[str, Any], details: Mapping[str, Any], tables: Sequence[
 
 
 def _tables(details: Mapping[str, Any], conditions: Sequence[str], tables: Sequence[Known]) -> list[Known]:
-    """Return the tables that a scan may be of: by the files of a run one, else all that have its columns."""
+    """Return the tables that a scan may be of: by the files of a run one, else all that have its columns; none where it reads no files."""
+    if details.get("Function") != READER:
+        return []
     files = " ".join(_texts(details.get("Filename(s)")))
     if named := [table for table in tables if f"{table.uri}/" in files]:
         return named[:1]

@@ -18,6 +18,10 @@ class Join(StrEnum):
     """Both sides are sorted by the key, in a cluster after being moved by it."""
     NESTED_LOOP = "nested loop"
     """Every row of one side meets every row of the other."""
+    AS_OF = "as of"
+    """Both sides are sorted; a row meets the nearest one of the other side, as the newest that is not later."""
+    POSITIONAL = "positional"
+    """The first row of one side meets the first of the other, and so on."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Scan:
     groups_read: int | None = None
     groups_total: int | None = None
     """Row groups: known of a plan that was run."""
+    either: tuple["Scan", ...] = ()
+    """Where it may be of several tables: what it would be of each."""
 
     @property
     def leaves_out(self) -> bool:
@@ -53,6 +59,8 @@ class Operator:
     scan: Scan | None = None
     is_exchange: bool = False
     """Whether it moves rows between tasks by a key; a broadcast does not."""
+    is_single: bool = False
+    """Whether it makes one row at most, whatever the tables hold, as a sum without groups does."""
     rows: int | None = None
     partition_bytes: tuple[int, ...] = ()
     """Of an exchange that was run: what each task gets."""
@@ -84,7 +92,7 @@ class Plan:
 
 def _lines(operator: Operator, depth: int) -> Iterator[str]:
     rows = f", {operator.rows:,} rows" if operator.rows is not None else ""
-    detail = f" {operator.detail}" if operator.detail else ""
-    yield f"{'  ' * depth}{operator.name}{detail}{rows}"
+    words = [operator.name, operator.scan.table if operator.scan else "", operator.detail]
+    yield f"{'  ' * depth}{' '.join(word for word in words if word)}{rows}"
     for each in operator.inputs:
         yield from _lines(each, depth + 1)

@@ -1,7 +1,7 @@
 """Spark's plans, read from the objects of its physical plan, operator by operator; a statement's text, or the plan's, is not looked at."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from podium_lakehouse.advisor.operators import Join, Operator, Plan, Scan
@@ -21,6 +21,9 @@ THROUGH = frozenset(
     {"WholeStageCodegenExec", "InputAdapter", "ResultQueryStageExec", "BroadcastQueryStageExec"}
 )
 """Operators that only hold another one."""
+AGGREGATES = frozenset({"HashAggregateExec", "ObjectHashAggregateExec", "SortAggregateExec"})
+FEWER = frozenset({"FilterExec", "ProjectExec", "BroadcastExchangeExec"})
+"""Operators that hand on the rows of another one, or fewer."""
 ALWAYS = "IsNotNull"
 """A condition that Spark adds by itself to the columns of a join."""
 SPILL = "spillSize"
@@ -49,17 +52,25 @@ def _operator(node: Any, tables: Mapping[str, str], *, run: bool) -> Operator:
         (inner,) = inputs
         below = _operator(inner, tables, run=run)
         return Operator(**{**vars(below), "partition_bytes": _partitions(node)})
+    operators = tuple(_operator(item, tables, run=run) for item in inputs)
     return Operator(
         str(node.nodeName()).strip(),
         join=JOINS.get(kind),
         scan=_scan(node, kind, tables),
         is_exchange=kind == "ShuffleExchangeExec",
+        is_single=_is_single(node, kind, operators),
         rows=metrics.get("numOutputRows", metrics.get("recordsRead")),
         spilled_bytes=metrics.get(SPILL, 0),
         split_for_skew=_splits(node, kind),
         detail=_detail(node, kind),
-        inputs=tuple(_operator(item, tables, run=run) for item in inputs),
+        inputs=operators,
     )
+
+
+def _is_single(node: Any, kind: str, inputs: Sequence[Operator]) -> bool:
+    if kind in AGGREGATES:
+        return bool(node.groupingExpressions().isEmpty())
+    return kind in FEWER and inputs[0].is_single
 
 
 def _held(node: Any, kind: str) -> Any:

@@ -89,6 +89,31 @@ def test_a_join_without_an_equality_is_a_finding() -> None:
     assert found.evidence == "CROSS_PRODUCT, 10 by 10 rows"
 
 
+def test_a_comparison_with_one_row_is_none() -> None:
+    """It is a condition on each row: where one side makes one row always, or made no more in a run."""
+    for one in (Operator("UNGROUPED_AGGREGATE", is_single=True), replace(EXCHANGE, rows=1)):
+        joined = Operator("NESTED_LOOP_JOIN", join=Join.NESTED_LOOP, inputs=(EXCHANGE, one))
+        assert analyse(plan(joined)).findings == ()
+
+
+def test_a_scan_of_either_table_is_told_of_each() -> None:
+    """With each one's size; what one of them would leave out is no finding."""
+    one, other = replace(SCAN, table="gold.one"), replace(SCAN, table="gold.other")
+    pruned = replace(SCAN, table="gold.third", files_read=3)
+    scan = replace(SCAN, table="gold.one or gold.other or gold.third", either=(one, other, pruned))
+    found = analyse(of_scan(scan), {"gold.one": 1_000_000, "gold.other": 500_000_000}).findings
+    assert [finding.message.split(":")[0] for finding in found] == [
+        "a condition leaves out no file of gold.one",
+        "a condition leaves out no file of gold.other",
+    ]
+    assert ["gold.one is 1.0 MB" in found[0].gain, "of 500 MB" in found[1].gain] == [True, True]
+
+
+def test_a_plan_names_its_tables() -> None:
+    """At their scans."""
+    assert list(of_scan(SCAN).lines()) == ["Project", "  Scan parquet gold.fact"]
+
+
 def test_spills_are_a_finding() -> None:
     """The operators' own and the plan's."""
     found = only(plan(replace(EXCHANGE, spilled_bytes=2_000_000), spilled=1_000_000))

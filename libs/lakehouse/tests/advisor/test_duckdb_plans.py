@@ -60,11 +60,65 @@ def test_joins_and_scans_are_told(asked: Asked, *, run: bool) -> None:
         ("gold.fact d on f.id < d.id", "sort merge"),
         ("gold.dim d on true", "nested loop"),
         ("gold.dim d on f.id * 2 = d.country or f.id = 3", "nested loop"),
+        ("(values (1), (2)) d (n) on f.id <> d.n", "nested loop"),
     ],
 )
 def test_joins_without_an_equality_are_told(asked: Asked, join: str, kind: str) -> None:
     """By the operator that DuckDB takes."""
-    assert asked.analysis(f"select count(*) from gold.fact f join {join}").joins == [kind]
+    found = asked.analysis(f"select count(*) from gold.fact f join {join}")
+    assert found.joins == [kind]
+    assert [finding.kind for finding in found.findings] == ["join"] * (kind == "nested loop")
+
+
+@pytest.mark.parametrize(
+    ("join", "kind"),
+    [
+        ("asof join gold.dim d on f.country = d.country and f.id >= d.country", "as of"),
+        ("positional join gold.dim d", "positional"),
+    ],
+)
+def test_joins_of_their_own_kind_are_told(asked: Asked, join: str, kind: str) -> None:
+    """They are no products."""
+    found = asked.analysis(f"select count(*) from gold.fact f {join}")
+    assert (found.joins, found.findings) == ([kind], ())
+
+
+@pytest.mark.parametrize("run", [False, True])
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "id > (select avg(country) from gold.dim)",
+        "id > 9 or id > (select max(name) = 'z' from gold.dim)::int",
+        "id > (select count(*) from gold.dim where name > 'x' having count(*) > 1)",
+    ],
+)
+def test_a_comparison_with_one_row_is_no_product(asked: Asked, condition: str, *, run: bool) -> None:
+    """A scalar subquery without groups, whose row DuckDB compares in nested loops."""
+    found = asked.analysis(f"select count(*) from gold.fact where {condition}", run=run)
+    assert "nested loop" in found.joins
+    assert found.findings == ()
+
+
+def test_a_table_is_named_where_it_is_scanned(asked: Asked) -> None:
+    """By its columns, before a run perhaps as one of several; what the statement itself holds is no table's."""
+    statement = "select count(*) from gold.fact f join gold.dim d using (country) join (values (1), (2)) v (n) on v.n < f.id"
+    assert sorted(scans(asked.analysis(statement))) == ["", "gold.fact", "gold.fact or gold.dim"]
+    assert sorted(scans(asked.analysis(statement, run=True))) == ["", "gold.dim", "gold.fact"]
+
+
+def test_of_two_tables_the_one_that_is_asked_is_named(asked: Asked) -> None:
+    """Though a scan may be either's: the condition on the other one is DuckDB's own."""
+    statement = "select count(*) from gold.fact f join gold.dim d using (country) where f.country > 0"
+    found = asked.analysis(statement, "fact.country")
+    assert scans(found) == ["gold.fact or gold.dim"] * 2
+    assert [finding.message.split(":")[0] for finding in found.findings] == [
+        "a condition leaves out no file of gold.fact"
+    ]
+
+
+def scans(found: Analysis) -> list[str]:
+    """Return the tables of a plan's scans."""
+    return [operator.scan.table for operator in found.plan.root.walk() if operator.scan]
 
 
 def test_a_condition_on_partitions_prunes(asked: Asked) -> None:
