@@ -67,12 +67,15 @@ class Quarantined:
 
 
 def quarantined(name: str, dataset: Dataset, snapshot: Snapshot) -> Quarantined:
-    """Count a quarantine by rule and take at most 20 rows of it, the first ones of each combination of rules."""
+    """Count a quarantine by rule and take at most 20 rows of it, the first ones of each combination of rules.
+
+    It is read in this thread: Arrow's own would let go of delta-rs's files later, and abort a process that ends in the meantime.
+    """
     table = snapshot.open().to_pyarrow_dataset()
     counts: Counter[str] = Counter()
     first: dict[str, pa.Table] = {}
     rows = 0
-    for batch in table.to_batches(columns=["rules", *_WHERE]):
+    for batch in table.to_batches(columns=["rules", *_WHERE], use_threads=False):
         rows += batch.num_rows
         for counted in pc.value_counts(pc.list_flatten(batch["rules"])).to_pylist():
             counts[counted["values"]] += counted["counts"]
@@ -86,7 +89,8 @@ def quarantined(name: str, dataset: Dataset, snapshot: Snapshot) -> Quarantined:
         for cause in sorted(first, key=lambda cause: (first[cause].num_rows, cause))
         for row in first[cause].to_pylist()
     ][:SAMPLES]
-    found = table.to_table(filter=pc.field("quarantine_id").isin(chosen)).to_pylist() if chosen else []
+    wanted = pc.field("quarantine_id").isin(chosen)
+    found = table.to_table(filter=wanted, use_threads=False).to_pylist() if chosen else []
     ordered = sorted(found, key=lambda row: (row["rules"], row["source_file"], row["source_row"]))
     samples = tuple(_sample(row, dataset) for row in ordered[:SAMPLES])
     return Quarantined(name, rows, tuple(causes), samples)
