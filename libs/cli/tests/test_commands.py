@@ -127,6 +127,14 @@ MISTAKES = {
         "write a condition",
     ),
     "a place that cannot be written": (("report", "--to", "/proc/nope/page.html"), 1, "/proc/nope", ""),
+    "a folder that cannot be written": (("report", "--to", "/proc/page.html"), 1, "error: /proc: ", ""),
+    "a folder for a page": (("report", "--to", "."), 1, ". is a folder", "name a file in it, as report.html"),
+    "a page for data": (("report", "--to", "x.json", "-o", "json"), 2, "--to is for the page", ""),
+    "too many days": (("report", "--days", "9999999"), 2, "less than or equal to 36525", ""),
+    "days before dates": (
+        ("report", "--days", "3", "--until", "0001-01-01"), 1, "not 3 days up to 0001-01-01", "fewer days"
+    ),
+    "a period after all days": (("report", "--from", "2999-01-01"), 1, "begins on 2999-01-01", "choose a first day"),
 }  # fmt: skip
 
 

@@ -224,6 +224,24 @@ def test_each_layer_has_its_own_figures(records: Records) -> None:
     assert layers["gold"]["tables"] == {}
 
 
+def test_rows_are_those_at_the_end_of_the_period(records: Records) -> None:
+    """Not those of today, and not only of tables with work in it."""
+    records.run(0, 100, 95)
+    records.run(5, 200, 95)
+
+    def rows(first: int, last: int) -> tuple[list[int], int]:
+        choice = Choice(first=date(2026, 3, first), last=date(2026, 3, last))
+        found = records.report(choice)
+        layers = found["layer_quality"].values()
+        return [layer["total_records"] for layer in layers], found["overall_quality"][
+            "total_records_processed"
+        ]
+
+    assert rows(1, 2) == ([100, 100, 0], 100)
+    assert rows(2, 4) == ([100, 100, 0], 0)
+    assert rows(6, 9) == ([300, 300, 0], 200)
+
+
 def test_every_day_and_layer_has_an_entry(records: Records) -> None:
     """In that order, with the day's rows, score and share of HIGH."""
     records.run(0, 300, 95, poor=1)
@@ -245,12 +263,14 @@ def day(number: int, layer: str, score: float | None, high: float | None = 100.0
 
 
 def test_improvement_is_from_the_first_week_to_the_last() -> None:
-    """Seven days each, whatever lies between; with fewer than two days there is none."""
+    """Seven days each, whatever lies between; of a single week there is none."""
     scores = [70.0] * 7 + [10.0] * 5 + [80.5] * 7
     days = tuple(day(number, "silver", score) for number, score in enumerate(scores))
     assert analyse(days).quality_improvement == 10.5
     assert analyse(days[:1]).quality_improvement == 0
     assert analyse(days[6:8]).quality_improvement == 0
+    assert analyse(days[6:13]).quality_improvement == 0
+    assert analyse(days[6:14]).quality_improvement != 0
     assert analyse(()).quality_improvement == 0
 
 

@@ -13,6 +13,7 @@ from types import MappingProxyType
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
+from podium_contracts.errors import TerminalError
 from podium_contracts.events.v1 import (
     Check,
     ControlTotal,
@@ -30,7 +31,9 @@ from podium_lakehouse.cleansing.dispatch import Dispatch
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Intent, Restoration, Scope
 from podium_quality import report
+from podium_quality.report import Choice
 from podium_quality.report.figures import FLOW_HEIGHT, Onward, Part, flowchart, number, percent, sparkline
+from podium_quality.report.view import DEFAULT
 
 START = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -240,8 +243,8 @@ class Text(HTMLParser):
             self.words += data.split()
 
 
-def text(pipeline: Pipeline, past: Past) -> str:
-    page = Text(report.render(pipeline, past.lakehouse))
+def text(pipeline: Pipeline, past: Past, choice: Choice = DEFAULT) -> str:
+    page = Text(report.render(pipeline, past.lakehouse, choice))
     assert page.open == []
     return " ".join(page.words)
 
@@ -410,6 +413,40 @@ def test_the_page_is_whole_by_itself_and_the_same_each_time(pipeline: Pipeline, 
     assert all("aria-label=" in drawing or "aria-hidden=" in drawing for drawing in labelled)
 
 
+def test_a_period_without_work_is_not_called_good(pipeline: Pipeline, past: Past) -> None:
+    """It is neither all that it should be nor passed; a period with work is."""
+    first_batch(past)
+    worked = START.date() + timedelta(days=1)
+    assert "no records in this period" not in text(pipeline, past)
+    assert "✓ Every check was passed" in text(pipeline, past, Choice(first=worked, last=worked))
+    before = worked - timedelta(days=5)
+    words = text(pipeline, past, Choice(first=before, last=before))
+    assert words.count("no records in this period") == 2
+    assert "Every check was passed" not in words
+    assert "as they should be" not in words
+
+
+@pytest.mark.parametrize(
+    ("days", "trend"), [(7, "There is no trend"), (8, "The average score of the last week")]
+)
+def test_a_week_has_no_trend(pipeline: Pipeline, past: Past, days: int, trend: str) -> None:
+    """Its first week would be its last."""
+    for run in range(1, days + 1):
+        past.ingest(run, 10)
+        past.cleanse(run, Flow(rows_in=10, inserted=10), silver=10 * run)
+        past.judge(run, 10 * run)
+    assert trend in text(pipeline, past)
+
+
+def test_a_wrong_period_is_refused_before_a_table_is_read(pipeline: Pipeline, past: Past) -> None:
+    """What is read would be for nothing."""
+    first_batch(past)
+    for path in Path(past.lakehouse.quarantine_uri("sales")).glob("*.parquet"):
+        path.unlink()
+    with pytest.raises(TerminalError, match="the period begins on"):
+        report.render(pipeline, past.lakehouse, Choice(first=START.date() + timedelta(days=9)))
+
+
 def test_write_replaces_the_page(pipeline: Pipeline, past: Past, tmp_path: Path) -> None:
     """The folder is made, the old page gives way to the new one, and no draft is left."""
     path = tmp_path / "out" / "page.html"
@@ -420,15 +457,14 @@ def test_write_replaces_the_page(pipeline: Pipeline, past: Past, tmp_path: Path)
     assert [entry.name for entry in path.parent.iterdir()] == ["page.html"]
 
 
-def test_a_page_that_cannot_be_replaced_leaves_no_draft(
-    pipeline: Pipeline, past: Past, tmp_path: Path
-) -> None:
-    """Here a folder is in the way."""
-    path = tmp_path / "page.html"
+def test_a_page_in_place_of_a_folder_is_refused(pipeline: Pipeline, past: Past, tmp_path: Path) -> None:
+    """The folder stays as it is, and no draft is left."""
+    path = tmp_path / "pages"
     path.mkdir()
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(TerminalError, match="pages is a folder") as raised:
         report.write(pipeline, past.lakehouse, str(path))
-    assert not list(tmp_path.glob(".page.html*"))
+    assert raised.value.hint == f"name a file in it, as {path}/report.html"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_bars_are_to_scale_and_none_is_invisible() -> None:

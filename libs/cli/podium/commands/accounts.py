@@ -20,6 +20,8 @@ from podium.refused import counted, write_counts, write_refused
 from podium.summary import equations
 
 DAY = "%Y-%m-%d"
+MOST_DAYS = 36525
+"""A hundred years."""
 quarantine = typer.Typer(help="Refused rows, and why they were refused.", no_args_is_help=True)
 
 
@@ -95,7 +97,10 @@ def report(
         Path | None, typer.Option("--to", help="Where to write the page; by default in the lakehouse.")
     ] = None,
     days: Annotated[
-        int, typer.Option("--days", min=1, help="How many days it is about, up to the last one with work.")
+        int,
+        typer.Option(
+            "--days", min=1, max=MOST_DAYS, help="How many days it is about, up to the last one with work."
+        ),
     ] = 30,
     first: Annotated[
         datetime | None, typer.Option("--from", formats=[DAY], help="The first day it is about, in UTC.")
@@ -117,6 +122,10 @@ def report(
 
         podium report --from 2026-01-01 --until 2026-01-31 -o json | jq .recommendations
     """
+    if to and form == Form.JSON:
+        raise typer.BadParameter(
+            "--to is for the page; with -o json the data are printed: `> FILE` keeps them"
+        )
     opened = open_pipeline(file, overlay=overlay)
     choice = Choice(days, first.date() if first else None, last.date() if last else None)
     if form == Form.JSON:

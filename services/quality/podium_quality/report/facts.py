@@ -189,6 +189,8 @@ class Over:
     parts: tuple[Part, ...]
     chart: DayChart | None
     trend: str
+    empty: bool
+    """Whether no row came on these days, and no verdict was given."""
     quality: QualityReport
 
 

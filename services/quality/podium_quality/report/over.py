@@ -7,6 +7,7 @@ from podium_contracts.pipeline import TIERS
 from podium_quality.report.facts import Figure, Over, Part
 from podium_quality.report.figures import daychart
 from podium_quality.report.quality import LayerQuality, QualityReport
+from podium_quality.report.trends import WEEK
 
 NONE = "\N{EN DASH}"
 
@@ -19,8 +20,13 @@ def over(report: QualityReport) -> Over:
         parts=tuple(_part(name, layer) for name, layer in report.layer_quality.items()),
         chart=daychart(report.trend_analysis.daily_quality_scores),
         trend=_trend(report),
+        empty=not (report.overall_quality.total_records_processed or _verdicts(report)),
         quality=report,
     )
+
+
+def _verdicts(report: QualityReport) -> int:
+    return sum(sum(layer.verdicts.values()) for layer in report.layer_quality.values())
 
 
 def _figures(report: QualityReport) -> Iterator[Figure]:
@@ -57,8 +63,8 @@ def _trend(report: QualityReport) -> str:
     """Return what became of quality between the first week and the last."""
     found = report.trend_analysis
     scored = {day.date for day in found.daily_quality_scores if day.quality_score is not None}
-    if len(scored) < 2:  # noqa: PLR2004 - one day has no trend
-        return "There is no trend yet: it takes rows with a score on two days."
+    if len(scored) <= WEEK:
+        return f"There is no trend: it takes rows with a score on more than {WEEK} days."
     change = found.quality_improvement
     way = "rose" if change > 0 else "fell"
     words = (

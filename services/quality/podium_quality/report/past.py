@@ -46,6 +46,17 @@ class Past:
         """Return what was done on the days of a period."""
         return Past.of([event for event in self.events if period.holds(event.time)])
 
+    def until(self, period: Period) -> "Past":
+        """Return what was done up to the last day of a period."""
+        return Past.of([event for event in self.events if event.time.astimezone(UTC).date() <= period.last])
+
+    def latest(self, layer: Layer) -> list[LayerCompleted]:
+        """Return the last completion of a layer, of Bronze and Silver that of each dataset."""
+        if layer == Layer.GOLD:
+            return self.gold[-1:]
+        found = self.bronze if layer == Layer.BRONZE else self.silver
+        return [completed[-1] for completed in found.values()]
+
     def completed(self, layer: Layer) -> list[LayerCompleted]:
         """Return the completions of a layer."""
         if layer == Layer.GOLD:

@@ -35,9 +35,14 @@ class Choice:
         """Return the days, of which `latest` is the last where none was chosen.
 
         Raises:
-            TerminalError: the first day comes after the last.
+            TerminalError: the first day comes after the last, or before there are dates.
         """
         last = self.last or latest
+        if self.first is None and self.days > last.toordinal():
+            raise TerminalError(
+                f"there are not {self.days} days up to {last}",
+                hint="choose fewer days, or a later last one",
+            )
         first = self.first or last - timedelta(days=self.days - 1)
         if first > last:
             raise TerminalError(

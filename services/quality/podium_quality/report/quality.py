@@ -44,7 +44,7 @@ class LayerQuality:
     """One layer; what nothing was measured of is None: Bronze has no scores."""
 
     total_records: int
-    """Rows of its tables as the period left them."""
+    """Rows of its tables at the end of the period, whether or not anything was done with them in it."""
     records_processed: int
     average_quality_score: float | None
     high_quality_percentage: float | None
@@ -83,20 +83,25 @@ class Judgement:
 def quality_report(
     pipeline: Pipeline, lakehouse: Lakehouse, choice: Choice, generated_at: datetime
 ) -> QualityReport:
-    """Return the report on the days that are chosen, up to the last day on which something was done."""
+    """Return the report on the days that are chosen, up to the last day on which something was done.
+
+    Raises:
+        TerminalError: the choice holds no days.
+    """
     past = Past.of(lakehouse.completions.all(pipeline.name))
     latest = past.events[-1].time if past.events else generated_at
     period = choice.period(latest.astimezone(UTC).date())
-    return report_of(past.within(period), period, pipeline, lakehouse, generated_at)
+    return report_of(past, period, pipeline, lakehouse, generated_at)
 
 
 def report_of(
-    past: Past, period: Period, pipeline: Pipeline, lakehouse: Lakehouse, generated_at: datetime
+    whole: Past, period: Period, pipeline: Pipeline, lakehouse: Lakehouse, generated_at: datetime
 ) -> QualityReport:
-    """Return the report on what was done in a period."""
+    """Return the report on what was done in a period of a pipeline's whole past."""
+    past, until = whole.within(period), whole.until(period)
     judgements = _judgements(past, pipeline, lakehouse)
     overall = _overall(past, judgements)
-    layers = {str(layer): _layer(layer, past, judgements) for layer in Layer}
+    layers = {str(layer): _layer(layer, past, until, judgements) for layer in Layer}
     return QualityReport(
         report_period=str(period),
         generated_at=generated_at.isoformat(),
@@ -218,17 +223,15 @@ _DONE = LayerCompleted | QualityEvaluated | Published
 """What says how long a stage took."""
 
 
-def _layer(layer: Layer, past: Past, judgements: list[Judgement]) -> LayerQuality:
+def _layer(layer: Layer, past: Past, until: Past, judgements: list[Judgement]) -> LayerQuality:
     completed = past.completed(layer)
     judged = [one for one in judgements if one.verdict.layer == layer]
     scored = _Scored.of(judged)
-    last = {
-        table.name: table.rows for done in completed for table in done.tables if table.name.startswith(layer)
-    }
+    left = [table for done in until.latest(layer) for table in done.tables if table.name.startswith(layer)]
     given = [one.verdict.verdict for one in judged]
     days = {_day(done.run.requested_at) for done in completed if done.run and done.run.requested_at}
     return LayerQuality(
-        total_records=sum(last.values()),
+        total_records=sum(table.rows for table in left),
         records_processed=_processed(layer, completed, scored),
         average_quality_score=scored.average,
         high_quality_percentage=scored.high_share,

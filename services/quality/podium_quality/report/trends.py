@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import mean
 
 WEEK = 7
-"""Days with an entry; a period of fewer than two weeks has days in both."""
+"""Days with an entry; a period of fewer than two weeks has days in both, and one of a single week no trend."""
 FALLS = {
     "quality_score": ("the average quality score", 1.0),
     "high_quality_percentage": ("the share of HIGH rows", 5.0),
@@ -38,7 +38,7 @@ class Concern:
 
 @dataclass(frozen=True)
 class TrendAnalysis:
-    """The days, and what they come to: `quality_improvement` in points, 0 with fewer than two days."""
+    """The days, and what they come to: `quality_improvement` in points, 0 where all are of one week."""
 
     daily_quality_scores: tuple[Day, ...]
     quality_improvement: float
@@ -73,7 +73,7 @@ def _weeks(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _change(values: Sequence[float]) -> float:
-    if len(values) < 2:  # noqa: PLR2004 - from one day to itself nothing changes
+    if len(values) <= WEEK:
         return 0.0
     first, last = _weeks(values)
     return round(last - first, 2)

@@ -33,7 +33,7 @@ from podium_quality.report.figures import number, percent, segments, sparkline
 from podium_quality.report.flows import row_flows
 from podium_quality.report.over import over
 from podium_quality.report.past import Past, Run, fact_tables, flow_of, moment, run_of
-from podium_quality.report.period import Choice
+from podium_quality.report.period import Choice, Period
 from podium_quality.report.quality import report_of
 from podium_quality.report.quarantine import Quarantined, quarantined
 from podium_quality.standing import standing
@@ -52,8 +52,13 @@ _TIER_MEANINGS = ("90 points or more", "70 to below 90", "50 to below 70", "belo
 
 
 def view(pipeline: Pipeline, lakehouse: Lakehouse, choice: Choice = DEFAULT) -> Report:
-    """Gather what the report says, of the days that are chosen what is said of a period; no table is read as a whole."""
+    """Gather what the report says, of the days that are chosen what is said of a period; no table is read as a whole.
+
+    Raises:
+        TerminalError: the choice holds no days.
+    """
     past = Past.of(lakehouse.completions.all(pipeline.name))
+    period = choice.period(past.events[-1].time.astimezone(UTC).date()) if past.events else None
     measures = _measures(past, pipeline, lakehouse)
     checks = breaches_first(check for verdict in past.current() for check in verdict.checks)
     refused = _quarantines(past, pipeline, lakehouse)
@@ -61,7 +66,7 @@ def view(pipeline: Pipeline, lakehouse: Lakehouse, choice: Choice = DEFAULT) -> 
         pipeline=pipeline.name,
         headline=_headline(past, checks),
         figures=_figures(past, measures),
-        over=_over(past, choice, pipeline, lakehouse),
+        over=_over(past, period, pipeline, lakehouse),
         flows=tuple(row_flows(past, _standing(past, pipeline, lakehouse))),
         tiers=tuple(_tiers(name, found) for name, found in _scored(measures).items()),
         decisive=tuple(check_row(check) for check in checks if check.threshold is not None),
@@ -86,13 +91,11 @@ def _standing(past: Past, pipeline: Pipeline, lakehouse: Lakehouse) -> dict[str,
     return found
 
 
-def _over(past: Past, choice: Choice, pipeline: Pipeline, lakehouse: Lakehouse) -> Over | None:
+def _over(past: Past, period: Period | None, pipeline: Pipeline, lakehouse: Lakehouse) -> Over | None:
     """Return the quality of the period as of the last thing that was done; None before the first."""
-    if not past.events:
+    if period is None:
         return None
-    latest = past.events[-1].time
-    period = choice.period(latest.astimezone(UTC).date())
-    return over(report_of(past.within(period), period, pipeline, lakehouse, latest))
+    return over(report_of(past, period, pipeline, lakehouse, past.events[-1].time))
 
 
 def _measures(past: Past, pipeline: Pipeline, lakehouse: Lakehouse) -> dict[str, Measures]:
