@@ -24,6 +24,8 @@ THROUGH = frozenset(
 AGGREGATES = frozenset({"HashAggregateExec", "ObjectHashAggregateExec", "SortAggregateExec"})
 FEWER = frozenset({"FilterExec", "ProjectExec", "BroadcastExchangeExec"})
 """Operators that hand on the rows of another one, or fewer."""
+KNOWN_ROWS = "LocalTableScanExec"
+"""Rows that Spark had before it planned: those of VALUES, and what Delta's statistics tell of a table."""
 ALWAYS = "IsNotNull"
 """A condition that Spark adds by itself to the columns of a join."""
 SPILL = "spillSize"
@@ -70,6 +72,8 @@ def _operator(node: Any, tables: Mapping[str, str], *, run: bool) -> Operator:
 def _is_single(node: Any, kind: str, inputs: Sequence[Operator]) -> bool:
     if kind in AGGREGATES:
         return bool(node.groupingExpressions().isEmpty())
+    if kind == KNOWN_ROWS:
+        return int(node.rows().size()) <= 1
     return kind in FEWER and inputs[0].is_single
 
 
