@@ -13,6 +13,7 @@ from podium_contracts.events.v1 import (
     StageFailed,
     Timings,
 )
+from podium_contracts.names import Verdict
 from rich.table import Table
 from rich.text import Text
 
@@ -75,6 +76,10 @@ def print_summary(
     for event in outcome.fresh:
         if isinstance(event.data, LayerCompleted):
             _print_account(event.subject, event.data)
+        if isinstance(event.data, QualityEvaluated) and event.data.verdict == Verdict.WARNED:
+            _print_line(
+                f"  {event.data.layer}.{event.data.subject} warned: {'; '.join(breaches(event.data))}"
+            )
     places = [("tables", opened.lakehouse.uri), ("report", opened.report)]
     places += [("served", event.data.uri) for event in outcome.fresh if isinstance(event.data, Published)]
     output.print()
@@ -100,14 +105,26 @@ def _print_line(text: str) -> None:
 
 
 def _next(outcome: Outcome) -> Iterator[str]:
-    """Yield commands that look at what the run made: the last table, as a rule a Gold aggregate, first."""
+    """Yield commands that look at what the run made: the last table, as a rule a Gold aggregate, first.
+
+    What a failed verdict holds is shown only to those who ask for the latest.
+    """
+    last = {(verdict.layer, verdict.subject): verdict for verdict in outcome.verdicts}
+    failed = [verdict for verdict in last.values() if verdict.verdict == Verdict.FAILED]
+    held = {table.name for verdict in failed for table in verdict.tables}
     layers = [event.data for event in outcome.fresh if isinstance(event.data, LayerCompleted)]
     shown = [
         table.name for data in layers for table in data.tables if not table.name.startswith("quarantine.")
     ]
-    yield f"show {shown[-1]}" if shown else "tables"
+    yield f"show {shown[-1]}{' --latest' * (shown[-1] in held)}" if shown else "tables"
     yield "ledger"
     yield "quarantine ls"
+
+
+def breaches(verdict: QualityEvaluated) -> list[str]:
+    """Return what a verdict found wrong, each in words; what it fails by comes before what it warns of."""
+    broken = [check for check in verdict.checks if not check.passed]
+    return [check.message for check in sorted(broken, key=lambda check: check.severity != "CRITICAL")]
 
 
 def equation(flow: Flow) -> list[str]:

@@ -357,6 +357,37 @@ def test_a_held_dataset_ends_with_its_own_exit_code(terminal: Terminal) -> None:
     assert terminal.podium("show", "silver.sales", "--latest", "-o", "json").json[0]["id"] == "a"
 
 
+def test_what_holds_is_told_before_what_warns(terminal: Terminal) -> None:
+    """In the order of gravity, whatever that of the metrics is; what is next can be done with data that are held."""
+    file = terminal.folder / "pipeline.yaml"
+    held = "price_completeness: {type: minimum, value: 100, severity: CRITICAL}"
+    warned = "total_records: {type: minimum, value: 9}"
+    file.write_text(file.read_text() + f"  quality: {{thresholds: {{sales: {{{warned}, {held}}}}}}}\n")
+    terminal.deliver("one.csv", "a,1,1.00", "b,1,")
+    answer = terminal.podium("run")
+    assert answer.code == 3
+    assert "failed: price_completeness (50) below threshold (100); total_records (2) below" in answer.err
+    assert "  podium show silver.sales --latest -f pipeline.yaml\n" in answer.out
+
+
+def test_a_warning_says_why(terminal: Terminal) -> None:
+    """With the metric, what it is and what it should be; a table without rows is one."""
+    file = terminal.folder / "pipeline.yaml"
+    text = file.read_text()
+    file.write_text(text + "  quality: {thresholds: {sales: {total_records: {type: minimum, value: 9}}}}\n")
+    terminal.deliver("one.csv", "a,1,1.00")
+    answer = terminal.podium("run")
+    assert answer.code == 0
+    assert "  silver.sales warned: total_records (1) below threshold (9)\n" in answer.out
+    assert "  podium show silver.sales -f pipeline.yaml\n" in answer.out
+
+
+def test_no_records_is_a_warning_that_says_so(terminal: Terminal) -> None:
+    """Here each row was refused."""
+    terminal.deliver("one.csv", "a,1,-1.00")
+    assert "  silver.sales warned: no records found in silver.sales" in terminal.podium("run").out
+
+
 def test_values_are_shown_as_they_are(terminal: Terminal) -> None:
     """Text that looks like markup stays text, and numbers of the data get no thousands separators."""
     terminal.deliver("one.csv", "[red]a,1234567,1.00")

@@ -17,7 +17,7 @@ from rich.text import Text
 from podium.commands.dead_letters import BootstrapOption, service_settings
 from podium.console import Form, OutputOption, errors, output, write_json
 from podium.opening import DEFAULT_FILE, FileOption, OverlayOption, check
-from podium.summary import sentence
+from podium.summary import breaches, sentence
 
 LOOK_SECONDS = 0.5
 
@@ -146,10 +146,9 @@ def _error(data: object) -> PodiumError | None:
                 f"{stage} of {subject} failed: {reason}: {message}",
                 hint=f"do what it says, then replay its letter: `podium dead-letters ls --stage {stage}` shows which",
             )
-        case QualityEvaluated(verdict=Verdict.FAILED, layer=layer, subject=subject, checks=checks):
-            breaches = "; ".join(check.message for check in checks if not check.passed)
+        case QualityEvaluated(verdict=Verdict.FAILED, layer=layer, subject=subject) as failed:
             return QualityHold(
-                f"the verdict on {layer}.{subject} is failed: {breaches}",
+                f"the verdict on {layer}.{subject} is failed: {'; '.join(breaches(failed))}",
                 hint="correct the rules or thresholds in the pipeline file, then request another run: it is judged anew",
             )
     return None

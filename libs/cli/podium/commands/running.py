@@ -28,7 +28,7 @@ from podium.console import Form, OutputOption, errors, write_json
 from podium.ending import EXIT_INTERRUPTED
 from podium.idleness import idle
 from podium.opening import DEFAULT_FILE, FileOption, Opened, OverlayOption, open_pipeline, options
-from podium.summary import print_summary, sentence, summary
+from podium.summary import breaches, print_summary, sentence, summary
 
 
 def run(
@@ -159,7 +159,7 @@ def refuse_failed(opened: Opened, outcome: host.Outcome) -> None:
     failed = [verdict for verdict in outcome.verdicts if verdict.verdict == Verdict.FAILED]
     if not failed:
         return
-    breaches = [check.message for verdict in failed for check in verdict.checks if not check.passed]
+    broken = [message for verdict in failed for message in breaches(verdict)]
     last = failed[-1]
     later = outcome.verdicts[outcome.verdicts.index(last) + 1 :]
     restored = any((one.layer, one.subject) == (last.layer, last.subject) for one in later)
@@ -170,7 +170,7 @@ def refuse_failed(opened: Opened, outcome: host.Outcome) -> None:
     )
     named = "gold" if last.layer == Layer.GOLD else f"{last.layer}.{last.subject}"
     raise QualityHold(
-        f"the verdict on {last.layer}.{last.subject} is failed: {'; '.join(breaches)}",
+        f"the verdict on {last.layer}.{last.subject} is failed: {'; '.join(broken)}",
         hint=f"{done}. Look at `podium quarantine ls {opened.options}`; correct the rules or "
         "thresholds in the pipeline file, then run it again: it is judged anew"
         + ("" if restored else f". Or accept it: `podium certify {named} --reason … {opened.options}`"),
