@@ -62,6 +62,9 @@ COLUMNS: list[tuple[str, dict[str, Any]]] = [
     ("unique_value_count_to_be_between", {"column": "town", "min_value": 5, "max_value": 5}),
     ("distinct_values_to_be_in_set", {"column": "town", "value_set": ["town 1"]}),
     ("pair_values_to_be_equal", {"column_A": "id", "column_B": "town"}),
+    ("pair_values_a_to_be_greater_than_b", {"column_A": "pieces", "column_B": "price"}),
+    ("min_to_be_between", {"column": "sold", "min_value": "2024-02-29T23:00:00"}),
+    ("max_to_be_between", {"column": "sold", "max_value": "2024-03-01T00:38:00+01:00"}),
     ("to_exist", {"column": "colour"}),
 ]
 TABLE: list[tuple[str, dict[str, Any]]] = [

@@ -5,7 +5,7 @@ Great Expectations is imported where there is a suite, and only then: it takes s
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -36,6 +36,9 @@ DIGITS = 6
 """Decimal places of what was found: on Spark the last ones of a sum are not the same each time."""
 MOMENTS = ("min_value", "max_value", "value_set")
 """Arguments that are moments where the column has timestamps. JSON has texts for them, which are of UTC unless they say otherwise."""
+PAIR = ("column_A", "column_B")
+GREATER = "expect_column_pair_values_a_to_be_greater_than_b"
+"""With one of the two missing it is broken in pandas and met in Spark, so that such rows are left out unless the suite says otherwise."""
 _FOUND = {"result_format": "BASIC", "partial_unexpected_count": 0}
 """Counts without examples: values of rows do not belong into an event."""
 
@@ -139,11 +142,14 @@ def _validated(library: ModuleType, suite: Suite, frame: object, schema: pa.Sche
     context = library.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asked = []
+    on_spark = not isinstance(frame, pa.Table)
     for place, expectation in enumerate(suite.expectations):
         try:
             asked.append(
                 ExpectationConfiguration(
-                    type=expectation.type, kwargs=_arguments(expectation, schema), meta={PLACE: place}
+                    type=expectation.type,
+                    kwargs=_arguments(expectation, schema, naive=on_spark),
+                    meta={PLACE: place},
                 ).to_domain_obj()
             )
         except Exception as error:
@@ -153,7 +159,7 @@ def _validated(library: ModuleType, suite: Suite, frame: object, schema: pa.Sche
             ) from error
     sources = context.data_sources
     if isinstance(frame, pa.Table):
-        source, rows = sources.add_pandas(suite.table), _pandas(frame)
+        source, rows = sources.add_pandas(suite.table), _pandas(frame, _pairs(suite))
     else:
         source, rows = sources.add_spark(suite.table, persist=False), frame
     batches = source.add_dataframe_asset(suite.table).add_batch_definition_whole_dataframe(suite.table)
@@ -163,28 +169,41 @@ def _validated(library: ModuleType, suite: Suite, frame: object, schema: pa.Sche
     return [results[place] for place in range(len(asked))]
 
 
-def _arguments(expectation: Expectation, schema: pa.Schema) -> dict[str, Any]:
+def _arguments(expectation: Expectation, schema: pa.Schema, *, naive: bool) -> dict[str, Any]:
+    """Return the arguments of an expectation; with `naive` its moments are as pyspark has those of a table: without a zone, in this machine's."""
     arguments = dict(expectation.arguments)
+    if expectation.type == GREATER:
+        arguments.setdefault("ignore_row_if", "either_value_is_missing")
     column = arguments.get("column")
     if column in schema.names and pa.types.is_timestamp(schema.field(column).type):
-        arguments |= {name: _moment(arguments[name]) for name in MOMENTS if name in arguments}
+        arguments |= {name: _moment(arguments[name], naive=naive) for name in MOMENTS if name in arguments}
     return arguments
 
 
-def _moment(value: object) -> object:
+def _moment(value: object, *, naive: bool) -> object:
     if isinstance(value, list):
-        return [_moment(item) for item in value]
+        return [_moment(item, naive=naive) for item in value]
     if not isinstance(value, str):
         return value
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
         return value
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return aware.astimezone().replace(tzinfo=None) if naive else aware
 
 
-def _pandas(rows: pa.Table) -> object:
-    """Return the rows as pandas has them; a number or truth value beside nulls stays what it is."""
+def _pairs(suite: Suite) -> set[str]:
+    """Return the columns that are compared with another one."""
+    compared = [expectation.arguments for expectation in suite.expectations]
+    return {item for each in compared for name in PAIR if isinstance(item := each.get(name), str)}
+
+
+def _pandas(rows: pa.Table, pairs: Collection[str]) -> object:
+    """Return the rows as pandas has them; a number or truth value beside nulls stays what it is.
+
+    In a column that is compared with another one it is a double beside nulls, as Great Expectations cannot compare pandas' own null.
+    """
     import pandas as pd  # noqa: PLC0415 - comes with Great Expectations
 
     kinds = {
@@ -194,6 +213,10 @@ def _pandas(rows: pa.Table) -> object:
         pa.int64(): pd.Int64Dtype(),
         pa.bool_(): pd.BooleanDtype(),
     }
+    for name in pairs:
+        if rows[name].type in kinds and rows[name].null_count:
+            place = rows.schema.get_field_index(name)
+            rows = rows.set_column(place, name, rows[name].cast(pa.float64(), safe=False))
     return rows.to_pandas(types_mapper=kinds.get)
 
 
