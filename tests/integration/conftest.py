@@ -41,7 +41,8 @@ class Shop:
         shutil.copytree(RETAIL / "dbt", folder / "dbt", ignore=shutil.ignore_patterns("target", "logs"))
         text = (RETAIL / "pipeline.yaml").read_text()
         if not gold:
-            text = text.replace("  model: {dbt: dbt}\n", "")
+            of_gold = text[text.index("      fact_sale:\n") : text.index("    on_failure:")]
+            text = text.replace("  model: {dbt: dbt}\n", "").replace(of_gold, "")
         (folder / "pipeline.yaml").write_text(text)
 
     @property
