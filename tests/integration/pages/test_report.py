@@ -66,6 +66,21 @@ def test_a_phone_never_scrolls_the_page_sideways(open_page: Open, report: Path) 
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
 
 
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_long_names_of_checks_stay_in_their_box(open_page: Open, weeks: Path, width: int) -> None:
+    """An expectation's name has no blank to break at; no table is wider than the section that it is in, nor scrolls."""
+    page = open_page(weeks, width).page
+    page.evaluate(
+        "name => document.querySelectorAll('th code.quiet, .check').forEach(one => one.append(name))",
+        "gx.expect_column_proportion_of_unique_values_to_be_between.customer_id",
+    )
+    for section in ("issues", "checks", "history"):
+        tables = page.locator(f"section[aria-labelledby={section}] table.fold")
+        assert tables.count() > 0
+        for table in tables.all():
+            assert table.evaluate("one => one.scrollWidth <= one.closest('section').clientWidth - 28")
+
+
 def test_headings_and_landmarks_are_in_order(open_page: Open, report: Path) -> None:
     """One title, no level left out, and one place each for head, body and foot."""
     page = open_page(report, DESK).page
