@@ -1,6 +1,7 @@
 """Rows in quarantine that somebody has decided on: read from Bronze once more, or given up; either way they leave quarantine."""
 
 import logging
+from collections import Counter
 
 from podium_contracts.errors import LedgerImbalance
 from podium_lakehouse.cleansing import columns as names
@@ -56,6 +57,17 @@ def offer(engine: Engine, intent: Intent, decision: Decision, uri: str) -> int:
     )
     ((rows,),) = engine.execute(f"SELECT count(*) FROM {CHOSEN}")
     return int(str(rows))
+
+
+def rules(engine: Engine, decision: Decision) -> Counter[str]:
+    """Return how many of the chosen rows each rule has refused, by its id."""
+    found = Counter[str]()
+    chosen = condition(decision, engine.dialect)
+    counted = f"SELECT rules, count(*) FROM {QUARANTINED} WHERE {chosen} GROUP BY rules"
+    for broken, rows in engine.execute(counted):
+        assert isinstance(broken, list)
+        found.update(dict.fromkeys(broken, int(str(rows))))
+    return found
 
 
 def offer_again(engine: Engine, intent: Intent, chosen: int) -> None:

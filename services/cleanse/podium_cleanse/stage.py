@@ -1,5 +1,6 @@
 """Cleanse: new Bronze rows into Silver or quarantine, each exactly once, whatever the batches."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from time import monotonic
 
@@ -104,6 +105,7 @@ def carry_out(intent: Intent, pipeline: Pipeline, lakehouse: Lakehouse) -> Cloud
     dataset = without(declared, skipped)
     with lakehouse.open_engine() as engine:
         replayed = _offer_inputs(engine, intent, dataset, lakehouse, quarantine)
+        broken = quarantined.rules(engine, intent.decision) if intent.decision else Counter[str]()
         source_names = _names_at(name, intent.inputs[BRONZE].to_batch, lakehouse)
         offer_fillings(engine, dataset, source_names, quarantined.HELD if intent.decision else BRONZE)
         if dataset.steps:
@@ -129,7 +131,7 @@ def carry_out(intent: Intent, pipeline: Pipeline, lakehouse: Lakehouse) -> Cloud
         table_version(f"silver.{name}", silver, intent.bases[silver], accepted.version),
         table_version(f"quarantine.{name}", quarantine, intent.bases[quarantine], refused.version),
     )
-    validation = counts.validation(dataset, skipped, sum(block.rows for block in too_large))
+    validation = counts.validation(dataset, skipped, sum(block.rows for block in too_large), broken)
     tell(f"silver.{name}", validation)
     ledger = _ledger(intent, counts, tables[0].rows, tables[1].rows, silver, quarantine, replayed)
     done = LayerCompleted(

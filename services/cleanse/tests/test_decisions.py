@@ -115,13 +115,18 @@ def test_all_rows_may_be_replayed(refused: Desk) -> None:
 
 
 def test_validation_counts_a_row_once(refused: Desk) -> None:
-    """What was refused and is accepted after a replay is one row, which passed."""
+    """What was refused and is accepted after a replay is one row, which passed; what is refused again, one that broke the rule once."""
     refused.towns("Bath,Bath", "Wells,Wells")
     (event,) = decide(REPLAY, "sales", asked(refused), refused.pipeline, refused.lakehouse)
     verdict = refused.judge(event).data
     assert isinstance(verdict, QualityEvaluated)
     said = {check.metric: check.actual for check in verdict.checks}
     assert said["validation_success_percentage"] == 50.0
+    assert said["not_negative_validity"] == 60.0
+    assert isinstance(event.data, LayerCompleted)
+    assert event.data.validation
+    (rule,) = event.data.validation.rules
+    assert (rule.rule, rule.evaluated, rule.broken, rule.replayed) == ("rule.not_negative", 3, 1, 1)
 
 
 @pytest.mark.parametrize("decision", [REPLAY, REJECT], ids=["replay", "reject"])

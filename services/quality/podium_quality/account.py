@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from podium_contracts.events.v1 import Flow, LayerCompleted, Ledger
+from podium_contracts.events.v1 import Flow, LayerCompleted, Ledger, RuleCount
 from podium_contracts.names import Layer, Stage
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records.intents import Intent, Scope
@@ -12,6 +12,7 @@ from podium_quality.standing import is_return, standing
 
 _DECLARED = "rule"
 """How the ids of the rules begin that the pipeline file declares."""
+_REFUSES = "quarantine"
 _KINDS = (EVALUATED, REFUSED, "broken.")
 
 
@@ -53,7 +54,7 @@ def _in_all(scope: Scope, sequence: int, lakehouse: Lakehouse) -> Measures:
 def _counts(done: LayerCompleted) -> Mapping[str, object]:
     """Return what the rules found in a batch, in all and rule by rule; of a completion that does not tell, what went to quarantine.
 
-    A row that is replayed has been evaluated before, and was refused then; the rules by themselves have looked at it twice.
+    A row that is replayed has been evaluated before, and was refused then: it counts once, as it was found last.
     """
     ledger = done.ledger or Ledger()
     replayed = ledger.quarantine.replayed if ledger.quarantine else 0
@@ -67,5 +68,12 @@ def _counts(done: LayerCompleted) -> Mapping[str, object]:
     for rule in found.rules:
         kind, _, name = rule.rule.partition(".")
         if kind == _DECLARED:
-            counts |= {f"{EVALUATED}.{name}": rule.evaluated, f"broken.{name}": rule.broken}
+            evaluated, broken = max(rule.evaluated - replayed, 0), rule.broken
+            broken -= _found_before(rule) if replayed else 0
+            counts |= {f"{EVALUATED}.{name}": evaluated, f"broken.{name}": broken}
     return counts
+
+
+def _found_before(rule: RuleCount) -> int:
+    """Return how many rows of a replay had broken a rule when they came; one that does not refuse is taken to have found the same then."""
+    return rule.replayed if rule.replayed or rule.on_failure == _REFUSES else rule.broken

@@ -16,6 +16,7 @@ from podium_contracts.events.v1 import (
     LayerCompleted,
     Ledger,
     QualityEvaluated,
+    QuarantineStock,
     RuleCount,
     Run,
     TableVersion,
@@ -138,7 +139,9 @@ class Court:
             causation="",
         )
 
-    def cleansed(self, number: int, flow: Flow, validation: Validation | None = None) -> None:
+    def cleansed(
+        self, number: int, flow: Flow, validation: Validation | None = None, replayed: int = 0
+    ) -> None:
         """Record a completion of cleansing, as that stage does."""
         scope = Scope(pipeline="shop", stage=Stage.CLEANSE, subject="silver.sales")
         run = Run(pipeline="shop", id=f"run-{number}", requested_at=datetime(2026, 1, 1, tzinfo=UTC))
@@ -157,7 +160,7 @@ class Court:
             layer=Layer.SILVER,
             subject="sales",
             sequence=number,
-            ledger=Ledger(flow=flow),
+            ledger=Ledger(flow=flow, quarantine=QuarantineStock(replayed=replayed)),
             validation=validation,
         )
         self.lakehouse.complete(intent, data)
@@ -387,6 +390,33 @@ def test_validity_is_told_rule_by_rule(court: Court) -> None:
     assert found["validation_success_percentage"] == 99
     assert {name: value for name, value in found.items() if name.endswith("_validity")} == {
         "price_validity": 95
+    }
+
+
+def test_a_rule_counts_a_replayed_row_once(court: Court) -> None:
+    """As it was found last: mended, broken again, or with the same warning as before."""
+    rules = [
+        ("rule.price", "quarantine", 3, 0),
+        ("rule.town", "warn", 4, 0),
+    ]
+    again = [
+        ("rule.price", "quarantine", 1, 3),
+        ("rule.town", "warn", 2, 0),
+    ]
+    for number, looked_at, found in ((1, 8, rules), (2, 3, again)):
+        counts = tuple(
+            RuleCount(rule=rule, on_failure=kind, evaluated=looked_at, broken=broken, replayed=before)
+            for rule, kind, broken, before in found
+        )
+        refused = found[0][2]
+        flow = Flow(rows_in=looked_at, inserted=looked_at - refused, quarantined=refused)
+        validation = Validation(evaluated=looked_at, passed=looked_at - refused, rules=counts)
+        court.cleansed(number, flow, validation, replayed=3 if number == 2 else 0)
+        found_now = court.metrics(court.write(f"{number} Bath"))
+    assert found_now["validation_success_percentage"] == 87.5
+    assert {name: value for name, value in found_now.items() if name.endswith("_validity")} == {
+        "price_validity": 87.5,
+        "town_validity": 50,
     }
 
 

@@ -136,6 +136,8 @@ class RuleCount(Message):
     """Rows whose value was corrected, so that they keep it now."""
     warned: Int64 = 0
     """Rows that stayed with a warning."""
+    replayed: Int64 = 0
+    """Rows of a replay that had been refused by it when they came; they were counted in `broken` then."""
 
 
 class Validation(Message):

@@ -1,8 +1,9 @@
 """What was counted of a batch, in the one pass over it: rows by disposition, dropped ones by rule, and what each rule found."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from podium_contracts.events.v1 import RuleCount, Validation
 from podium_contracts.pipeline import Dataset
@@ -45,8 +46,17 @@ class Counts:
     def __getitem__(self, disposition: str) -> int:
         return self.by[disposition]
 
-    def validation(self, dataset: Dataset, skipped: Collection[str] = (), uncompared: int = 0) -> Validation:
-        """Return what the rules found; `skipped` ones have looked at no row, and `uncompared` rows are in blocks that are too large."""
+    def validation(
+        self,
+        dataset: Dataset,
+        skipped: Collection[str] = (),
+        uncompared: int = 0,
+        replayed: Mapping[str, int] = MappingProxyType({}),
+    ) -> Validation:
+        """Return what the rules found; `skipped` ones have looked at no row, and `uncompared` rows are in blocks that are too large.
+
+        `replayed` is how many rows each rule had refused before, by its id.
+        """
         evaluated = self.by.total() - self.refused[CORRUPT]
         declared = [
             RuleCount(
@@ -56,6 +66,7 @@ class Counts:
                 broken=self.refused[names.rule_id(name)] + self.warned[name] + self.corrected[name],
                 corrected=self.corrected[name],
                 warned=self.warned[name],
+                replayed=replayed.get(names.rule_id(name), 0),
             )
             for name, rule in dataset.rules.items()
         ]
@@ -69,6 +80,7 @@ class Counts:
                 on_failure="quarantine",
                 evaluated=self.by.total() if rule == CORRUPT else evaluated,
                 broken=broken,
+                replayed=replayed.get(rule, 0),
             )
             for rule, broken in sorted(self.refused.items())
             if rule not in own
