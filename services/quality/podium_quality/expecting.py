@@ -230,8 +230,7 @@ def _checks(suite: Suite, results: Sequence[Any]) -> list[Check]:
                 f"{suite.where(place)} cannot be evaluated: {_line(reason)}",
                 hint="correct the suite: the expectation does not go with the column's type or with this engine",
             ) from RuntimeError(reason)
-        named = expectation.columns or ()
-        metric = ".".join(["gx", expectation.type, *named])
+        metric = ".".join(["gx", expectation.type, *expectation.named])
         names[metric] = names.get(metric, 0) + 1
         numbered = metric if names[metric] == 1 else f"{metric}.{names[metric]}"
         checks.append(_check(suite.table, numbered, expectation, result.result, success=bool(result.success)))

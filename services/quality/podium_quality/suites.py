@@ -31,22 +31,24 @@ class Expectation:
     severity: Severity
 
     @property
-    def columns(self) -> tuple[str, ...] | None:
-        """The columns that it looks at; None where it may be any of the table."""
-        if self.type.startswith(OF_COLUMNS) or "row_condition" in self.arguments:
-            return None
+    def named(self) -> tuple[str, ...]:
+        """The columns that it names; none where it is about those which a table has."""
+        if self.type.startswith(OF_COLUMNS):
+            return ()
         named = [self.arguments[name] for name in COLUMNS if name in self.arguments]
         return tuple(dict.fromkeys(column for item in named for column in _texts(item)))
 
     @property
+    def columns(self) -> tuple[str, ...] | None:
+        """The columns that it looks at; None where it may be any of the table."""
+        if self.type.startswith(OF_COLUMNS) or "row_condition" in self.arguments:
+            return None
+        return self.named
+
+    @property
     def needed(self) -> tuple[str, ...]:
         """The columns that it cannot do without."""
-        if self.type == OF_EXISTENCE:
-            return ()
-        named = [self.arguments[name] for name in COLUMNS if name in self.arguments]
-        return (
-            () if self.type.startswith(OF_COLUMNS) else tuple(text for item in named for text in _texts(item))
-        )
+        return () if self.type == OF_EXISTENCE else self.named
 
 
 def problems(spec: Spec, files: Mapping[str, bytes]) -> Iterator[Problem]:

@@ -263,6 +263,17 @@ def test_a_suite_that_is_none_is_told_with_its_place(shop: Shop, content: bytes,
     assert message in told
 
 
+def test_a_check_names_the_column_whatever_rows_it_is_about(shop: Shop) -> None:
+    """A condition on rows may be about any column; the expectation is about one."""
+    found = shop.check(
+        "expect_column_values_to_not_be_null",
+        column="price",
+        row_condition="pieces > 1",
+        condition_parser="pandas",
+    )
+    assert found.metric == "gx.expect_column_values_to_not_be_null.price"
+
+
 def test_a_suite_that_did_not_come_along_is_an_error(shop: Shop) -> None:
     """It would be no verdict on what was declared."""
     pipeline = replace(shop.pipeline(suite()), expectations={})

@@ -106,6 +106,16 @@ class Records:
         )
         self.lakehouse.complete(intent, verdict)
 
+    def accept(self, day: int) -> None:
+        """Record that the last verdict was accepted: with its checks and measures, as that is recorded."""
+        intent = self._intent(Stage.QUALITY, "silver.sales", day)
+        failed = self.lakehouse.completions.read(intent.scope, intent.after).data
+        assert isinstance(failed, QualityEvaluated)
+        ((name, measures),) = self.lakehouse.metrics.read(intent.scope, intent.after).items()
+        self.lakehouse.metrics.put(intent, {(name, intent.sequence): measures})
+        told = {"run": intent.run, "sequence": intent.sequence, "verdict": "warned", "accepted": "known"}
+        self.lakehouse.complete(intent, failed.model_copy(update=told))
+
     def replay(self, day: int, rows: int) -> None:
         """Record that so many rows in quarantine were replayed, and refused again."""
         intent = self._intent(Stage.CLEANSE, "silver.sales", day)
@@ -327,6 +337,18 @@ def test_issues_are_told_once_each(records: Records) -> None:
     }
     assert (issue["actual"], issue["threshold"], issue["occurrences"]) == (70, 90, 2)
     assert (issue["first_seen"][:10], issue["last_seen"][:10]) == ("2026-03-02", "2026-03-04")
+
+
+def test_an_accepted_verdict_is_counted_once(records: Records) -> None:
+    """Who accepts it has measured nothing anew."""
+    records.run(0, 100, 95)
+    records.run(1, 100, 80)
+    before = records.report()
+    records.accept(1)
+    found = records.report()
+    assert found["issues_summary"] == before["issues_summary"]
+    assert found["overall_quality"]["average_quality_score"] == 87.5
+    assert found["layer_quality"]["silver"]["verdicts"] == {"passed": 1, "warned": 1, "failed": 1}
 
 
 def test_rows_that_are_replayed_were_counted_when_they_came(records: Records) -> None:

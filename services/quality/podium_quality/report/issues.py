@@ -55,7 +55,7 @@ class IssuesSummary:
 
 
 def summarise(verdicts: Sequence[tuple[datetime, QualityEvaluated]], past: Past) -> IssuesSummary:
-    """Summarise the verdicts of a period, oldest first."""
+    """Summarise the verdicts of a period, oldest first, without those that accept another one: they found nothing of their own."""
     found: dict[tuple[str, str], list[tuple[datetime, str, Check]]] = {}
     for time, verdict in verdicts:
         for check in verdict.checks:

@@ -73,7 +73,7 @@ class QualityReport:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict of the period, when it was given, and what it measured of each table."""
+    """A verdict of the period, when it was given, and what it measured of each table: nothing where it accepts the one before."""
 
     time: datetime
     verdict: QualityEvaluated
@@ -108,7 +108,9 @@ def report_of(
         overall_quality=overall,
         layer_quality=layers,
         trend_analysis=analyse(tuple(_days(past, judgements))),
-        issues_summary=summarise([(one.time, one.verdict) for one in judgements], past),
+        issues_summary=summarise(
+            [(one.time, one.verdict) for one in judgements if not one.verdict.accepted], past
+        ),
         recommendations=tuple(
             recommendations(
                 overall.average_quality_score,
@@ -129,7 +131,8 @@ def _judgements(past: Past, pipeline: Pipeline, lakehouse: Lakehouse) -> list[Ju
         for verdict in verdicts:
             assert verdict.run is not None
             assert verdict.run.requested_at is not None
-            tables = {name: add(values, {}) for name, values in stored.get(verdict.sequence, {}).items()}
+            found_in = {} if verdict.accepted else stored.get(verdict.sequence, {})
+            tables = {name: add(values, {}) for name, values in found_in.items()}
             found.append(Judgement(verdict.run.requested_at, verdict, tables))
     return sorted(
         found,
