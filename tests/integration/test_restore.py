@@ -98,13 +98,18 @@ def test_gold_follows_a_silver_table_that_is_put_back(stall: Stall, another: Cal
     assert restored == ["quarantine.sales", "silver.sales"]
 
 
-def test_what_was_put_back_rests_until_there_is_news(stall: Stall, another: Callable[..., Stall]) -> None:
+def test_what_was_put_back_rests_until_there_is_news(
+    stall: Stall, another: Callable[..., Stall], capfd: pytest.CaptureFixture[str]
+) -> None:
     """A run without news leaves what was put back; with the next delivery what rested is cleansed, too: no row is lost or doubled."""
     stall.run(*FIRST)
     stall.run(*SECOND)
     podium(stall, "restore", "silver.sales", "--version", "1")
     assert stall.run().fresh == []
     assert same(stall, another(FIRST))
+    capfd.readouterr()
+    assert podium(stall, "run") == 0
+    assert "the 1 batch(es) after it rest in Bronze" in capfd.readouterr().out.replace("\n", " ")
     stall.run(*THIRD)
     whole = Stall(stall.folder.parent / "whole")
     for lines in (FIRST, SECOND, THIRD):

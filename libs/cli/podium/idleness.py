@@ -16,8 +16,29 @@ def _why(opened: Opened, name: str) -> str:
     scope = Scope(pipeline=opened.pipeline.name, stage=Stage.INGEST, subject=f"{Layer.BRONZE}.{name}")
     last = opened.lakehouse.completions.last(scope)
     looked = ", ".join(map(_looked, opened.pipeline.spec.datasets[name].sources))
-    return f"{looked} " + (
-        f"since run {last.run.id} of {last.time:%Y-%m-%d %H:%M:%S}" if last else "yet: there never were any"
+    return (
+        f"{looked} "
+        + (
+            f"since run {last.run.id} of {last.time:%Y-%m-%d %H:%M:%S}"
+            if last
+            else "yet: there never were any"
+        )
+        + _resting(opened, name)
+    )
+
+
+def _resting(opened: Opened, name: str) -> str:
+    """Return what is said of the batches that came after the version of Silver which was put back; nothing where it was not."""
+    scope = Scope(pipeline=opened.pipeline.name, stage=Stage.CLEANSE, subject=f"{Layer.SILVER}.{name}")
+    done = opened.lakehouse.completions.last_sequence(scope)
+    last = opened.lakehouse.intents.read(scope, done) if done else None
+    if last is None or last.restores is None:
+        return ""
+    batches = last.answered_batch(Layer.BRONZE) - last.inputs[Layer.BRONZE].to_batch
+    return (
+        f"; Silver was put back, and the {batches} batch(es) after it rest in Bronze until there is more, or the pipeline file changes"
+        if batches
+        else ""
     )
 
 

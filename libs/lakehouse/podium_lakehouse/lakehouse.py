@@ -70,7 +70,7 @@ class Lakehouse:
         r"""Refuse a place where no lakehouse can be, and a path that delta-rs would take for another one: it reads it as a URL.
 
         Raises:
-            TerminalError: it is neither a path nor in a bucket, or there is one of `?#*|^[]\` or a percent-encoded character in it.
+            TerminalError: it is neither a path nor in a bucket, or there is one of `?#*|^[]\` or a percent-encoded character in it, or a file is there.
         """
         try:
             known_lakehouse(self.uri)
@@ -80,6 +80,11 @@ class Lakehouse:
             raise TerminalError(
                 f"{self.uri}: a lakehouse cannot lie below a folder with {odd[0]!r} in its name",
                 hint="rename the folder, or set spec.lakehouse.uri",
+            )
+        home = self.path
+        if home and (file := next(filter(Path.is_file, (home, *home.parents)), None)):
+            raise TerminalError(
+                f"{file} is a file, and a lakehouse is a folder", hint="set spec.lakehouse.uri"
             )
 
     @property

@@ -145,6 +145,14 @@ def test_a_folder_that_a_url_would_misread_is_refused(tmp_path: Path, folder: st
     assert "rename the folder" in caught.value.hint
 
 
+@pytest.mark.parametrize("place", ["lake", "lake/in/it"])
+def test_a_file_where_the_folder_should_be_is_refused(tmp_path: Path, place: str) -> None:
+    """No try later would find a folder there."""
+    (tmp_path / "lake").write_text("")
+    with pytest.raises(TerminalError, match="lake is a file, and a lakehouse is a folder"):
+        Lakehouse(str(tmp_path / place))
+
+
 def test_a_lakehouse_in_a_store_has_no_folder() -> None:
     """What only works on local files can tell."""
     assert Lakehouse("s3://bucket/lake").path is None
