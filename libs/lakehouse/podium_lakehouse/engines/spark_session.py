@@ -48,8 +48,8 @@ ENDING = re.compile(
 )
 """What is said of a JVM that ends, or has ended."""
 ENDING_SECONDS = 60.0
-GATEWAY_SECONDS = 5.0
-"""Its thread looks once a second whether it is to end."""
+FINALIZER_SECONDS = 5.0
+"""It looks once a second whether it is to end."""
 LOST = re.compile(
     r"(ExecutorLostFailure|MetadataFetchFailedException|Executor memory \d+ must be at least|"
     r"Spark context stopped while waiting for backend).*"
@@ -230,7 +230,7 @@ def spark_session() -> "SparkSession":
     if local:
         builder = builder.master(f"local[{cores}]").config("spark.driver.memory", f"{_heap_mb()}m")
     session = builder.getOrCreate()
-    atexit.register(_close_gateway)
+    atexit.register(_end_finalizer)
     session.sparkContext.setLogLevel("ERROR")
     quiet_exceptions()
     log.info(
@@ -239,16 +239,17 @@ def spark_session() -> "SparkSession":
     return session
 
 
-def _close_gateway() -> None:
-    """Close py4j's side, and wait until its thread has ended: one that is asleep when the interpreter ends keeps DuckDB's functions, which are told as leaked then."""
-    from py4j.clientserver import FinalizerWorker  # noqa: PLC0415 - see `spark_session`
-    from pyspark import SparkContext  # noqa: PLC0415
+def _end_finalizer() -> None:
+    """End py4j's thread for what is no longer used: where the interpreter's end finds it asleep, DuckDB tells all of its own functions as leaked."""
+    from py4j.clientserver import (  # noqa: PLC0415 - see `spark_session`
+        SHUTDOWN_FINALIZER_WORKER,
+        FinalizerWorker,
+    )
 
-    if gateway := SparkContext._gateway:  # noqa: SLF001 - pyspark closes it nowhere
-        gateway.shutdown()
     for thread in threading.enumerate():
         if isinstance(thread, FinalizerWorker):
-            thread.join(GATEWAY_SECONDS)
+            thread.deque.append(SHUTDOWN_FINALIZER_WORKER)
+            thread.join(FINALIZER_SECONDS)
 
 
 def quiet_exceptions() -> None:
