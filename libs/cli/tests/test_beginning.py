@@ -169,6 +169,15 @@ def test_lines_that_do_not_parse_are_counted(prompt: Any) -> None:
     assert "1 lines do not parse" in (prompt.folder / "pipeline.yaml").read_text()
 
 
+@pytest.mark.parametrize(("last", "times"), [("", 1), ("2024-01-02", 0)])
+def test_rows_without_a_day_are_told_of(prompt: Any, last: str, times: int) -> None:
+    """The first model sums up by day: what it leaves out stands above it."""
+    put(prompt, "a.csv", f"id,sold,n\n1,2024-01-01,5\n2,{last},6\n")
+    assert prompt.podium("init", "a.csv").code == 0
+    text = (prompt.folder / "dbt" / "models" / "a_by_day.sql").read_text()
+    assert text.count("-- Rows count where sold is not null; the others are of no day.\n") == times
+
+
 @pytest.mark.parametrize(
     ("days", "said"),
     [

@@ -55,8 +55,9 @@ def _summary(profile: Profile, by: str, only: str) -> str:
     )
     start = f"where {only}\n" if only else ""
     joined = "and" if only else "where"
+    left_out = f"-- Rows count where {only}; the others are of no day.\n" if only else ""
     return f"""-- Podium computes only the {"days" if key == "day" else "groups"} that a run has changed: `affected_from` says which, from the rows that changed.
-{{{{ config(
+{left_out}{{{{ config(
   unique_key='{key}', affect_key='{key}', affected_from={{'{dataset}': "{by}"}},
 ) }}}}
 
