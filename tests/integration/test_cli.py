@@ -199,6 +199,7 @@ def test_a_terminal_hears_of_spark_what_podium_says(tmp_path: Path) -> None:
     lines = [line for line in done.stderr.splitlines() if "incubator" not in line]
     assert lines[0].startswith("bronze sales: ")
     assert lines[-1].startswith("published to duckdb: ")
+    assert not (shop.folder / "spark-warehouse").exists()
 
 
 def test_without_java_spark_says_what_to_install(finished: Shop) -> None:

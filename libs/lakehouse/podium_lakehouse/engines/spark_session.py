@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -154,6 +155,11 @@ SETTINGS = (
 PROFILES: dict[Profile, tuple[Setting, ...]] = {
     "small": (
         Setting("spark.ui.enabled", "false", "nobody looks at a run of seconds, and the port may be taken"),
+        Setting(
+            "spark.sql.warehouse.dir",
+            "{temporary}",
+            "every table says where it lies: no folder beside the pipeline",
+        ),
         Setting("spark.driver.host", "127.0.0.1", "driver and executor are one process"),
         Setting("spark.driver.bindAddress", "127.0.0.1", "nothing listens for other machines"),
         Setting(
@@ -172,7 +178,7 @@ PROFILES: dict[Profile, tuple[Setting, ...]] = {
         Setting(
             "spark.driver.extraJavaOptions",
             "-XX:+UseSerialGC -Dlog4j2.configurationFile={log4j}",
-            "few cores: the collector's threads would take theirs; a terminal shows what went wrong only",
+            "few cores: the collector's threads would take theirs; what goes wrong is raised, not logged",
         ),
     ),
     "large": (
@@ -223,7 +229,8 @@ def spark_session() -> "SparkSession":
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     cores = len(os.sched_getaffinity(0))
     ours = (*SETTINGS, *PROFILES["small" if local else "large"], *store_settings(os.environ))
-    applied = {item.key: item.value.format(cores=cores, log4j=LOG4J) for item in ours if item.key not in keys}
+    values = {"cores": cores, "log4j": LOG4J, "temporary": tempfile.gettempdir()}
+    applied = {item.key: item.value.format(**values) for item in ours if item.key not in keys}
     builder = SparkSession.builder.appName("podium")
     for key, value in applied.items():
         builder = builder.config(key, value)
@@ -231,7 +238,7 @@ def spark_session() -> "SparkSession":
         builder = builder.master(f"local[{cores}]").config("spark.driver.memory", f"{_heap_mb()}m")
     session = builder.getOrCreate()
     atexit.register(_end_finalizer)
-    session.sparkContext.setLogLevel("ERROR")
+    session.sparkContext.setLogLevel("FATAL" if local else "ERROR")
     quiet_exceptions()
     log.info(
         "the Spark session's settings are applied: %s", ", ".join(f"{k}={v}" for k, v in applied.items())
