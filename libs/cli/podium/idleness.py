@@ -16,15 +16,10 @@ def _why(opened: Opened, name: str) -> str:
     scope = Scope(pipeline=opened.pipeline.name, stage=Stage.INGEST, subject=f"{Layer.BRONZE}.{name}")
     last = opened.lakehouse.completions.last(scope)
     looked = ", ".join(map(_looked, opened.pipeline.spec.datasets[name].sources))
-    return (
-        f"{looked} "
-        + (
-            f"since run {last.run.id} of {last.time:%Y-%m-%d %H:%M:%S}"
-            if last
-            else "yet: there never were any"
-        )
-        + _resting(opened, name)
+    since = (
+        f"since run {last.run.id} of {last.time:%Y-%m-%d %H:%M:%S}" if last else "yet: there never were any"
     )
+    return f"{looked} {since}{_resting(opened, name)}"
 
 
 def _resting(opened: Opened, name: str) -> str:
@@ -35,11 +30,9 @@ def _resting(opened: Opened, name: str) -> str:
     if last is None or last.restores is None:
         return ""
     batches = last.answered_batch(Layer.BRONZE) - last.inputs[Layer.BRONZE].to_batch
-    return (
-        f"; Silver was put back, and the {batches} batch(es) after it rest in Bronze until there is more, or the pipeline file changes"
-        if batches
-        else ""
-    )
+    if not batches:
+        return ""
+    return f"; Silver was put back, and the {batches} batch(es) after it rest in Bronze until there is more, or the pipeline file changes"
 
 
 def _looked(source: Source) -> str:

@@ -24,7 +24,8 @@ from podium_contracts.pipeline import Pipeline
 
 from podium_lakehouse.delta.restoring import check_files, difference, restore_once
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
-from podium_lakehouse.records.intents import Cause, Intent, Restoration, Scope, table_name
+from podium_lakehouse.records.intents import Cause, Intent, Restoration, Scope
+from podium_lakehouse.records.table import table_name
 from podium_lakehouse.registering import register_return
 
 QUARANTINE = "quarantine."

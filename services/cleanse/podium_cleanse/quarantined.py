@@ -15,7 +15,8 @@ from podium_lakehouse.delta.tables import Snapshot
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.expressions.dialects import Dialect
 from podium_lakehouse.lakehouse import Lakehouse
-from podium_lakehouse.records.intents import Decision, Intent, table_name
+from podium_lakehouse.records.intents import Decision, Intent
+from podium_lakehouse.records.table import table_name
 
 QUARANTINED = "quarantined"
 CHOSEN = "chosen"

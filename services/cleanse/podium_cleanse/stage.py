@@ -46,7 +46,8 @@ from podium_lakehouse.delta.tables import (
 from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import ROW_DIALECT, Engine
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
-from podium_lakehouse.records.intents import ABSENT, Cause, Decision, Input, Intent, Scope, table_name
+from podium_lakehouse.records.intents import ABSENT, Cause, Decision, Input, Intent, Scope
+from podium_lakehouse.records.table import table_name
 from podium_lakehouse.registering import register
 
 from podium_cleanse import quarantined

@@ -18,7 +18,8 @@ from podium_lakehouse.delta.folders import discard
 from podium_lakehouse.delta.tables import add_columns, current, ensure
 from podium_lakehouse.lakehouse import Lakehouse, rows_at, table_version
 from podium_lakehouse.records.catalogue import Entry
-from podium_lakehouse.records.intents import Cause, Intent, Scope, SourceFile, table_name
+from podium_lakehouse.records.intents import Cause, Intent, Scope, SourceFile
+from podium_lakehouse.records.table import table_name
 from podium_lakehouse.registering import register
 
 from podium_ingest import evolution, streams

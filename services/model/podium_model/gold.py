@@ -17,7 +17,8 @@ from podium_lakehouse.engines.bounds import bounds, within
 from podium_lakehouse.engines.engine import Engine
 from podium_lakehouse.engines.refusals import refusals_as
 from podium_lakehouse.lakehouse import Lakehouse
-from podium_lakehouse.records.intents import ABSENT, Intent, table_name
+from podium_lakehouse.records.intents import ABSENT, Intent
+from podium_lakehouse.records.table import table_name
 
 from podium_model.project import GoldModel
 

@@ -125,12 +125,12 @@ def _scope(opened: Opened, name: str) -> Scope:
         raise TerminalError(
             f"{name}: Bronze only grows, nothing of it is ever taken back", hint="restore Silver or Gold"
         )
+    if layer in {Layer.SILVER, "quarantine"} and table in opened.pipeline.spec.datasets:
+        return Scope(pipeline=opened.pipeline.name, stage=Stage.CLEANSE, subject=f"{Layer.SILVER}.{table}")
     gold = Scope(pipeline=opened.pipeline.name, stage=Stage.MODEL, subject=Layer.GOLD)
     made = sorted(_names(opened.lakehouse.completions.after(gold, 0)))
     if opened.pipeline.spec.model and name in {Layer.GOLD, *made}:
         return gold
-    if layer in {Layer.SILVER, "quarantine"} and table in opened.pipeline.spec.datasets:
-        return Scope(pipeline=opened.pipeline.name, stage=Stage.CLEANSE, subject=f"{Layer.SILVER}.{table}")
     known = ", ".join(
         [*(f"{Layer.SILVER}.{dataset}" for dataset in opened.pipeline.spec.datasets), "gold", *made]
     )

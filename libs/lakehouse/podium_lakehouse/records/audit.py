@@ -10,8 +10,8 @@ import pyarrow as pa
 from podium_contracts.events.v1 import LayerCompleted, Published, QualityEvaluated
 from podium_contracts.names import Layer, Stage
 
-from podium_lakehouse.records.intents import ABSENT, Intent, table_name
-from podium_lakehouse.records.table import RecordTable
+from podium_lakehouse.records.intents import ABSENT, Intent
+from podium_lakehouse.records.table import RecordTable, table_name
 
 SCHEMA = pa.schema(
     [

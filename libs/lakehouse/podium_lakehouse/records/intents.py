@@ -18,7 +18,7 @@ from podium_lakehouse.delta.commits import TransactionId, is_maintenance
 from podium_lakehouse.delta.history import history_of
 from podium_lakehouse.delta.tables import current
 from podium_lakehouse.delta.transactions import last_number
-from podium_lakehouse.records.table import RecordTable
+from podium_lakehouse.records.table import RecordTable, table_name
 from podium_lakehouse.store.troubles import ANEW
 
 ABSENT = -1
@@ -343,8 +343,3 @@ def _moved(uri: str, base: int) -> bool:
         return table is not None and table.version() > 0
     behind = table.version() - base
     return behind > 0 and not all(map(is_maintenance, history_of(table, behind)))
-
-
-def table_name(uri: str) -> str:
-    """Return the name of the table at a URI: `silver/sales`."""
-    return "/".join(uri.rstrip("/").split("/")[-2:])

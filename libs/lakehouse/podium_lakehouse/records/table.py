@@ -87,7 +87,7 @@ class RecordTable:
 
     def here(self, uri: str) -> str:
         """Return where the table at a URI in a record lies, by its name: beside these records, wherever their lakehouse has been moved."""
-        return "/".join([*self.uri.split("/")[:-2], *uri.rstrip("/").split("/")[-2:]])
+        return f"{self.uri.removesuffix(table_name(self.uri))}{table_name(uri)}"
 
     def rows(self, *, above: tuple[str, int] | None = None, **equals: object) -> list[dict[str, object]]:
         """Return the rows whose columns have the given values, and one a number above; files that cannot hold any are not opened."""
@@ -107,6 +107,11 @@ class RecordTable:
             parts = [read(files)]
         found: list[dict[str, object]] = pa.concat_tables(parts).to_pylist()
         return found
+
+
+def table_name(uri: str) -> str:
+    """Return the name of the table at a URI: `silver/sales`."""
+    return "/".join(uri.rstrip("/").split("/")[-2:])
 
 
 def _contents(uris: list[str]) -> list[bytes]:

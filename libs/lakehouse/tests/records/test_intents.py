@@ -10,7 +10,8 @@ from podium_contracts.events.v1 import Run
 from podium_contracts.names import Stage
 from podium_lakehouse.lakehouse import Lakehouse
 from podium_lakehouse.records import intents
-from podium_lakehouse.records.intents import Intent, Scope, table_name
+from podium_lakehouse.records.intents import Intent, Scope
+from podium_lakehouse.records.table import table_name
 
 SCOPE = Scope(pipeline="shop", stage=Stage.CLEANSE, subject="silver.sales")
 RUN = Run(pipeline="shop", id="run-1", requested_at=datetime(2026, 1, 2, 12, tzinfo=UTC))
